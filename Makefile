@@ -1,0 +1,34 @@
+# make book · make test · make lab · make notebooks · make serve · make clean
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: book test lab notebooks serve clean
+.DEFAULT_GOAL := book
+
+book: $(INSTALLED)
+	@$(BIN)/python tools/build_book.py
+
+test: $(INSTALLED)
+	@$(BIN)/python tools/run_tests.py
+
+lab: $(INSTALLED)
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+notebooks: $(INSTALLED)
+	@$(BIN)/python tools/execute_notebooks.py
+
+serve: book
+	@echo "Serving on http://localhost:8000 (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing requirements.txt into .venv (once, about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

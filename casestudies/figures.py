@@ -1,0 +1,210 @@
+"""The pictures of the book, in one house style; a colour is a role, doubled by a marker or dash."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
+
+# Okabe and Ito's colours, safe for colour-blind readers. One role each, through the whole book.
+CONTROL = "#0072B2"
+TREATED = "#D55E00"
+TRUTH = "#009E73"
+NAIVE = "#CC79A7"
+ESTIMATE = "#222222"
+HIDDEN = "#767676"
+
+
+def house_style():
+    """Apply ``casestudies.house`` and, in a notebook, show figures as SVG that never changes."""
+    plt.style.use("casestudies.house")
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+
+
+def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
+    """Draw estimates with their intervals against the truth.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row an estimate, from top to bottom, with columns ``estimate``, ``ci_low`` and
+        ``ci_high`` (missing bounds draw no interval).
+    truth : float or mapping of str to float
+        The value, or several labelled values, that the estimates are held against.
+    naive : sequence of str
+        Rows that answer another question; drawn with an open diamond in the colour NAIVE.
+    xlabel : str
+        Quantity and unit.
+    digits : int, default 3
+        Decimals of the numbers written beside each row.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.6, 0.9 + 0.42 * len(table)))
+    truths = truth if isinstance(truth, Mapping) else {"truth": truth}
+    for (label, value), dash in zip(truths.items(), ("--", ":", "-."), strict=False):
+        ax.axvline(value, color=TRUTH, linestyle=dash, zorder=1)
+        ax.annotate(
+            f"{label} {value:.{digits}f}",
+            (value, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=9,
+        )
+    for y, (name, row) in enumerate(table.iterrows()):
+        style = (
+            {"color": NAIVE, "marker": "D"} if name in naive else {"color": ESTIMATE, "marker": "o"}
+        )
+        fill = "white" if name in naive else ESTIMATE
+        ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=style["color"], zorder=2)
+        ax.plot(row["estimate"], y, markerfacecolor=fill, **style, zorder=3)
+        text = f"{row['estimate']:.{digits}f}"
+        ax.annotate(
+            text,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    ax.set_yticks(range(len(table)), table.index)
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel(xlabel)
+    return ax
+
+
+def causal_graph(
+    graph,
+    *,
+    treatment=None,
+    outcome=None,
+    adjusted=(),
+    hidden=(),
+    cut=(),
+    labels=None,
+    positions=None,
+    ax=None,
+):
+    """Draw a causal graph, each role with a border and a word of its own.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        For instance the ``graph`` of an SCM.
+    treatment, outcome : str, optional
+        Nodes drawn in the colours TREATED and CONTROL.
+    adjusted : sequence of str
+        Nodes conditioned on, drawn on a grey ground with a double border.
+    hidden : sequence of str
+        Nodes that nobody records, drawn with a dashed border.
+    cut : sequence of (str, str)
+        Arrows removed by surgery, drawn dotted and crossed.
+    labels : mapping of str to str, optional
+        What to write in a node instead of its name.
+    positions : mapping of str to (float, float), optional
+        Centres of the nodes; by default causes stand to the left of their effects.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.6, 2.7))
+    positions = positions or _layers(graph)
+    roles = dict.fromkeys(hidden, "not recorded") | dict.fromkeys(adjusted, "adjusted for")
+    roles |= {treatment: "treatment", outcome: "outcome"}
+    boxes = {}
+    for node in graph:
+        near = [positions[other][1] for other in nx.all_neighbors(graph, node)]
+        above = bool(near) and np.mean(near) < positions[node][1]
+        label = (labels or {}).get(node, node)
+        boxes[node] = _node(ax, positions[node], label, roles.get(node), above=above)
+    for edge in [*graph.edges, *(e for e in cut if not graph.has_edge(*e))]:
+        _arrow(ax, boxes, positions, edge, removed=edge in set(map(tuple, cut)))
+    x, y = np.array(list(positions.values())).T
+    ax.set_xlim(x.min() - 0.45, x.max() + 0.45)
+    ax.set_ylim(y.min() - 0.45, y.max() + 0.45)
+    ax.set_axis_off()
+    return ax
+
+
+def _layers(graph):
+    """Place each node one step to the right of its last cause, layers staggered in height."""
+    place = {}
+    for x, layer in enumerate(nx.topological_generations(graph)):
+        for i, node in enumerate(layer):
+            place[node] = (x, (len(layer) - 1) / 2 - i + (0.35 if x % 2 else 0.0))
+    return place
+
+
+def _node(ax, centre, label, role, *, above):
+    """Write a node, its role on the side where fewer arrows are, and return its box."""
+    border = {"treatment": TREATED, "outcome": CONTROL}.get(
+        role, HIDDEN if role == "not recorded" else ESTIMATE
+    )
+    box = {
+        "boxstyle": "round,pad=0.45",
+        "facecolor": "#E8E8E8" if role == "adjusted for" else "white",
+        "edgecolor": border,
+        "linewidth": 2.2 if role in ("treatment", "outcome", "adjusted for") else 1.2,
+        "linestyle": "--" if role == "not recorded" else "-",
+    }
+    text = ax.text(*centre, label, ha="center", va="center", bbox=box, zorder=3)
+    if role:
+        offset, side = ((0, 15), "bottom") if above else ((0, -15), "top")
+        place = {"xytext": offset, "textcoords": "offset points", "ha": "center", "va": side}
+        ax.annotate(role, centre, fontsize=8, style="italic", zorder=4, **place)
+    return text.get_bbox_patch()
+
+
+def _arrow(ax, boxes, positions, edge, *, removed):
+    tail, head = edge
+    style = {
+        "arrowstyle": "-|>",
+        "color": HIDDEN if removed else ESTIMATE,
+        "linestyle": ":" if removed else "-",
+        "linewidth": 1.4,
+        "mutation_scale": 14,
+        "patchA": boxes[tail],
+        "patchB": boxes[head],
+        "shrinkA": 1,
+        "shrinkB": 2,
+        "connectionstyle": f"arc3,rad={_bend(positions, tail, head)}",
+    }
+    ax.annotate("", xy=positions[head], xytext=positions[tail], arrowprops=style, zorder=2)
+    if removed:
+        middle = np.mean([positions[tail], positions[head]], axis=0)
+        ax.plot(*middle, marker="x", color=TREATED, markersize=9, markeredgewidth=2, zorder=4)
+
+
+def _bend(positions, tail, head):
+    """Curve an arrow that would otherwise run through a third node."""
+    start, end = np.array(positions[tail], float), np.array(positions[head], float)
+    along = end - start
+    for name, centre in positions.items():
+        away = np.array(centre) - start
+        share = np.dot(away, along) / np.dot(along, along)
+        gap = np.linalg.norm(share * along - away)
+        if name not in (tail, head) and 0.05 < share < 0.95 and gap < 0.3:
+            return 0.35 if along[0] * away[1] >= along[1] * away[0] else -0.35
+    return 0.0

@@ -1,0 +1,29 @@
+"""Build the book from the notebooks' stored outputs, with every warning an error."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main():
+    """Run jupyter-book and print the path of the page to open."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--clean", action="store_true", help="forget the last build first")
+    if options.parse_args().clean:
+        shutil.rmtree(ROOT / "_build", ignore_errors=True)
+    book = Path(sys.executable).with_name("jupyter-book")
+    command = [book, "build", ".", "-W", "-n", "--keep-going", "-q"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        # A warm rebuild of a book that failed would not repeat its warnings.
+        shutil.rmtree(ROOT / "_build", ignore_errors=True)
+        sys.exit(f"{done.stdout}\n{done.stderr}\nThe book was not built: see the warnings above.")
+    print(f"The book is built. Open {ROOT / '_build' / 'html' / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
