@@ -1,0 +1,683 @@
+"""Inference with few clusters: the wild bootstrap, randomization, and an assumed shock."""
+
+import difflib
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+def wild_bootstrap(
+    data,
+    *,
+    outcome,
+    unit,
+    treated,
+    post,
+    cluster,
+    controls=(),
+    weights="rademacher",
+    draws=9999,
+    level=0.95,
+    rng,
+):
+    r"""Give a difference in differences the interval of a wild cluster bootstrap.
+
+    The interval runs to the last values that `wild_bootstrap_test` does not reject at
+    size 1 - `level`. It need not be symmetric, and an infinite end says that no value on
+    that side is rejected.
+
+    Estimand and assumptions are those of a two-by-two difference in differences (parallel
+    trends, no anticipation, no interference), with clusters independent of one another.
+    With only a few treated clusters, or a few untreated ones, the bootstrap rejects far
+    too seldom (MacKinnon and Webb); `randomization_over_units` asks another question there.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period; a unit may lack one of the two periods.
+    outcome, unit, treated, post : str
+        Columns of the outcome, the unit's name, the group (1 for units ever treated, else 0)
+        and the period (1 once the treatment began, else 0).
+    cluster : str
+        Column of the groups that share shocks.
+    controls : str or sequence of str
+        Columns of covariates; a column that is not numeric enters as dummies.
+    weights : {"rademacher", "webb"}
+        Two points (-1 and 1), or Webb's six, of which few clusters have more combinations.
+    draws : int
+        Number of draws; all combinations are taken instead where there are no more of them.
+    level : float
+        Coverage of the interval, between 0 and 1.
+    rng : int or numpy.random.Generator
+        Source of the draws; unused where all combinations are taken.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error (cluster-robust), ci_low, ci_high, n (rows).
+
+    Raises
+    ------
+    ValueError
+        If one cluster makes up one arm in a period, a unit is seen twice in a period or in
+        two clusters, or the smallest p-value possible exceeds 1 - `level`.
+
+    References
+    ----------
+    Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90(3), 414-427.
+    Roodman, Nielsen, MacKinnon and Webb (2019), Stata Journal 19(1), 4-60.
+    MacKinnon and Webb (2018), Econometrics Journal 21(2), 114-135.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": list("abcdef") * 2, "drug": [1, 1, 1, 0, 0, 0] * 2, "post": [0] * 6 + [1] * 6,
+    ...     "days": [9, 8, 8, 5, 7, 6, 4, 5, 4, 5, 6, 6],
+    ... })
+    >>> wild_bootstrap(wards, outcome="days", unit="ward", treated="drug", post="post",
+    ...                cluster="ward", weights="webb", draws=6**6, rng=0).round(2)
+    estimate     -3.67
+    std_error     0.70
+    ci_low       -5.15
+    ci_high      -1.97
+    n            12.00
+    Name: wild_bootstrap, dtype: float64
+    """
+    names = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
+    scores = _scores(data, **names, cluster=cluster, controls=_names(controls))
+    result = _result("wild_bootstrap", scores.estimate, scores.std_error, n=len(data), level=level)
+    wild = _multipliers(weights, len(scores.own), draws, rng)
+    smallest, size = _smallest_p(wild), round(1 - level, 12)
+    if smallest > size:
+        raise ValueError(
+            f"column {cluster!r} has {len(scores.own)} clusters, so no p-value with {weights} "
+            f"weights lies below {smallest:.3g}, and none can reach {size:.3g}; take "
+            "weights='webb', more draws or a lower level"
+        )
+    p_value = _p_values(scores, wild)
+    for end, step in [("ci_low", -scores.std_error), ("ci_high", scores.std_error)]:
+        result[end] = scores.estimate + _last_kept(p_value, step, size)
+    return result
+
+
+def wild_bootstrap_test(
+    data,
+    *,
+    outcome,
+    unit,
+    treated,
+    post,
+    cluster,
+    controls=(),
+    null=0.0,
+    weights="rademacher",
+    draws=9999,
+    rng,
+):
+    r"""Test one value of a difference in differences by the wild cluster bootstrap.
+
+    With :math:`\tilde u` the residuals under the null and :math:`w_g` a random weight for
+    each cluster, the outcomes :math:`\tilde y + w_g \tilde u` give statistics
+
+    .. math:: t^* = (\hat\delta^* - \delta_0) / \widehat{se}^*, \qquad
+              p = P(|t^*| \ge |t|),
+
+    each with its own cluster-robust standard error (bootstrap-t, null imposed).
+
+    Parameters
+    ----------
+    data, outcome, unit, treated, post, cluster, controls, weights, draws, rng
+        As for `wild_bootstrap`.
+    null : float
+        The effect to test, in units of the outcome.
+
+    Returns
+    -------
+    pandas.Series
+        null (a sentence), statistic, distribution, p_value, and smallest_p_value, below
+        which the p-value cannot fall with this number of clusters and draws.
+
+    Raises
+    ------
+    ValueError
+        As `wild_bootstrap`.
+
+    References
+    ----------
+    Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90(3), 414-427.
+    Webb (2023), Canadian Journal of Economics 56(3), 839-858.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": list("abcdef") * 2, "drug": [1, 1, 1, 0, 0, 0] * 2, "post": [0] * 6 + [1] * 6,
+    ...     "days": [9, 8, 8, 5, 7, 6, 4, 5, 4, 5, 6, 6],
+    ... })
+    >>> wild_bootstrap_test(wards, outcome="days", unit="ward", treated="drug", post="post",
+    ...                     cluster="ward", rng=0)[["distribution", "smallest_p_value"]]
+    distribution        all 64 combinations of rademacher weights
+    smallest_p_value                                      0.03125
+    Name: wild_bootstrap_test, dtype: object
+    """
+    names = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
+    scores = _scores(data, **names, cluster=cluster, controls=_names(controls))
+    wild = _multipliers(weights, len(scores.own), draws, rng)
+    kind = "all {} combinations" if wild.complete else "{} draws"
+    entries = {
+        "null": f"The effect on the treated is {null:g}.",
+        "statistic": float((scores.estimate - null) / scores.std_error),
+        "distribution": f"{kind.format(len(wild.weights))} of {weights} weights",
+        "p_value": _p_values(scores, wild)(null - scores.estimate),
+        "smallest_p_value": _smallest_p(wild),
+    }
+    return pd.Series(entries, name="wild_bootstrap_test")
+
+
+def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None, draws=9999, rng):
+    r"""Ask how often another choice of treated units would show as large a difference.
+
+    The treated label is moved to every other set of as many clusters (or to `draws` random
+    ones), and the difference of the groups' mean changes computed for each:
+
+    .. math:: p = \#\{|\hat\delta(\text{set})| \ge |\hat\delta|\} / \#\{\text{sets}\}.
+
+    Estimand: none; it is an exact test of the null that no unit's outcome reacted, where
+    any set of clusters was as likely to be treated as the one that was. Where the treated
+    were not picked at random it describes, and the p-value is no better than that premise.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period; a unit may lack one of the two periods.
+    outcome, unit, treated, post : str
+        As for `wild_bootstrap`.
+    cluster : str, optional
+        Column of the groups that were treated as a whole; the unit by default.
+    draws : int
+        Number of random sets; all sets are taken instead where there are no more of them.
+    rng : int or numpy.random.Generator
+        Source of the draws; unused where all sets are taken.
+
+    Returns
+    -------
+    pandas.Series
+        null (a sentence), statistic (the estimate), distribution, p_value, and
+        smallest_p_value: one over the number of sets, or two over it where as many are treated
+        as not, because the opposite set then shows the same difference (1 with two clusters).
+
+    Raises
+    ------
+    ValueError
+        If `treated` changes within a cluster, or some set leaves a group without rows in a
+        period.
+
+    References
+    ----------
+    Fisher (1935), The Design of Experiments, Oliver and Boyd.
+    Conley and Taber (2011), Review of Economics and Statistics 93(1), 113-125.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": list("abcdef") * 2, "drug": [1, 1, 1, 0, 0, 0] * 2, "post": [0] * 6 + [1] * 6,
+    ...     "days": [9, 8, 8, 5, 7, 6, 4, 5, 4, 5, 6, 6],
+    ... })
+    >>> randomization_over_units(wards, outcome="days", unit="ward", treated="drug",
+    ...                          post="post", rng=0)[["distribution", "p_value"]]
+    distribution    all 20 sets of 3 treated of 6
+    p_value                                   0.1
+    Name: randomization_over_units, dtype: object
+    """
+    cluster = cluster or unit
+    _check_panel(data, outcome, unit, treated, post, cluster)
+    _check_constant(data, treated, cluster, "take clusters that were treated as a whole")
+    table = data.pivot_table(outcome, cluster, post, aggfunc=["sum", "count"], fill_value=0)
+    sums, sizes = table["sum"], table["count"]
+    arm = data.drop_duplicates(cluster).set_index(cluster).loc[sums.index, treated].to_numpy(bool)
+    sets, complete = _sets(arm, draws, np.random.default_rng(rng))
+    effects = np.array([_gap(chosen, sums.to_numpy(float), sizes.to_numpy()) for chosen in sets])
+    if not np.isfinite(effects).all():
+        raise ValueError(
+            f"column {cluster!r}: a set of {arm.sum()} treated leaves a group without rows in a "
+            "period, as some are seen in one period only; keep those seen in both"
+        )
+    estimate = _gap(arm, sums.to_numpy(float), sizes.to_numpy())
+    extreme = np.sum(np.abs(effects) >= abs(estimate) * (1 - 1e-9))
+    extra = 0 if complete else 1  # the set that was treated counts among the draws
+    kind = "all {} sets" if complete else "{} random sets"
+    entries = {
+        "null": "The treatment changed no unit's outcome.",
+        "statistic": float(estimate),
+        "distribution": f"{kind.format(len(effects))} of {arm.sum()} treated of {len(arm)}",
+        "p_value": float((extreme + extra) / (len(effects) + extra)),
+        "smallest_p_value": (2 if complete and 2 * arm.sum() == len(arm) else 1)
+        / (len(effects) + extra),
+    }
+    return pd.Series(entries, name="randomization_over_units")
+
+
+def shock_sensitivity(result, *, shock_sds, treated_groups=1, control_groups=1):
+    r"""Widen an interval by a shock common to each group and period, of assumed size.
+
+    Were each group (a state, a hospital) hit in each of the two periods by an independent
+    shock with standard deviation :math:`\tau`, the variance of a difference in differences
+    would be
+
+    .. math:: se^2 + 2 \tau^2 (1 / H_1 + 1 / H_0),
+
+    :math:`4 \tau^2` above its own for one group on each side. The data of two groups and
+    two periods say nothing about :math:`\tau`: the estimate has no degrees of freedom for it.
+
+    Parameters
+    ----------
+    result : pandas.Series
+        estimate, std_error and ci_high of a difference in differences whose standard error
+        takes the groups' shocks as given (units as clusters).
+    shock_sds : sequence of float
+        Values of :math:`\tau`, in units of the outcome, at least 0.
+    treated_groups, control_groups : int
+        Numbers of groups :math:`H_1` and :math:`H_0`, of equal size within each arm.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by shock_sd; estimate, std_error, ci_low, ci_high, with the critical value
+        of `result`, so that a shock of 0 gives back its interval.
+
+    Raises
+    ------
+    ValueError
+        If a standard deviation is negative, a number of groups is below 1, or `result`
+        lacks an entry.
+
+    References
+    ----------
+    Donald and Lang (2007), Review of Economics and Statistics 89(2), 221-233.
+
+    Examples
+    --------
+    >>> published = pd.Series({"estimate": 2.76, "std_error": 1.36, "ci_high": 2.76 + 1.96 * 1.36})
+    >>> shock_sensitivity(published, shock_sds=[0, 0.5]).round(2)
+              estimate  std_error  ci_low  ci_high
+    shock_sd
+    0.0           2.76       1.36    0.09     5.43
+    0.5           2.76       1.69   -0.55     6.07
+    """
+    estimate, std_error, critical, spread = _shock_parts(result, treated_groups, control_groups)
+    shock_sds = np.asarray(shock_sds, dtype=float)
+    if not np.all(shock_sds >= 0):
+        raise ValueError(f"shock_sds must be 0 or more, got {shock_sds.min()}")
+    total = np.sqrt(std_error**2 + spread * shock_sds**2)
+    ends = {"ci_low": estimate - critical * total, "ci_high": estimate + critical * total}
+    columns = {"estimate": estimate, "std_error": total, **ends}
+    return pd.DataFrame(columns, index=pd.Index(shock_sds, name="shock_sd"))
+
+
+def shock_breakdown(result, *, treated_groups=1, control_groups=1):
+    r"""Find the size of a shock common to each group and period at which the sign is lost.
+
+    .. math:: \tau^* = \sqrt{\frac{(\hat\delta / c)^2 - se^2}{2 (1 / H_1 + 1 / H_0)}}
+
+    for the critical value :math:`c` of the interval.
+
+    Parameters
+    ----------
+    result, treated_groups, control_groups
+        As for `shock_sensitivity`.
+
+    Returns
+    -------
+    pandas.Series
+        shock_sd, in units of the outcome (0 where the interval holds zero without any
+        shock), and share_of_estimate, the same over the estimate's size.
+
+    Raises
+    ------
+    ValueError
+        As `shock_sensitivity`.
+
+    References
+    ----------
+    Donald and Lang (2007), Review of Economics and Statistics 89(2), 221-233.
+
+    Examples
+    --------
+    >>> published = pd.Series({"estimate": 2.76, "std_error": 1.36, "ci_high": 2.76 + 1.96 * 1.36})
+    >>> shock_breakdown(published).round(2)
+    shock_sd             0.18
+    share_of_estimate    0.07
+    Name: shock_breakdown, dtype: float64
+    """
+    estimate, std_error, critical, spread = _shock_parts(result, treated_groups, control_groups)
+    room = (estimate / critical) ** 2 - std_error**2
+    shock_sd = np.sqrt(max(room, 0) / spread)
+    entries = {"shock_sd": shock_sd, "share_of_estimate": shock_sd / abs(estimate)}
+    return pd.Series(entries, name="shock_breakdown", dtype=float)
+
+
+# The wild bootstrap works on sums by cluster: each draw then costs a few products of matrices
+# with as many rows as clusters (Roodman et al. 2019).
+
+
+class _Scores(NamedTuple):
+    """Sums by cluster after the other regressors q (orthonormal) are taken out of y and d."""
+
+    outcome: np.ndarray  # d'y
+    own: np.ndarray  # d'd
+    cross: np.ndarray  # q'y, a row per cluster
+    lean: np.ndarray  # q'd, a row per cluster
+    factor: float
+    estimate: float
+    std_error: float
+
+
+class _Wild(NamedTuple):
+    """Weight vectors, one per row, and whether they are all there are."""
+
+    weights: np.ndarray
+    complete: bool
+
+
+_HALVES = np.sqrt([0.5, 1.0, 1.5])
+_POINTS = {"rademacher": np.array([-1.0, 1.0]), "webb": np.concatenate([-_HALVES, _HALVES])}
+
+
+def _scores(data, *, outcome, unit, treated, post, cluster, controls):
+    """Return the sums by cluster of a two-by-two regression, its estimate and standard error."""
+    _check_panel(data, outcome, unit, treated, post, cluster, controls)
+    _check_clusters(data, cluster, [treated, post])
+    y, d, p = _numbers(data, outcome), _zero_one(data, treated), _zero_one(data, post)
+    columns = {"intercept": 1.0, treated: d, post: p}
+    others = pd.concat([pd.DataFrame(columns, index=data.index), _design(data, controls)], axis=1)
+    _check_rank(others.assign(**{f"{treated} x {post}": d * p}))
+    q = np.linalg.qr(others.to_numpy())[0]
+    y, d = (values - q @ (q.T @ values) for values in (y, d * p))
+    codes, names = pd.factorize(data[cluster])
+    products = np.column_stack([d * y, d * d, q * y[:, None], q * d[:, None]])
+    sums = np.zeros((len(names), products.shape[1]))
+    np.add.at(sums, codes, products)
+    (a, b), (cross, lean) = sums[:, :2].T, np.split(sums[:, 2:], 2, axis=1)
+    g, n, k = len(names), len(data), q.shape[1] + 1
+    if n == k:
+        raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
+    factor = g / (g - 1) * (n - 1) / (n - k)
+    estimate = a.sum() / b.sum()
+    std_error = np.sqrt(factor * np.sum((a - estimate * b) ** 2)) / b.sum()
+    return _Scores(a, b, cross, lean, factor, estimate, std_error)
+
+
+def _multipliers(weights, clusters, draws, rng):
+    """Return weight vectors: all combinations if no more than `draws`, else random ones."""
+    if weights not in _POINTS:
+        raise ValueError(f"weights must be one of {sorted(_POINTS)}, got {weights!r}")
+    points = _POINTS[weights]
+    if len(points) ** clusters <= draws:
+        return _Wild(np.array(list(itertools.product(points, repeat=clusters))), True)
+    return _Wild(np.random.default_rng(rng).choice(points, size=(draws, clusters)), False)
+
+
+def _p_values(scores, wild):
+    """Return the p-value as a function of how far the null lies from the estimate.
+
+    Statistics and squared standard errors of all draws are polynomials in that distance.
+    """
+    at_estimate = scores.outcome - scores.estimate * scores.own
+    crossed = scores.cross - scores.estimate * scores.lean
+    moved, pieces = _draw(wild.weights, at_estimate, crossed, scores)
+    pull, tilt = _draw(wild.weights, scores.own, scores.lean, scores)
+    products = [pieces * pieces, -2 * pieces * tilt, tilt * tilt]
+    constant, linear, square = (scores.factor * product.sum(axis=1) for product in products)
+    extra = 0 if wild.complete else 1  # the observed statistic counts among the draws
+
+    def p_value(distance):
+        # |t*| >= |t| without a division, which a draw with no spread would not survive.
+        spread = np.sqrt(np.maximum(constant + distance * linear + distance**2 * square, 0))
+        limit = abs(distance) / scores.std_error * spread * (1 - 1e-9)
+        extreme = np.sum(np.abs(moved - distance * pull) >= limit)
+        return float((extreme + extra) / (len(wild.weights) + extra))
+
+    return p_value
+
+
+def _draw(weights, own, cross, scores):
+    """Return the score of each draw, and its parts by cluster once refitted."""
+    moved = weights @ own
+    fitted = np.outer(moved / scores.own.sum(), scores.own) + weights @ cross @ scores.lean.T
+    return moved, weights * own - fitted
+
+
+def _smallest_p(wild):
+    """Return the p-value of an observed statistic beyond all others.
+
+    Weights equal in all clusters give back the observed statistic, one vector per point.
+    """
+    if not wild.complete:
+        return 1 / (len(wild.weights) + 1)
+    return float(np.mean(np.ptp(wild.weights, axis=1) == 0))
+
+
+def _last_kept(p_value, step, size):
+    """Return how far from the estimate, along `step`, p-values stay above `size`."""
+    kept, rejected = 0.0, 1.0
+    while p_value(rejected * step) > size:
+        kept, rejected = rejected, 2 * rejected
+        if rejected > 2**20:
+            return np.copysign(np.inf, step)
+    while rejected - kept > 1e-8 * rejected:
+        middle = (kept + rejected) / 2
+        kept, rejected = (middle, rejected) if p_value(middle * step) > size else (kept, middle)
+    return kept * step
+
+
+# Randomization and shocks.
+
+
+def _sets(arm, draws, rng):
+    """Return sets of as many treated as observed, and whether they are all there are."""
+    count, chosen = len(arm), int(arm.sum())
+    if math.comb(count, chosen) > draws:
+        return (rng.permutation(arm) for _ in range(draws)), False
+    positions = itertools.combinations(range(count), chosen)
+    return (np.isin(np.arange(count), some) for some in positions), True
+
+
+def _gap(chosen, sums, sizes):
+    """Return the difference in differences of means, from sums by cluster and period."""
+    with np.errstate(invalid="ignore"):
+        treated, others = (sums[group].sum(0) / sizes[group].sum(0) for group in (chosen, ~chosen))
+    return (treated[1] - treated[0]) - (others[1] - others[0])
+
+
+def _shock_parts(result, treated_groups, control_groups):
+    """Return estimate, standard error, critical value and the shock variance's multiplier."""
+    for name in ("estimate", "std_error", "ci_high"):
+        if name not in result or not np.isfinite(result[name]):
+            raise ValueError(f"result has no finite entry {name!r}; pass what two_by_two returned")
+    for name, value in [("treated_groups", treated_groups), ("control_groups", control_groups)]:
+        if value < 1:
+            raise ValueError(f"{name} must be 1 or more, got {value}")
+    estimate, std_error = result["estimate"], result["std_error"]
+    if not std_error > 0:
+        raise ValueError(f"result has std_error {std_error}; cluster by unit to get one above 0")
+    critical = (result["ci_high"] - estimate) / std_error
+    return estimate, std_error, critical, 2 * (1 / treated_groups + 1 / control_groups)
+
+
+# Checks of panels, built on the checks below.
+
+
+def _check_panel(data, outcome, unit, treated, post, cluster, controls=()):
+    """Raise unless the columns form a two-by-two panel of units in clusters."""
+    _check_columns(data, [outcome, unit, treated, post, *controls])
+    _check_columns(data, [cluster])
+    _numbers(data, outcome)
+    _zero_one(data, treated)
+    _zero_one(data, post)
+    _check_unit(data, unit, post, treated, cluster)
+
+
+def _check_unit(data, unit, period, treated, cluster):
+    """Raise unless units are seen once in a period and keep their treatment and cluster."""
+    _check_once(data, unit, period)
+    _check_constant(data, treated, unit, "give a unit the same value in all its rows, also before")
+    _check_constant(data, cluster, unit, "a unit must stay in one cluster, so take a coarser one")
+
+
+def _check_once(data, unit, period):
+    """Raise if a unit is seen more than once in a period."""
+    twice = data[data.duplicated([unit, period])]
+    if len(twice):
+        raise ValueError(
+            f"column {unit!r}: {unit} = {twice[unit].iloc[0]} is seen more than once with "
+            f"{period} = {twice[period].iloc[0]} ({len(twice)} such row(s) too many); keep one "
+            "row per unit and period, for example each unit's mean"
+        )
+
+
+def _check_constant(data, column, within, remedy):
+    """Raise if a column changes within a unit or cluster."""
+    groups, values = (pd.factorize(data[name])[0] for name in (within, column))
+    first = np.empty(groups.max() + 1, dtype=int)
+    first[groups[::-1]] = values[::-1]  # written last, so that the first row of each stays
+    moved = values != first[groups]
+    if moved.any():
+        raise ValueError(
+            f"column {column!r} changes within {within} = {data[within].iloc[moved.argmax()]} "
+            f"({len(np.unique(groups[moved]))} such case(s)); {remedy}"
+        )
+
+
+def _check_clusters(data, cluster, arms):
+    """Raise if a combination of 0/1 columns has no rows, or those of one cluster only.
+
+    The residuals of such a cluster sum to zero, so its shocks would count as none.
+    """
+    codes, names = pd.factorize(data[cluster])
+    cells = data[arms].to_numpy(dtype=int) @ 2 ** np.arange(len(arms))[::-1]
+    pairs = np.unique(cells * len(names) + codes)
+    counts = np.bincount(pairs // len(names), minlength=2 ** len(arms))
+    for values, count in zip(itertools.product((0, 1), repeat=len(arms)), counts, strict=True):
+        where = " and ".join(f"{arm} = {value}" for arm, value in zip(arms, values, strict=True))
+        if count == 0:
+            raise ValueError(f"no row has {where}; the comparison needs rows of every such kind")
+        if count == 1:
+            raise ValueError(
+                f"column {cluster!r} has {len(names)} cluster(s), and one alone makes "
+                f"up the rows with {where}: its residuals sum to zero, so a clustered standard "
+                "error would count its shocks as none (with one cluster per arm it prints as "
+                "0.0000), and no degrees of freedom are left for them. Cluster by a finer column "
+                "and say that you assume no shock common to a cluster, ask how large such a shock "
+                "must be to overturn the answer, or find more clusters"
+            )
+
+
+# Input checks and the result. These lines close every recipe, letter for letter,
+# so that each file can be copied alone.
+
+
+def _names(columns):
+    """Return one column name or several as a list."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _check_columns(data, columns):
+    """Raise unless `data` has these columns, each in one role, complete and finite."""
+    if not isinstance(data, pd.DataFrame):
+        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
+    for name in data.columns:
+        if not isinstance(name, str):
+            raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
+    for name in data.columns[data.columns.duplicated()]:
+        raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
+    for name in columns:
+        if name not in data.columns:
+            close = difflib.get_close_matches(str(name), data.columns, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
+            raise ValueError(f"no column {name!r} in data; {hint}")
+        if columns.count(name) > 1:
+            raise ValueError(f"column {name!r} is given more than one role; name it once")
+    if data.empty:
+        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
+    for name in columns:
+        _check_values(data[name])
+
+
+def _check_values(column):
+    """Raise on the first missing or infinite value of a column."""
+    bad, kind = column.isna().to_numpy(), "missing"
+    if not bad.any() and pd.api.types.is_numeric_dtype(column):
+        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
+    if bad.any():
+        raise ValueError(
+            f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
+            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
+            "because that choice decides whom the estimate describes"
+        )
+
+
+def _numbers(data, name):
+    """Return a numeric column as floats, or raise."""
+    if not pd.api.types.is_numeric_dtype(data[name]):
+        raise ValueError(
+            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
+            "not numbers; convert it, for example with pd.to_numeric"
+        )
+    return data[name].to_numpy(dtype=float)
+
+
+def _zero_one(data, name):
+    """Return a column of zeros and ones, both present, as floats, or raise."""
+    values = _numbers(data, name)
+    for other in values[(values != 0) & (values != 1)]:
+        raise ValueError(
+            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
+            "treated and 0 for the others"
+        )
+    if values.min() == values.max():
+        raise ValueError(
+            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
+            "is empty; a comparison needs rows of both"
+        )
+    return values
+
+
+def _design(data, columns):
+    """Return covariates as a float frame, a category as dummies without its first level."""
+    parts = [pd.DataFrame(index=data.index)]
+    for name in columns:
+        if pd.api.types.is_numeric_dtype(data[name]):
+            parts.append(data[name].astype(float))
+        else:
+            levels = data[name].astype("category").cat.remove_unused_categories()
+            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
+    return pd.concat(parts, axis=1)
+
+
+def _check_rank(design):
+    """Raise if rows are too few or a column is a combination of the columns before it."""
+    rows, width = design.shape
+    if rows < width:
+        raise ValueError(
+            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
+            "use fewer covariates or more rows"
+        )
+    norms = np.linalg.norm(design, axis=0)
+    new = np.abs(np.diag(np.linalg.qr(design / np.where(norms > 0, norms, 1), mode="r")))
+    for name in design.columns[new < 1e-9]:
+        raise ValueError(
+            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
+        )
+
+
+def _result(method, estimate, std_error, *, n, level, df=np.inf):
+    """Return estimate, standard error, interval and n as a Series named after the method."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    margin = stats.t.ppf((1 + level) / 2, df) * std_error
+    ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
+    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
+    return pd.Series(entries, name=method, dtype=float)

@@ -1,0 +1,538 @@
+"""Two-by-two, event study, placebo dates and trend bounds, held against other programs."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from linearmodels import PanelOLS
+from scipy import optimize, stats
+
+from casestudies import archives
+from casestudies.recipes import difference_in_differences as did
+
+TWO = {"outcome": "y", "unit": "unit", "treated": "treated", "post": "post"}
+MANY = {"outcome": "y", "unit": "unit", "time": "time", "treated": "treated"}
+
+# Benzarti and Carloni's (2019) event study and covariance, as printed in the examples of
+# Rambachan and Roth's programs (2004-2007 before, 2008 the reference, 2009-2012 after).
+BENZARTI_CARLONI = np.loadtxt(
+    io.StringIO("""
+  .006696352 .029345034 -.006472972 .073014989 .195961118 .312063903 .239541546 .126042500
+  8.428358e-4 4.768687e-4 2.618051e-4 2.354220e-4 1.676371e-4 1.128708e-4 1.992816e-5 -1.368265e-4
+  4.768687e-4 6.425420e-4 3.987425e-4 2.435515e-4 2.201960e-4 1.804591e-4 3.843765e-5 -2.960422e-5
+  2.618051e-4 3.987425e-4 5.229950e-4 2.117686e-4 1.840722e-4 1.458528e-4 7.005197e-5 5.952995e-5
+  2.354220e-4 2.435515e-4 2.117686e-4 3.089595e-4 1.197866e-4 1.334081e-4 1.016335e-4 1.079052e-4
+  1.676371e-4 2.201960e-4 1.840722e-4 1.197866e-4 3.599704e-4 2.478819e-4 1.749579e-4 1.654257e-4
+  1.128708e-4 1.804591e-4 1.458528e-4 1.334081e-4 2.478819e-4 4.263950e-4 2.171438e-4 2.892748e-4
+  1.992816e-5 3.843765e-5 7.005197e-5 1.016335e-4 1.749579e-4 2.171438e-4 4.886698e-4 3.805322e-4
+  -1.368265e-4 -2.960422e-5 5.952995e-5 1.079052e-4 1.654257e-4 2.892748e-4 3.805322e-4 7.617394e-4
+""")
+)
+
+
+def study_of(estimate, covariance, times, df=np.inf):
+    """An event study as a frame."""
+    frame = pd.DataFrame({"estimate": estimate}, index=times, dtype=float)
+    frame.attrs = {"covariance": pd.DataFrame(covariance, times, times).to_dict(), "df": df}
+    return frame
+
+
+def benzarti_carloni():
+    return study_of(BENZARTI_CARLONI[0], BENZARTI_CARLONI[1:], [-5, -4, -3, -2, 0, 1, 2, 3])
+
+
+def panel(rng, units=40, periods=2, effect=2.0, drift=0.0):
+    """A balanced panel: the treated (3 in 8) start higher and gain `effect` in the second half."""
+    frame = pd.MultiIndex.from_product([range(units), range(periods)], names=["unit", "time"])
+    frame = frame.to_frame(index=False)
+    frame["treated"] = (frame["unit"] % 8 < 3).astype(int)
+    frame["post"] = (frame["time"] >= periods // 2).astype(int)
+    frame["region"] = frame["unit"] // 4
+    frame["x"] = rng.normal(size=len(frame))
+    frame["kind"] = np.array(["bk", "kfc", "roys"])[frame["unit"] % 3]
+    level = rng.normal(size=units)[frame["unit"]] + 3 * frame["treated"]
+    trend = frame["time"] * (0.5 + drift * frame["treated"])
+    noise = rng.normal(size=len(frame))
+    frame["y"] = level + trend + effect * frame["treated"] * frame["post"] + noise
+    return frame
+
+
+def unbalanced(rng):
+    return panel(rng).sample(frac=0.85, random_state=7)
+
+
+def fast_food():
+    """Card and Krueger's stores with a row per wave; those with one wave only have one row."""
+    wide = archives.card_krueger()
+    wide["nj"] = (wide["state"] == "New Jersey").astype(int)
+    waves = {"fte_before": 0, "fte_after": 1}
+    rows = wide.melt([c for c in wide if c not in waves], list(waves), "wave", "fte")
+    rows = rows.assign(after=rows["wave"].map(waves)).dropna(subset="fte")
+    return rows, rows[rows.groupby("store")["after"].transform("size") == 2]
+
+
+STORES = {"outcome": "fte", "unit": "store", "treated": "nj", "post": "after"}
+
+
+# two_by_two
+
+
+def test_card_and_kruegers_table_3_comes_out_with_stores_as_clusters():
+    everyone, balanced = fast_food()
+    result = did.two_by_two(everyone, **STORES)
+    # Row 3 prints 2.76, the difference of rounded means; unrounded it is 2.754.
+    assert result["estimate"] == pytest.approx(2.754, abs=5e-4)
+    assert result["std_error"] == pytest.approx(1.31, abs=0.005)  # the difference of means: 1.36
+    assert result["n"] == 794
+    result = did.two_by_two(balanced, **STORES)
+    assert result["estimate"] == pytest.approx(2.75, abs=0.005)  # row 4
+    assert result["std_error"] == pytest.approx(1.34, abs=0.005)
+    with pytest.raises(ValueError, match=r"'state' has 2 cluster\(s\)"):
+        did.two_by_two(everyone, **STORES, cluster="state")
+
+
+def test_card_and_kruegers_table_4_comes_out_with_chain_and_ownership_times_wave():
+    _, balanced = fast_food()
+    rows = balanced[balanced["wages_known"] == 1].copy()
+    controls = ["chain", "company_owned"]
+    for name in ["bk", "kfc", "roys", "company_owned"]:
+        values = rows["company_owned"] if name == "company_owned" else rows["chain"] == name
+        rows[f"{name}_after"] = values * rows["after"]
+        controls.append(f"{name}_after")
+    assert rows["store"].nunique() == 357
+    plain = did.two_by_two(rows, **STORES)["estimate"]
+    adjusted = did.two_by_two(rows, **STORES, controls=controls)["estimate"]
+    assert plain == pytest.approx(2.33, abs=0.005)  # column i
+    assert adjusted == pytest.approx(2.30, abs=0.005)  # column ii
+
+
+def test_the_textbook_table_gives_five_with_its_standard_error_by_hand():
+    # Changes 6 and 8 among the treated, 1 and 3 among the others: 7 - 2 = 5. Influences are
+    # +-1/2 for four clusters, so the variance is 1 times 4/3 times (8 - 1)/(8 - 4).
+    frame = pd.DataFrame({"unit": [1, 1, 2, 2, 3, 3, 4, 4], "post": [0, 1] * 4})
+    frame["treated"], frame["y"] = frame["unit"] < 3, [18, 24, 18, 26, 20, 21, 20, 23]
+    result = did.two_by_two(frame, **TWO)
+    margin = stats.t.ppf(0.975, 3) * np.sqrt(7 / 3)
+    expected = [5, np.sqrt(7 / 3), 5 - margin, 5 + margin, 8]
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+    assert list(result.index) == ["estimate", "std_error", "ci_low", "ci_high", "n"]
+    assert result.name == "two_by_two"
+
+
+@pytest.mark.parametrize("cluster", [None, "region"])
+@pytest.mark.parametrize("controls", [(), "x", ["x", "kind"]])
+def test_two_by_two_equals_clustered_ols_on_an_unbalanced_panel(cluster, controls):
+    frame = unbalanced(np.random.default_rng(1))
+    before = frame.copy()
+    result = did.two_by_two(frame, **TWO, controls=controls, cluster=cluster, level=0.9)
+    terms = [controls] if isinstance(controls, str) else list(controls)
+    groups = frame[cluster or "unit"]
+    fit = smf.ols(" + ".join(["y ~ treated * post", *terms]), frame).fit(
+        cov_type="cluster", cov_kwds={"groups": groups}, use_t=True
+    )
+    interval = fit.conf_int(alpha=0.1).loc["treated:post"]
+    expected = [fit.params["treated:post"], fit.bse["treated:post"], *interval, len(frame)]
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-8)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_two_by_two_equals_two_way_fixed_effects_on_a_balanced_panel():
+    frame = panel(np.random.default_rng(2))
+    frame["d"] = frame["treated"] * frame["post"]
+    wide = frame.set_index(["unit", "time"])
+    fixed = PanelOLS(wide["y"], wide[["d"]], entity_effects=True, time_effects=True).fit(
+        cov_type="clustered", cluster_entity=True, group_debias=True
+    )
+    result = did.two_by_two(frame, **TWO)
+    assert result["estimate"] == pytest.approx(fixed.params["d"], abs=1e-8)
+    # PanelOLS counts the fixed effects among the coefficients, the interaction has four.
+    ratio = np.sqrt(fixed.df_resid / (len(frame) - 4))
+    assert result["std_error"] == pytest.approx(fixed.std_errors["d"] * ratio, abs=1e-8)
+
+
+def test_two_by_two_equals_first_differences_on_a_balanced_panel():
+    frame = panel(np.random.default_rng(3))
+    change = frame.pivot_table("y", "unit", "post")
+    change = (change[1] - change[0]).to_frame("change")
+    change["treated"] = frame.drop_duplicates("unit").set_index("unit")["treated"]
+    fit = smf.ols("change ~ treated", change).fit(cov_type="HC0")
+    result = did.two_by_two(frame, **TWO)
+    assert result["estimate"] == pytest.approx(fit.params["treated"], abs=1e-10)
+    factor = 40 / 39 * 79 / 76
+    assert result["std_error"] == pytest.approx(fit.bse["treated"] * factor**0.5, abs=1e-10)
+
+
+def test_a_control_constant_over_time_matters_only_through_its_product_with_post():
+    frame = panel(np.random.default_rng(4))
+    frame["fixed"] = np.random.default_rng(5).normal(size=40)[frame["unit"]]
+    frame["fixed_post"] = frame["fixed"] * frame["post"]
+    plain = did.two_by_two(frame, **TWO)["estimate"]
+    level = did.two_by_two(frame, **TWO, controls="fixed")["estimate"]
+    trend = did.two_by_two(frame, **TWO, controls=["fixed", "fixed_post"])["estimate"]
+    change = frame.pivot_table(index=["unit", "treated", "fixed"], columns="post", values="y")
+    change = (change[1] - change[0]).rename("change").reset_index()
+    assert level == pytest.approx(plain, abs=1e-10)
+    expected = smf.ols("change ~ treated + fixed", change).fit().params["treated"]
+    assert trend == pytest.approx(expected, abs=1e-10)
+    assert abs(trend - plain) > 1e-3
+
+
+def test_difference_in_differences_finds_the_effect_and_one_difference_does_not():
+    frame = panel(np.random.default_rng(6), units=20_000)
+    result = did.two_by_two(frame, **TWO)
+    assert abs(result["estimate"] - 2) < 4 * result["std_error"]
+    means = frame.groupby(["treated", "post"])["y"].mean()
+    assert abs(means[1, 1] - means[0, 1] - 2) > 1  # the groups differed before
+    assert abs(means[1, 1] - means[1, 0] - 2) > 0.4  # the times differed for all
+
+
+def test_categories_booleans_and_any_index_are_fine():
+    frame = panel(np.random.default_rng(7))
+    other = frame.assign(unit=frame["unit"].map(str).astype("category"), post=frame["post"] == 1)
+    other.index = np.zeros(len(other), dtype=int)
+    pd.testing.assert_series_equal(did.two_by_two(frame, **TWO), did.two_by_two(other, **TWO))
+    study = did.event_study(frame, **MANY, first_treated_time=1)
+    other = other[other["unit"].astype(str).astype(int) < 16]
+    fewer = did.event_study(other, **MANY, first_treated_time=1)
+    again = did.event_study(frame[frame["unit"] < 16], **MANY, first_treated_time=1)
+    pd.testing.assert_frame_equal(fewer, again)
+    assert not study.equals(fewer)
+
+
+# event_study
+
+
+def test_the_event_study_equals_ols_with_group_by_period_dummies():
+    frame = panel(np.random.default_rng(8), periods=6)
+    study = did.event_study(frame, **MANY, first_treated_time=3, cluster="region", level=0.9)
+    frame["k"] = frame["time"] - 3
+    fit = smf.ols("y ~ C(k, Treatment(-1)) * treated", frame).fit(
+        cov_type="cluster", cov_kwds={"groups": frame["region"]}, use_t=True
+    )
+    names = [f"C(k, Treatment(-1))[T.{k}]:treated" for k in (-3, -2, 0, 1, 2)]
+    rest = study.drop(index=-1)
+    np.testing.assert_allclose(rest["estimate"], fit.params[names], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(rest["std_error"], fit.bse[names], rtol=0, atol=1e-8)
+    ends = fit.conf_int(alpha=0.1).loc[names]
+    np.testing.assert_allclose(rest[["ci_low", "ci_high"]], ends, rtol=0, atol=1e-8)
+    covariance = pd.DataFrame(study.attrs["covariance"])
+    np.testing.assert_allclose(covariance, fit.cov_params().loc[names, names], rtol=0, atol=1e-8)
+    assert list(covariance.index) == list(covariance.columns) == list(rest.index)
+    assert study.attrs["df"] == frame["region"].nunique() - 1
+    assert (study.loc[-1] == 0).all()
+
+
+def test_the_event_study_equals_unit_and_period_fixed_effects():
+    frame = panel(np.random.default_rng(9), periods=4)
+    wide = frame.set_index(["unit", "time"])
+    dummies = pd.DataFrame(
+        {f"k{t}": wide["treated"] * (frame["time"].to_numpy() == t) for t in (0, 2, 3)}
+    )
+    fixed = PanelOLS(wide["y"], dummies, entity_effects=True, time_effects=True).fit()
+    study = did.event_study(frame, **MANY, first_treated_time=2)
+    np.testing.assert_allclose(study["estimate"].drop(-1), fixed.params, rtol=0, atol=1e-8)
+
+
+def test_an_event_study_of_two_periods_is_the_two_by_two():
+    frame = panel(np.random.default_rng(10))
+    study = did.event_study(frame, **MANY, first_treated_time=1, level=0.8)
+    result = did.two_by_two(frame, **TWO, level=0.8).drop("n")
+    np.testing.assert_allclose(study.loc[0], result, rtol=1e-12)
+
+
+def test_event_time_counts_observed_periods_and_periods_may_be_dates():
+    frame = panel(np.random.default_rng(11), periods=4)
+    dates = pd.to_datetime(["2001-01-01", "2003-01-01", "2004-01-01", "2010-01-01"])
+    dated = frame.assign(time=dates[frame["time"]]).sample(frac=1, random_state=1)
+    study = did.event_study(dated, **MANY, first_treated_time=dates[2])
+    expected = did.event_study(frame, **MANY, first_treated_time=2)
+    pd.testing.assert_frame_equal(study, expected, rtol=1e-12)
+    assert list(study.index) == [-2, -1, 0, 1]
+
+
+def test_event_studies_can_be_stacked_without_losing_their_covariance():
+    frame = panel(np.random.default_rng(12), periods=4)
+    study = did.event_study(frame, **MANY, first_treated_time=2)
+    both = pd.concat([study, study], keys=["a", "b"])
+    assert both.attrs == study.round(2).attrs == study.attrs
+
+
+# placebo
+
+
+def test_placebo_dates_repeat_the_two_by_two_on_means_before_the_treatment():
+    frame = panel(np.random.default_rng(13), periods=8)
+    rows = did.placebo(frame, **MANY, first_treated_time=4, cluster="region", level=0.9)
+    assert list(rows.index) == [1, 2, 3]
+    assert rows.index.name == "time"
+    for date, row in rows.iterrows():
+        early = frame[frame["time"] < 4].assign(post=(frame["time"] >= date).astype(int))
+        means = early.groupby(["unit", "treated", "region", "post"], as_index=False)["y"].mean()
+        expected = did.two_by_two(means, **TWO, cluster="region", level=0.9)
+        np.testing.assert_allclose(row[expected.index], expected, rtol=1e-10)
+        t = expected["estimate"] / expected["std_error"]
+        assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), 9), rel=1e-10)
+
+
+def test_a_placebo_date_catches_a_drift_and_is_not_moved_by_the_effect():
+    frame = panel(np.random.default_rng(14), units=2000, periods=8, effect=50, drift=0.4)
+    rows = did.placebo(frame, **MANY, first_treated_time=4)
+    # Means over the periods from the date on less those before it: always two periods apart.
+    np.testing.assert_array_less(np.abs(rows["estimate"] - 0.8), 4 * rows["std_error"])
+    assert (rows["p_value"] < 1e-3).all()
+
+
+# trend_bounds
+
+
+def test_smoothness_intervals_are_those_of_rambachan_and_roths_program():
+    # HonestDiD, test/unit-tests-consistency.md of its Stata version: FLCI for the first effect
+    # and for the third, columns of R and Stata.
+    bounds = did.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=0)
+    published = [[0.131, 0.216], [0.119, 0.419], [0.019, 0.519], [-0.081, 0.619]]
+    intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
+    np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
+    bounds = did.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=2)
+    published = [[0.144, 0.260], [-0.244, 1.161], [-0.844, 1.761], [-1.444, 2.361]]
+    intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
+    np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
+
+
+def test_relative_magnitude_intervals_hold_those_of_rambachan_and_roths_program():
+    # The same source: C-LF intervals, sharper than the conservative ones here.
+    values = [0, 0.2222, 0.4444, 0.6667, 0.8889, 1.1111, 1.3333, 1.5556]
+    low = np.array([0.159, 0.143, 0.123, 0.101, 0.0786, 0.0551, 0.0308, 0.00722])
+    high = np.array([0.233, 0.248, 0.267, 0.288, 0.309, 0.330, 0.352, 0.376])
+    bounds = did.trend_bounds(benzarti_carloni(), relative_magnitudes=values, event_times=[0])
+    bounds = bounds.loc["relative magnitudes"]
+    np.testing.assert_allclose(bounds.loc[0, ["ci_low", "ci_high"]], [low[0], high[0]], atol=6e-4)
+    assert (bounds["ci_low"] < low + 6e-4).all()
+    assert (bounds["ci_high"] > high - 6e-4).all()
+    assert (bounds["ci_high"] - bounds["ci_low"] < 1.1 * (high - low)).all()
+
+
+def extreme_violation(delta, shape, bound, weights):
+    """Largest weighted sum of later violations allowed by a restriction, by linear programming."""
+    later = len(weights)
+    if shape == "relative magnitudes":
+        rows = np.diff(np.vstack([np.zeros(later), np.eye(later)]), axis=0)
+        limits = np.full(later, bound * np.abs(np.diff(delta)).max())
+        offset = np.zeros(later)
+    else:  # second differences of (delta[-2], delta[-1] = 0, later ones)
+        full = np.vstack([np.zeros((2, later)), np.eye(later)])
+        rows, offset = np.diff(full, n=2, axis=0), np.zeros(later)
+        offset[0] = np.diff([delta[-2], delta[-1], 0, 0], n=2)[0]
+        limits = np.full(later, bound)
+    best = optimize.linprog(
+        -np.asarray(weights),
+        A_ub=np.vstack([rows, -rows]),
+        b_ub=np.concatenate([limits - offset, limits + offset]),
+        bounds=(None, None),
+    )
+    return -best.fun, best.x
+
+
+@pytest.mark.parametrize("event_times", [None, [0], [1, 3]])
+@pytest.mark.parametrize("shape", ["relative magnitudes", "smoothness"])
+def test_the_sets_are_those_of_a_linear_program(shape, event_times):
+    study = benzarti_carloni()
+    weights = np.isin(range(4), range(4) if event_times is None else event_times).astype(float)
+    weights /= weights.sum()
+    delta = np.append(study.loc[:-2, "estimate"], 0)
+    effect = weights @ study.loc[0:, "estimate"]
+    bounds = did.trend_bounds(
+        study, relative_magnitudes=[0.7], smoothness=[0.7], event_times=event_times
+    ).loc[shape, 0.7]
+    up, down = (extreme_violation(s * delta, shape, 0.7, weights)[0] for s in (1, -1))
+    assert bounds["set_low"] == pytest.approx(effect - up, abs=1e-9)
+    assert bounds["set_high"] == pytest.approx(effect + down, abs=1e-9)
+
+
+@pytest.mark.parametrize("bound", [0.01, 0.05, 1.0])
+def test_the_fixed_length_interval_covers_exactly_at_its_worst_case_and_more_elsewhere(bound):
+    # The interval's middle is linear in the estimates and its length fixed, so that coverage
+    # follows from the normal distribution, without simulation.
+    study = benzarti_carloni()
+    covariance = BENZARTI_CARLONI[1:]
+    times = study.index
+
+    def interval(estimate):
+        one = study_of(estimate, covariance, times)
+        row = did.trend_bounds(one, relative_magnitudes=[], smoothness=[bound]).iloc[0]
+        return row["ci_low"], row["ci_high"]
+
+    contrast = np.array([np.mean(interval(unit)) for unit in np.eye(8)])
+    low, high = interval(np.zeros(8))
+    sd, half = np.sqrt(contrast @ covariance @ contrast), (high - low) / 2
+
+    def coverage(bends, slope):
+        steps = slope + np.concatenate([[0], np.cumsum(bends)])  # -5 to -4 up to 2 to 3
+        path = np.concatenate([[0], np.cumsum(steps)])
+        delta = np.delete(path - path[4], 4)
+        bias = contrast @ delta
+        return stats.norm.cdf((half - bias) / sd) - stats.norm.cdf((-half - bias) / sd)
+
+    assert contrast[4:] == pytest.approx([0.25] * 4)
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 7)).reshape(7, -1).T
+    covered = [coverage(bound * bends, slope=0.3) for bends in signs]
+    assert min(covered) == pytest.approx(0.95, abs=1e-6)
+    assert coverage(np.zeros(7), slope=-0.3) > 0.95
+
+
+def test_relative_magnitude_intervals_cover_when_the_usual_one_does_not():
+    rng = np.random.default_rng(15)
+    covariance = 0.04 * (np.eye(5) + 1)
+    times = [-4, -3, -2, 0, 1]
+    delta = np.array([0.9, 0.6, 0.6, 0.6, 1.2])  # steps -0.3, 0, -0.6 before; 0.6, 0.6 after
+    effect = np.array([0, 0, 0, 1, 1])
+    covered = np.zeros((400, 2))
+    for row in covered:
+        estimate = rng.multivariate_normal(delta + effect, covariance)
+        study = study_of(estimate, covariance, times)
+        bounds = did.trend_bounds(study, relative_magnitudes=[0, 1], smoothness=[])
+        row[:] = (bounds["ci_low"] < 1) & (bounds["ci_high"] > 1)
+    usual, robust = covered.mean(0)
+    assert robust > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
+    assert usual < 0.5
+
+
+def test_few_clusters_widen_the_bounds_by_the_t_distribution():
+    study = benzarti_carloni()
+    narrow = did.trend_bounds(study, relative_magnitudes=[0])
+    study.attrs["df"] = 6
+    wide = did.trend_bounds(study, relative_magnitudes=[0])
+    length = [bounds["ci_high"] - bounds["ci_low"] for bounds in (wide, narrow)]
+    ratio = stats.t.ppf(0.975, 6) / stats.norm.ppf(0.975)
+    np.testing.assert_allclose(length[0] / length[1], ratio, rtol=1e-6)
+
+
+def test_bounds_with_one_step_before_need_no_choice_of_weights():
+    # One slope to extrapolate: effect less two and a half times the last step on average.
+    study = study_of([0.2, 3.0, 4.0, 5.0, 6.0], np.diag([0.04, 1, 1, 1, 1]), [-2, 0, 1, 2, 3])
+    bounds = did.trend_bounds(study, relative_magnitudes=[], smoothness=[0])
+    middle, sd = 4.5 + 2.5 * 0.2, np.sqrt(4 / 16 + 2.5**2 * 0.04)
+    expected = [middle, middle, middle - 1.959964 * sd, middle + 1.959964 * sd]
+    np.testing.assert_allclose(bounds.to_numpy()[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_at_the_breakdown_value_an_interval_ends_at_zero(sign):
+    study = benzarti_carloni()
+    study["estimate"] *= sign
+    limits = did.trend_breakdown(study, event_times=[0])
+    bounds = did.trend_bounds(
+        study,
+        relative_magnitudes=[limits["relative magnitudes"]],
+        smoothness=[limits["smoothness"]],
+        event_times=[0],
+    )
+    end = bounds["ci_low" if sign == 1 else "ci_high"]
+    np.testing.assert_allclose(end, 0, atol=1e-8)
+    assert (limits > 0.1).all()
+
+
+def test_an_effect_that_is_not_significant_has_no_sign_to_lose():
+    study = study_of([0.1, 0.3], np.eye(2), [-2, 0])
+    assert (did.trend_breakdown(study) == 0).all()
+
+
+# refusals
+
+
+def frame_of(**changes):
+    return panel(np.random.default_rng(20), periods=4).assign(**changes)
+
+
+def test_two_by_two_refuses_frames_that_are_not_a_two_by_two_panel():
+    frame = panel(np.random.default_rng(21))
+    with pytest.raises(ValueError, match=r"'unit'.*unit = 3 is seen more than once with post = 1"):
+        did.two_by_two(pd.concat([frame, frame[(frame.unit == 3) & (frame.post == 1)]]), **TWO)
+    with pytest.raises(ValueError, match=r"'treated' changes within unit = 0 .*all its rows"):
+        did.two_by_two(frame.assign(treated=frame["treated"] * frame["post"]), **TWO)
+    with pytest.raises(ValueError, match="'post' must be 0 or 1, found 2"):
+        did.two_by_two(frame.assign(post=frame["post"] + 1), **TWO)
+    with pytest.raises(ValueError, match=r"'treated' is 0 in all 50 rows"):
+        did.two_by_two(frame[frame["treated"] == 0], **TWO)
+    with pytest.raises(ValueError, match="no row has treated = 1 and post = 0"):
+        did.two_by_two(frame[(frame["treated"] == 0) | (frame["post"] == 1)], **TWO)
+    moved = frame["region"].where((frame["unit"] != 5) | (frame["post"] == 0), 99)
+    with pytest.raises(ValueError, match=r"'region' changes within unit = 5 \(1 such case"):
+        did.two_by_two(frame.assign(region=moved), **TWO, cluster="region")
+    with pytest.raises(ValueError, match="'twice' is constant or a linear combination"):
+        did.two_by_two(frame.assign(twice=2 * frame["treated"]), **TWO, controls="twice")
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
+        did.two_by_two(frame, **TWO, level=95)
+    with pytest.raises(ValueError, match="'y' has 1 missing value"):
+        did.two_by_two(frame.assign(y=frame["y"].where(frame.index != 4)), **TWO)
+    with pytest.raises(ValueError, match="no column 'regio' in data; did you mean 'region'"):
+        did.two_by_two(frame, **TWO, cluster="regio")
+
+
+def test_two_by_two_refuses_as_many_coefficients_as_rows():
+    frame = panel(np.random.default_rng(22), units=5)
+    extra = pd.DataFrame(np.random.default_rng(23).normal(size=(10, 6)), columns=list("abcdef"))
+    with pytest.raises(ValueError, match="10 rows for 10 coefficients leave no residual"):
+        did.two_by_two(frame.join(extra), **TWO, controls=list("abcdef"))
+
+
+def test_one_cluster_in_an_arm_is_refused_because_its_standard_error_would_be_zero():
+    frame = panel(np.random.default_rng(24))
+    frame["state"] = np.where(frame["treated"] == 1, "NJ", "PA")
+    with pytest.raises(ValueError, match=r"'state' has 2 cluster\(s\).*no degrees of freedom"):
+        did.two_by_two(frame, **TWO, cluster="state")
+    fit = smf.ols("y ~ treated * post", frame).fit()
+    artefact = fit.get_robustcov_results("cluster", groups=frame["treated"], df_correction=False)
+    assert artefact.bse[3] < 1e-10  # what the refusal spares the reader
+    with pytest.raises(ValueError, match=r"'state' has 1 cluster\(s\)"):
+        did.two_by_two(frame.assign(state="all"), **TWO, cluster="state")
+    one_treated = frame[(frame["treated"] == 0) | (frame["unit"] == 1)]
+    with pytest.raises(ValueError, match="one alone makes up the rows with treated = 1"):
+        did.two_by_two(one_treated, **TWO)
+    with pytest.raises(ValueError, match=r"'state' has 2 cluster\(s\)"):
+        did.event_study(frame, **MANY, first_treated_time=1, cluster="state")
+
+
+def test_event_study_refuses_gaps_and_impossible_dates():
+    frame = frame_of()
+    names = {**MANY, "first_treated_time": 2}
+    with pytest.raises(ValueError, match=r"unit = 7 has no row for time = 3 \(1 such gap"):
+        did.event_study(frame[(frame["unit"] != 7) | (frame["time"] != 3)], **names)
+    again = frame[(frame["unit"] == 7) & (frame["time"] == 3)]
+    with pytest.raises(ValueError, match="unit = 7 is seen more than once with time = 3"):
+        did.event_study(pd.concat([frame, again]), **names)
+    with pytest.raises(ValueError, match="first_treated_time 9 is not a period of column 'time'"):
+        did.event_study(frame, **MANY, first_treated_time=9)
+    with pytest.raises(ValueError, match="no period before first_treated_time 0"):
+        did.event_study(frame, **MANY, first_treated_time=0)
+    with pytest.raises(ValueError, match="'treated' changes within unit = 0"):
+        did.event_study(frame.assign(treated=frame["treated"] * frame["post"]), **names)
+    with pytest.raises(ValueError, match=r"'y' holds .* values such as 'a', not numbers"):
+        did.event_study(frame.assign(y="a"), **names)
+    with pytest.raises(ValueError, match=r"'time' has 1 period before 1"):
+        did.placebo(frame, **MANY, first_treated_time=1)
+
+
+def test_trend_bounds_refuse_studies_that_cannot_say():
+    study = benzarti_carloni()
+    with pytest.raises(ValueError, match="event time 7 is not among those with an effect"):
+        did.trend_bounds(study, event_times=[7])
+    with pytest.raises(ValueError, match="event time -2 is not among those with an effect"):
+        did.trend_bounds(study, event_times=[-2])
+    with pytest.raises(ValueError, match="smoothness bound -1 is negative"):
+        did.trend_bounds(study, smoothness=[-1])
+    with pytest.raises(ValueError, match="relative magnitudes bound nan"):
+        did.trend_bounds(study, relative_magnitudes=[np.nan])
+    with pytest.raises(ValueError, match="has no event time below -1"):
+        did.trend_bounds(study.loc[0:])
+    with pytest.raises(ValueError, match="skips event time -3"):
+        did.trend_bounds(study.drop(index=-3))
+    with pytest.raises(ValueError, match="no event time from 0 on"):
+        did.trend_bounds(study.loc[:-1])
+    with pytest.raises(ValueError, match="study carries no covariance"):
+        did.trend_bounds(pd.DataFrame({"estimate": [1.0]}))
+    with pytest.raises(ValueError, match="the covariance has no event time 9"):
+        did.trend_bounds(study.rename(index={3: 9}))
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 0"):
+        did.trend_breakdown(study, level=0)

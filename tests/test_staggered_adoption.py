@@ -1,0 +1,242 @@
+"""Group-time effects against regressions cell by cell, and against two-way fixed effects."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from linearmodels import PanelOLS
+
+from casestudies.recipes import difference_in_differences as did
+from casestudies.recipes import staggered_adoption as sta
+
+NAMES = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "start"}
+STARTS = np.array([0, 0, 3, 3, 3, 5])  # by unit number modulo 6; periods are 1 to 6
+
+
+def panel(rng, units=60, growth=1.0, starts=STARTS):
+    """Parallel trends; the effect is `growth` times the periods since adoption plus one."""
+    frame = pd.MultiIndex.from_product([range(units), range(1, 7)], names=["unit", "time"])
+    frame = frame.to_frame(index=False)
+    frame["start"] = starts[frame["unit"] % len(starts)]
+    frame["state"] = frame["unit"] // len(starts) % 7
+    frame["on"] = ((frame["start"] > 0) & (frame["time"] >= frame["start"])).astype(int)
+    frame["effect"] = growth * (frame["time"] - frame["start"] + 1) * frame["on"]
+    level = rng.normal(size=units)[frame["unit"]] + frame["start"]
+    noise = rng.normal(size=len(frame))
+    frame["y"] = level + 0.7 * frame["time"] + frame["effect"] + noise
+    return frame
+
+
+def stacked(frame):
+    """One row per cell, unit and period of each comparison, written down from its definition."""
+    rows = []
+    for group in (3, 5):
+        for time in range(1, 7):
+            if time == group - 1:
+                continue
+            later = (frame["start"] == 0) | (frame["start"] > max(time, group - 1))
+            part = frame[
+                (later | (frame["start"] == group)) & frame["time"].isin([time, group - 1])
+            ]
+            own, then = part["start"] == group, part["time"] == time
+            rows.append(part.assign(cell=f"{group}-{time}", own=own * 1, then=then * 1))
+    return pd.concat(rows)
+
+
+def stacked_fit(frame, cluster):
+    rows = stacked(frame)
+    fit = smf.ols("y ~ 0 + C(cell) + C(cell):(own + then + own:then)", rows).fit()
+    names = [f"C(cell)[{cell}]:own:then" for cell in rows["cell"].unique()]
+    covariance = fit.get_robustcov_results(
+        "cluster", groups=rows[cluster].to_numpy(), use_correction=False
+    ).cov_params()
+    covariance = pd.DataFrame(covariance, fit.params.index, fit.params.index)
+    g, n, t, k = frame[cluster].nunique(), frame["unit"].nunique(), 6, 3
+    factor = g / (g - 1) * (n * t - 1) / (n * t - k * t)
+    return fit.params[names].to_numpy(), factor * covariance.loc[names, names].to_numpy()
+
+
+@pytest.mark.parametrize("cluster", ["unit", "state"])
+def test_every_cell_is_a_two_by_two_regression_on_its_own_rows(cluster):
+    frame = panel(np.random.default_rng(1))
+    before = frame.copy()
+    cells = sta.group_time(frame, **NAMES, cluster=cluster)
+    estimates, covariance = stacked_fit(frame, cluster)
+    np.testing.assert_allclose(cells["estimate"], estimates, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(cells["std_error"], np.sqrt(np.diag(covariance)), rtol=0, atol=1e-8)
+    expected = [(g, t) for g in (3, 5) for t in range(1, 7) if t != g - 1]
+    assert list(cells.index) == expected
+    assert list(cells["event_time"]) == [t - g for g, t in expected]
+    assert list(cells["n_treated"]) == [30] * 5 + [10] * 5
+    assert list(cells["n_comparison"]) == [30, 30, 30, 20, 20] + [20] * 5
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def weighted_answers(y, start, weights):
+    """Overall effect, then event times -4 to 3 without -1, with a weight for every unit."""
+    total, sums = np.zeros(2), np.zeros((2, 8))
+    for group in (3, 5):
+        own, size = start == group, weights[start == group].sum()
+        for time in range(1, 7):
+            rest = (start == 0) | (start > max(time, group))
+            change = y[:, time - 1] - y[:, group - 2]
+            effect = np.average(change[own], weights=weights[own])
+            effect -= np.average(change[rest], weights=weights[rest])
+            sums[:, time - group + 4] += size * effect, size
+            total += (size * effect, size) if time >= group else (0, 0)
+    return np.append(total[0] / total[1], np.delete(sums[0] / sums[1], 3))
+
+
+def test_standard_errors_of_averages_are_those_of_the_infinitesimal_jackknife():
+    # The influence of a unit is the derivative of the answer in its weight: it includes what
+    # the unit does to the group shares.
+    frame = panel(np.random.default_rng(2))
+    y = frame.pivot_table("y", "unit", "time").to_numpy()
+    start, ones, step = STARTS[np.arange(60) % 6], np.ones(60), 1e-5
+    influence = np.array(
+        [
+            weighted_answers(y, start, ones + step * unit)
+            - weighted_answers(y, start, ones - step * unit)
+            for unit in np.eye(60)
+        ]
+    ) / (2 * step)
+    covariance = 60 / 59 * (360 - 1) / (360 - 18) * influence.T @ influence
+    answers = weighted_answers(y, start, ones)
+    result, study = sta.overall_att(frame, **NAMES), sta.event_study(frame, **NAMES)
+    assert result["estimate"] == pytest.approx(answers[0], abs=1e-10)
+    assert result["std_error"] == pytest.approx(covariance[0, 0] ** 0.5, rel=1e-6)
+    assert result["n"] == 360
+    assert result.name == "overall_att"
+    np.testing.assert_allclose(study["estimate"].drop(-1), answers[1:], atol=1e-10)
+    ours = pd.DataFrame(study.attrs["covariance"])
+    np.testing.assert_allclose(ours, covariance[1:, 1:], atol=1e-7)
+
+
+def test_event_times_average_the_groups_that_reach_them():
+    frame = panel(np.random.default_rng(3))
+    cells = sta.group_time(frame, **NAMES)
+    study = sta.event_study(frame, **NAMES)
+    assert list(study.index) == [-4, -3, -2, -1, 0, 1, 2, 3]
+    for event, row in study.drop(index=-1).iterrows():
+        part = cells[cells["event_time"] == event]
+        expected = np.average(part["estimate"], weights=part["n_treated"])
+        assert row["estimate"] == pytest.approx(expected, abs=1e-12)
+        if len(part) == 1:
+            np.testing.assert_allclose(
+                row[["std_error", "ci_low", "ci_high"]],
+                part[["std_error", "ci_low", "ci_high"]].iloc[0],
+                rtol=1e-10,
+            )
+    assert (study.loc[-1] == 0).all()
+    covariance = pd.DataFrame(study.attrs["covariance"])
+    assert list(covariance.index) == [-4, -3, -2, 0, 1, 2, 3]
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), study["std_error"].drop(-1))
+    assert study.attrs["df"] == 59
+    both = pd.concat([study, study])
+    assert both.attrs == study.attrs
+
+
+def test_one_adoption_date_gives_the_event_study_of_the_plain_recipe():
+    frame = panel(np.random.default_rng(4))
+    frame = frame[frame["start"] != 5]
+    study = sta.event_study(frame, **NAMES)
+    expected = did.event_study(
+        frame.assign(treated=(frame["start"] > 0) * 1),
+        outcome="y",
+        unit="unit",
+        time="time",
+        treated="treated",
+        first_treated_time=3,
+    )
+    pd.testing.assert_frame_equal(study, expected, rtol=1e-10)
+    ours, theirs = (pd.DataFrame(one.attrs["covariance"]) for one in (study, expected))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-10)
+
+
+def test_growing_effects_fool_two_way_fixed_effects_and_not_the_groups():
+    frame = panel(np.random.default_rng(5), units=6000)
+    truth = frame.loc[frame["on"] == 1, "effect"].mean()
+    result = sta.overall_att(frame, **NAMES)
+    assert abs(result["estimate"] - truth) < 4 * result["std_error"]
+    wide = frame.set_index(["unit", "time"])
+    fixed = PanelOLS(wide["y"], wide[["on"]], entity_effects=True, time_effects=True).fit()
+    assert truth - fixed.params["on"] > 0.4
+    study = sta.event_study(frame, **NAMES)
+    expected = np.where(study.index >= 0, study.index + 1, 0)
+    gap = np.abs(study["estimate"] - expected).drop(-1)
+    np.testing.assert_array_less(gap, 4 * study["std_error"].drop(-1))
+
+
+def test_rows_in_any_order_other_labels_and_a_start_beyond_the_data_change_nothing():
+    frame = panel(np.random.default_rng(6))
+    other = frame.assign(start=frame["start"].replace(0, 9).astype(float))
+    other = other.assign(unit="u" + other["unit"].astype(str)).sample(frac=1, random_state=1)
+    pd.testing.assert_series_equal(
+        sta.overall_att(frame, **NAMES), sta.overall_att(other, **NAMES), rtol=1e-10
+    )
+    cells = sta.group_time(other, **NAMES)
+    expected = sta.group_time(frame, **NAMES)
+    np.testing.assert_allclose(cells.to_numpy(), expected.to_numpy(), rtol=1e-8)
+
+
+def test_duplicating_units_within_clusters_only_changes_the_small_sample_factor():
+    frame = panel(np.random.default_rng(7))
+    twins = pd.concat([frame, frame.assign(unit=frame["unit"] + 1000)])
+    twins["family"] = twins["unit"] % 1000
+    single = sta.overall_att(frame, **NAMES)
+    double = sta.overall_att(twins, **NAMES, cluster="family")
+    ratio = (720 - 1) / (720 - 18) / ((360 - 1) / (360 - 18))
+    assert double["estimate"] == pytest.approx(single["estimate"], abs=1e-12)
+    assert double["std_error"] == pytest.approx(single["std_error"] * ratio**0.5, rel=1e-10)
+
+
+def test_cells_without_a_comparison_are_shown_as_missing():
+    frame = panel(np.random.default_rng(8), starts=np.array([3, 3, 5]))
+    cells = sta.group_time(frame, **NAMES)
+    lost = cells[cells["n_comparison"] == 0]
+    assert list(lost.index) == [(3, 5), (3, 6), (5, 1), (5, 2), (5, 3), (5, 5), (5, 6)]
+    assert lost[["estimate", "std_error", "ci_low", "ci_high"]].isna().all().all()
+    kept = cells.drop(lost.index)
+    assert list(kept.index) == [(3, 1), (3, 3), (3, 4)]
+    result = sta.overall_att(frame, **NAMES)
+    assert result["estimate"] == pytest.approx(kept["estimate"].iloc[1:].mean(), abs=1e-12)
+    assert list(sta.event_study(frame, **NAMES).index) == [-2, -1, 0, 1]
+
+
+def test_refusals():
+    frame = panel(np.random.default_rng(9))
+
+    def run(data, **names):
+        return sta.overall_att(data, **(NAMES | names))
+
+    with pytest.raises(ValueError, match=r"unit = 8 has no row for time = 4 \(1 such gap"):
+        run(frame[(frame["unit"] != 8) | (frame["time"] != 4)])
+    with pytest.raises(ValueError, match="unit = 8 is seen more than once with time = 4"):
+        run(pd.concat([frame, frame[(frame["unit"] == 8) & (frame["time"] == 4)]]))
+    with pytest.raises(ValueError, match="'start' changes within unit = 0"):
+        run(frame.assign(start=frame["start"] + frame["time"]))
+    with pytest.raises(
+        ValueError, match="10 unit\\(s\\) begin in 1, which has no period before it"
+    ):
+        run(frame.assign(start=frame["start"].replace(5, 1)))
+    with pytest.raises(ValueError, match=r"10 unit\(s\) begin in 4\.5, which is not a period"):
+        run(frame.assign(start=frame["start"].replace(5, 4.5)))
+    with pytest.raises(ValueError, match="no unit begins within the data"):
+        run(frame[frame["start"] == 0])
+    with pytest.raises(ValueError, match="all units begin in 3, so none compares"):
+        run(frame[frame["start"] == 3])
+    with pytest.raises(ValueError, match="one cluster makes up the group that begins in 5"):
+        run(frame[(frame["start"] != 5) | (frame["unit"] == 5)])
+    with pytest.raises(ValueError, match="one cluster makes up the group never treated"):
+        run(frame[(frame["start"] != 0) | (frame["unit"] == 0)])
+    with pytest.raises(ValueError, match="'start' uses 0 for never treated, but 'time' has a"):
+        run(frame.assign(time=frame["time"] - 1))
+    with pytest.raises(ValueError, match="'start' has 120 missing"):
+        run(frame.assign(start=frame["start"].replace(0, np.nan)))
+    with pytest.raises(ValueError, match=r"'time' holds .* not numbers"):
+        run(frame.assign(time="m" + frame["time"].astype(str)))
+    with pytest.raises(ValueError, match=r"'state' changes within unit = 0 \(60 such case"):
+        run(frame.assign(state=frame["time"]), cluster="state")
+    for call in (sta.group_time, sta.event_study, sta.overall_att):
+        with pytest.raises(ValueError, match="level must lie between 0 and 1, got 2"):
+            call(frame, **NAMES, level=2)
