@@ -75,8 +75,12 @@ def test_no_row_falls_below_the_floor_and_the_moments_stay_exact():
     assert below > 0  # otherwise the floor would have had nothing to do
 
 
-def test_a_floor_that_the_moments_just_reach_is_kept_without_a_negative_trace():
-    assert draw_cell(2, [0.25], [[0.0625]], rng=0, floor=0).min() == 0
+def test_a_row_below_the_floor_by_float_noise_is_put_on_it():
+    free = draw_cell(5, [2.0], [[1.0]], rng=0)
+    floor = free.min() + 1e-14
+    kept = draw_cell(5, [2.0], [[1.0]], rng=0, floor=floor)
+    assert kept.min() == floor
+    assert np.abs(kept - free).max() < 1e-13  # the same draw
 
 
 def test_rounding_of_published_moments_is_absorbed_with_the_variances_kept_exact():
@@ -95,6 +99,7 @@ def test_rounding_of_published_moments_is_absorbed_with_the_variances_kept_exact
         (2.5, [1.0], [[1.0]], "n is 2.5"),
         (np.nan, [1.0], [[1.0]], "n is nan"),
         (1, [1.0], [[4.0]], r"1 row\(s\) can carry a covariance of rank 0 .* rank 1 .*\[4.0\]"),
+        (1, [1.0], [[1e-9]], r"1 row\(s\) can carry a covariance of rank 0"),
         (2, [1.0, 1.0], np.eye(2), r"2 row\(s\) can carry a covariance of rank 1 .* rank 2"),
         (3, [1.0] * 3, np.eye(3), "rank 2 at most, this one has rank 3"),
         (9, [1.0], [[-1.0]], "negative"),
