@@ -52,7 +52,7 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
     matplotlib.axes.Axes
     """
     if ax is None:
-        _, ax = plt.subplots(figsize=(6.6, 0.9 + 0.42 * len(table)))
+        _, ax = plt.subplots(figsize=(5.6, 0.9 + 0.42 * len(table)))
     truths = truth if isinstance(truth, Mapping) else {"truth": truth}
     for (label, value), dash in zip(truths.items(), ("--", ":", "-."), strict=False):
         ax.axvline(value, color=TRUTH, linestyle=dash, zorder=1)
@@ -129,7 +129,7 @@ def causal_graph(
     matplotlib.axes.Axes
     """
     if ax is None:
-        _, ax = plt.subplots(figsize=(6.6, 2.7))
+        _, ax = plt.subplots(figsize=(5.6, 2.4))
     positions = positions or _layers(graph)
     roles = dict.fromkeys(hidden, "not recorded") | dict.fromkeys(adjusted, "adjusted for")
     roles |= {treatment: "treatment", outcome: "outcome"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 
 def replicate(world, analyses, *, n, replications, rng, n_jobs=1, estimand="ATE"):

@@ -24,8 +24,10 @@ class Table:
     """
 
     def __init__(self, frame, caption, *, digits=3, index=True):
-        self.frame, self.caption, self.index = frame, caption, index
-        self.text = frame.apply(lambda column: column.map(_formatter(column, digits)))
+        self.frame, self.caption, self.index = _flat(frame), caption, index
+        numbers = frame.shape[1] > 0 and any(map(pd.api.types.is_numeric_dtype, frame.dtypes))
+        self.kind = "table" if numbers else "table words"
+        self.text = self.frame.apply(lambda column: column.map(_formatter(column, digits)))
 
     def _repr_html_(self):
         label = self.frame.index.name or ""
@@ -34,7 +36,7 @@ class Table:
         rows = "".join(self._row(name, row) for name, row in self.text.iterrows())
         return (
             f'<div class="table-scroll" tabindex="0" role="region" '
-            f'aria-label="{escape(self.caption, quote=True)}"><table class="table">'
+            f'aria-label="{escape(self.caption, quote=True)}"><table class="{self.kind}">'
             f"<caption>{escape(self.caption)}</caption>"
             f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
@@ -132,6 +134,38 @@ def scoreboard(rows, *, digits=3):
         )
     caption = "Headline estimates, each held against a value that is known."
     return Table(pd.DataFrame(lines), caption, digits=digits, index=False)
+
+
+def headline(key, value, *, digits=4):
+    """Glue a number under a stable name, out of sight.
+
+    It is rounded, so that every machine stores the same text, and made a plain float, so
+    that prose can format it: ``{glue:text}`key:.3f```.
+
+    Parameters
+    ----------
+    key : str
+        Name, starting with the chapter's short name.
+    value : float
+        The number.
+    digits : int, default 4
+        Decimals that are kept.
+    """
+    from myst_nb import glue
+
+    glue(key, round(float(value), digits), display=False)
+
+
+def _flat(frame):
+    """Return a frame whose several row labels are written as one."""
+    if not isinstance(frame.index, pd.MultiIndex):
+        return frame
+    names = [name or "" for name in frame.index.names]
+    labels = [
+        ", ".join(f"{n} {v}".strip() for n, v in zip(names, key, strict=True))
+        for key in frame.index
+    ]
+    return frame.set_axis(pd.Index(labels), axis="index")
 
 
 def _formatter(column, digits):

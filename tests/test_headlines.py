@@ -52,7 +52,8 @@ HEADLINES = [
     ("staffing_mediator_trap", "staffing-recipe-coverage", 0.95, 0.05, "nominal coverage"),
     ("staffing_mediator_trap", "staffing-raw-bias", 0.36213 - 0.29346, 0.005, "quadrature"),
     # Hernan and Robins, What If, section 13.3: 3.5 kg
-    ("staffing_mediator_trap", "staffing-nhefs", 3.5, 0.05, "What If, section 13.3"),
+    ("staffing_mediator_trap", "staffing-nhefs", 3.5, 0.02, "What If, section 13.3"),
+    ("staffing_mediator_trap", "staffing-nhefs-naive", 2.54, 0.005, "What If, section 12.1"),
 ]
 
 

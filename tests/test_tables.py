@@ -1,5 +1,6 @@
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,3 +51,17 @@ def test_the_scoreboard_says_whether_the_interval_covers():
     _, rows = rows_of(tables.scoreboard(known, digits=2))
     assert [row[-1] for row in rows[1:]] == ["yes", "no"]
     assert rows[1][:5] == ["in", "ATE", "1.00", "0.50 to 1.50", "1.50"]
+
+
+def test_a_headline_is_glued_as_a_plain_rounded_number(monkeypatch):
+    stored = {}
+    monkeypatch.setattr("myst_nb.glue", lambda key, value, display: stored.update({key: value}))
+    tables.headline("x-ate", np.float64(0.123456))
+    tables.headline("x-share", 12.349, digits=1)
+    assert repr(stored) == "{'x-ate': 0.1235, 'x-share': 12.3}"
+
+
+def test_several_row_labels_are_written_as_one():
+    index = pd.MultiIndex.from_tuples([(0, 1), (1, 1)], names=["mismatch", None])
+    _, rows = rows_of(tables.results(pd.DataFrame({"a": [0.5, 0.25]}, index=index), "x"))
+    assert [row[0] for row in rows] == ["", "mismatch 0, 1", "mismatch 1, 1"]
