@@ -1,0 +1,512 @@
+r"""Sensitivity: how strong an unrecorded confounder must be to overturn an estimate.
+
+Robustness value, benchmark bounds and contour concern the coefficient :math:`\hat\tau` of a
+treatment :math:`D` in a linear regression of :math:`Y` on :math:`D` and covariates :math:`X`.
+A confounder :math:`Z` that was left out enters through two partial :math:`R^2`, with the
+treatment, :math:`R^2_{D \sim Z \mid X}`, and with the outcome, :math:`R^2_{Y \sim Z \mid D, X}`:
+
+.. math:: |\mathrm{bias}| = \mathrm{se}(\hat\tau) \sqrt{\mathrm{dof} \,
+   R^2_{Y \sim Z \mid D, X} \, R^2_{D \sim Z \mid X} / (1 - R^2_{D \sim Z \mid X})}.
+
+None of these figures says whether such a confounder exists; that is for the subject's knowledge.
+"""
+
+import difflib
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+GRID = tuple(np.linspace(0, 0.4, 41))
+
+
+def robustness_value(data, *, outcome, treatment, adjust_for, q=1, level=0.95):
+    r"""Return how strong a confounder must be to take away a share q of the estimate.
+
+    A confounder that explains less than :math:`RV_q` of the residual variance of the treatment
+    and of the outcome cannot bring the estimate down by a share q. With
+    :math:`f = q |t| / \sqrt{\mathrm{dof}}`, :math:`RV_q = (\sqrt{f^4 + 4 f^2} - f^2) / 2`.
+    Below :math:`RV_{q, \alpha}` it cannot make that share statistically insignificant either.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, treatment : str
+        Numeric columns.
+    adjust_for : str or list of str
+        Covariates of the regression; a category enters as dummies.
+    q : float
+        Share of the estimate that would change the conclusion; 1 brings it to zero.
+    level : float
+        Confidence level, :math:`1 - \alpha`.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, t_value and dof of the regression; partial_r2 of treatment and
+        outcome, which is also how much of the treatment a confounder that explains all of the
+        outcome would have to explain; rv_q and rv_q_alpha, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a column is unfit or collinear, or q or level is out of range.
+
+    References
+    ----------
+    Cinelli and Hazlett (2020), Journal of the Royal Statistical Society B 82(1), 39-67.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"drug": [0, 0, 0, 0, 1, 1, 1, 1], "age": [1, 2, 3, 4, 1, 2, 3, 4]})
+    >>> data["days"] = [3, 5, 6, 8, 5, 7, 9, 9]
+    >>> robustness_value(data, outcome="days", treatment="drug", adjust_for="age").round(2)
+    estimate      2.00
+    std_error     0.39
+    t_value       5.16
+    dof           5.00
+    partial_r2    0.84
+    rv_q          0.86
+    rv_q_alpha    0.54
+    Name: robustness_value, dtype: float64
+    """
+    estimate, std_error, dof = _regression(data, outcome, treatment, _names(adjust_for))
+    t_value = estimate / std_error
+    fit = {"estimate": estimate, "std_error": std_error, "t_value": t_value, "dof": dof}
+    values = robustness_from_t(t_value, dof, q=q, level=level)
+    return pd.Series({**fit, **values}, name="robustness_value", dtype=float)
+
+
+def robustness_from_t(t_value, dof, *, q=1, level=0.95):
+    r"""Return the robustness values of a published regression, as in `robustness_value`.
+
+    Parameters
+    ----------
+    t_value : float
+        The treatment's coefficient divided by its classical standard error.
+    dof : float
+        Residual degrees of freedom of the regression, above 1.
+    q : float
+        Share of the estimate that would change the conclusion.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        partial_r2, rv_q, rv_q_alpha.
+
+    Raises
+    ------
+    ValueError
+        If q is not positive, level not between 0 and 1, or dof not above 1.
+
+    References
+    ----------
+    Cinelli and Hazlett (2020), Journal of the Royal Statistical Society B 82(1), 39-67.
+
+    Examples
+    --------
+    >>> robustness_from_t(4.18, 783).round(3)
+    partial_r2    0.022
+    rv_q          0.139
+    rv_q_alpha    0.076
+    Name: robustness_value, dtype: float64
+    """
+    if q <= 0 or not 0 < level < 1 or dof <= 1:
+        raise ValueError(
+            f"need q > 0, 0 < level < 1 and dof > 1, got q={q}, level={level} and dof={dof:g}"
+        )
+    f = abs(t_value) / np.sqrt(dof)
+    critical = stats.t.ppf((1 + level) / 2, dof - 1) / np.sqrt(dof - 1)
+    values = {
+        "partial_r2": f**2 / (1 + f**2),
+        "rv_q": _robustness(q * f, 0),
+        "rv_q_alpha": _robustness(q * f, critical),
+    }
+    return pd.Series(values, name="robustness_value")
+
+
+def bias_bounds(
+    data, *, outcome, treatment, adjust_for, benchmark, multiples=(1, 2, 3), level=0.95
+):
+    r"""Bound what a confounder could do that is so many times as strong as a covariate.
+
+    "k times as strong as :math:`X_j`" compares how much of treatment and of outcome each
+    explains beyond the other covariates:
+    :math:`k = R^2_{D \sim Z \mid X_{-j}} / R^2_{D \sim X_j \mid X_{-j}}`, and the same for the
+    outcome given D. The bounds hold for one confounder, unrelated to the other covariates.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, treatment : str
+        Numeric columns.
+    adjust_for : str or list of str
+        Covariates of the regression.
+    benchmark : str or list of str
+        Covariates, among `adjust_for`, to compare with; a category counts as a whole.
+    multiples : sequence of float
+        The strengths k, above 0.
+    level : float
+        Confidence level of the adjusted intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each benchmark and multiple: r2dz_x and r2yz_dx, the confounder's largest
+        partial R squared with treatment and outcome; estimate, std_error, t_value, ci_low and
+        ci_high, adjusted for a confounder that is as strong as that and pulls towards zero.
+
+    Raises
+    ------
+    ValueError
+        If a column is unfit or collinear, a benchmark is not in `adjust_for`, or a confounder
+        so strong would leave nothing of the treatment to explain.
+
+    References
+    ----------
+    Cinelli and Hazlett (2020), Journal of the Royal Statistical Society B 82(1), 39-67,
+    section 4.4.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"drug": [0, 0, 0, 0, 1, 1, 1, 1], "age": [1, 3, 2, 4, 2, 3, 5, 4]})
+    >>> data["days"] = [3, 6, 5, 4, 7, 9, 8, 10]
+    >>> columns = dict(outcome="days", treatment="drug", adjust_for="age")
+    >>> bounds = bias_bounds(data, **columns, benchmark="age", multiples=(1, 2))
+    >>> bounds[["r2dz_x", "r2yz_dx", "estimate"]].round(3)
+                        r2dz_x  r2yz_dx  estimate
+    benchmark multiple
+    age       1            0.2    0.286     3.000
+              2            0.4    0.634     2.141
+    """
+    names = _names(adjust_for)
+    estimate, std_error, dof = _regression(data, outcome, treatment, names)
+    rows = {}
+    for name in _names(benchmark):
+        strength = _strength(data, outcome, treatment, names, name)
+        for k in multiples:
+            r2dz_x, r2yz_dx = _bound(*strength, k, name)
+            adjusted = _adjusted(estimate, std_error, dof, r2dz_x, r2yz_dx)
+            rows[name, k] = [r2dz_x, r2yz_dx, *_interval(*adjusted, dof - 1, level)]
+    columns = ["r2dz_x", "r2yz_dx", "estimate", "std_error", "t_value", "ci_low", "ci_high"]
+    index = pd.MultiIndex.from_tuples(rows, names=["benchmark", "multiple"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=columns)
+
+
+def contour(
+    data,
+    *,
+    outcome,
+    treatment,
+    adjust_for,
+    r2dz_x=GRID,
+    r2yz_dx=GRID,
+    value="estimate",
+):
+    """Return the adjusted estimate on a grid of strengths of a confounder, to draw contours.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, treatment : str
+        Numeric columns.
+    adjust_for : str or list of str
+        Covariates of the regression.
+    r2dz_x, r2yz_dx : sequence of float
+        Partial R squared of the confounder with treatment and with outcome; at least 0 and
+        below 1. Default: 0 to 0.4 in steps of 0.01.
+    value : {"estimate", "t_value"}
+        What to adjust.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Adjusted values: a row for each r2yz_dx, a column for each r2dz_x, as in
+        ``ax.contour(grid.columns, grid.index, grid)``.
+
+    Raises
+    ------
+    ValueError
+        If a column is unfit or collinear, or a partial R squared is out of range.
+
+    References
+    ----------
+    Cinelli and Hazlett (2020), Journal of the Royal Statistical Society B 82(1), 39-67.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"drug": [0, 0, 0, 0, 1, 1, 1, 1], "age": [1, 2, 3, 4, 1, 2, 3, 4]})
+    >>> data["days"] = [3, 5, 6, 8, 5, 7, 9, 9]
+    >>> columns = dict(outcome="days", treatment="drug", adjust_for="age")
+    >>> contour(data, **columns, r2dz_x=(0, 0.5), r2yz_dx=(0, 0.5)).round(2)
+    r2dz_x   0.0   0.5
+    r2yz_dx
+    0.0      2.0  2.00
+    0.5      2.0  1.39
+    """
+    if value not in ("estimate", "t_value"):
+        raise ValueError(f"value must be 'estimate' or 't_value', got {value!r}")
+    columns = pd.Index(r2dz_x, dtype=float, name="r2dz_x")
+    index = pd.Index(r2yz_dx, dtype=float, name="r2yz_dx")
+    for grid in (columns, index):
+        if grid.min() < 0 or grid.max() >= 1:
+            raise ValueError(
+                f"{grid.name} must lie in [0, 1), got {grid.min():g} to {grid.max():g}"
+            )
+    fit = _regression(data, outcome, treatment, _names(adjust_for))
+    estimate, std_error = _adjusted(*fit, columns.to_numpy(), index.to_numpy()[:, None])
+    values = estimate / std_error if value == "t_value" else estimate
+    return pd.DataFrame(values, index=index, columns=columns)
+
+
+def e_value(risk_ratio, ci_low=None, ci_high=None):
+    r"""Return the E-value of a risk ratio and of the interval's limit nearer to 1.
+
+    The E-value is the risk ratio that an unrecorded confounder would need with the treatment
+    and with the outcome, beyond the recorded covariates, to move the estimate to 1:
+    :math:`E = RR + \sqrt{RR (RR - 1)}`, with :math:`1 / RR` for a ratio below 1.
+
+    Its limits: it is a function of the ratio alone, so it adds nothing to it but a scale; it
+    assumes the worst confounder, so that a larger one need not overturn the estimate; it
+    knows no threshold and nothing about which confounders are plausible; an odds ratio or a
+    hazard ratio of a common outcome must be turned into a risk ratio first. Read it beside
+    the benchmarks of `bias_bounds`.
+
+    Parameters
+    ----------
+    risk_ratio : float
+        Above 0.
+    ci_low, ci_high : float, optional
+        Limits of its confidence interval.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, the E-value of the ratio, and, given the interval, ci_limit, that of the
+        limit nearer to 1: 1 if the interval contains 1.
+
+    Raises
+    ------
+    ValueError
+        If a ratio is not positive, one limit lacks, or the interval does not contain the ratio.
+
+    References
+    ----------
+    VanderWeele and Ding (2017), Annals of Internal Medicine 167(4), 268-274.
+
+    Examples
+    --------
+    >>> e_value(3.9, 1.8, 8.7).round(2)
+    estimate    7.26
+    ci_limit    3.00
+    Name: e_value, dtype: float64
+    """
+    if (ci_low is None) != (ci_high is None):
+        raise ValueError("give both ci_low and ci_high, or neither")
+    low, high = (risk_ratio, risk_ratio) if ci_low is None else (ci_low, ci_high)
+    if not 0 < low <= risk_ratio <= high < np.inf:
+        raise ValueError(
+            f"need 0 < ci_low <= risk_ratio <= ci_high, got {low}, {risk_ratio}, {high}"
+        )
+    values = {"estimate": _e_value(max(risk_ratio, 1 / risk_ratio))}
+    if ci_low is not None:
+        values["ci_limit"] = _e_value(max(low, 1 / high, 1))
+    return pd.Series(values, name="e_value")
+
+
+def _e_value(ratio):
+    """Return the E-value of a risk ratio of at least 1."""
+    return ratio + np.sqrt(ratio * (ratio - 1))
+
+
+def _regression(data, outcome, treatment, names):
+    """Return coefficient, classical standard error and residual dof of the treatment."""
+    _check_columns(data, [outcome, treatment, *names])
+    y, d, x = _numbers(data, outcome), _numbers(data, treatment), _with_intercept(data, names)
+    _check_rank(x.assign(**{treatment: d}))
+    dof = len(y) - x.shape[1] - 1
+    if dof < 2:
+        raise ValueError(f"{len(y)} rows leave {dof} degrees of freedom; use fewer covariates")
+    d, y = _residuals(x, d), _residuals(x, y)
+    estimate = d @ y / (d @ d)
+    rest = y - estimate * d
+    return estimate, np.sqrt(rest @ rest / dof / (d @ d)), dof
+
+
+def _with_intercept(data, names):
+    """Return a column of ones and the covariates."""
+    return pd.concat([pd.Series(1.0, data.index, name="intercept"), _design(data, names)], axis=1)
+
+
+def _residuals(x, y):
+    """Return what a linear regression on x leaves of y."""
+    x = x.to_numpy()
+    return y - x @ np.linalg.lstsq(x, y)[0]
+
+
+def _strength(data, outcome, treatment, names, benchmark):
+    """Return the benchmark's partial R squared with treatment and, given it, with outcome."""
+    if benchmark not in names:
+        raise ValueError(f"benchmark {benchmark!r} is not in adjust_for, which names {names}")
+    others = [name for name in names if name != benchmark]
+    y, d = _numbers(data, outcome), _numbers(data, treatment)
+    less, full = _with_intercept(data, others), _with_intercept(data, names)
+    given = {treatment: d}
+    return _partial_r2(less, full, d), _partial_r2(less.assign(**given), full.assign(**given), y)
+
+
+def _partial_r2(less, full, y):
+    """Return the share of the residual variance of y that the added columns explain."""
+    before, after = _residuals(less, y), _residuals(full, y)
+    return 1 - after @ after / (before @ before)
+
+
+def _bound(r2dx, r2yx, k, name):
+    """Return what a confounder k times as strong explains of treatment and of outcome."""
+    r2dz_x = k * r2dx / (1 - r2dx)
+    if k <= 0 or r2dz_x >= 1:
+        raise ValueError(
+            f"a confounder {k:g} times as strong as {name!r} would explain {100 * r2dz_x:.0f}% of "
+            "what the covariates leave of the treatment; choose a multiple that gives 0% to 100%"
+        )
+    r2zx = k * r2dx**2 / ((1 - k * r2dx) * (1 - r2dx))
+    eta = (np.sqrt(k) + np.sqrt(r2zx)) / np.sqrt(1 - r2zx)
+    return r2dz_x, min(eta**2 * r2yx / (1 - r2yx), 1.0)
+
+
+def _adjusted(estimate, std_error, dof, r2dz_x, r2yz_dx):
+    """Return estimate and standard error had a confounder that pulls to 0 been included."""
+    bias = std_error * np.sqrt(dof * r2yz_dx * r2dz_x / (1 - r2dz_x))
+    scale = np.sqrt((1 - r2yz_dx) / (1 - r2dz_x) * dof / (dof - 1))
+    return np.sign(estimate) * (np.abs(estimate) - bias), std_error * scale
+
+
+def _interval(estimate, std_error, dof, level):
+    """Return estimate, standard error, t value and confidence limits."""
+    result = _result("adjusted", estimate, std_error, n=dof, level=level, df=dof)
+    t_value = estimate / std_error if std_error > 0 else np.sign(estimate) * np.inf
+    return estimate, std_error, t_value, result["ci_low"], result["ci_high"]
+
+
+def _robustness(f, critical):
+    """Return the smallest equal partial R squared that brings |t| to its critical value."""
+    gap = f - critical
+    if gap <= 0:
+        return 0.0
+    value = (np.sqrt(gap**4 + 4 * gap**2) - gap**2) / 2
+    if value > 1 - critical**2:
+        value = (f**2 - critical**2) / (1 + f**2)
+    return value
+
+
+# Input checks and the result. These lines close every recipe, letter for letter,
+# so that each file can be copied alone.
+
+
+def _names(columns):
+    """Return one column name or several as a list."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _check_columns(data, columns):
+    """Raise unless `data` has these columns, each in one role, complete and finite."""
+    if not isinstance(data, pd.DataFrame):
+        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
+    for name in data.columns:
+        if not isinstance(name, str):
+            raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
+    for name in data.columns[data.columns.duplicated()]:
+        raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
+    for name in columns:
+        if name not in data.columns:
+            close = difflib.get_close_matches(str(name), data.columns, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
+            raise ValueError(f"no column {name!r} in data; {hint}")
+        if columns.count(name) > 1:
+            raise ValueError(f"column {name!r} is given more than one role; name it once")
+    if data.empty:
+        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
+    for name in columns:
+        _check_values(data[name])
+
+
+def _check_values(column):
+    """Raise on the first missing or infinite value of a column."""
+    bad, kind = column.isna().to_numpy(), "missing"
+    if not bad.any() and pd.api.types.is_numeric_dtype(column):
+        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
+    if bad.any():
+        raise ValueError(
+            f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
+            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
+            "because that choice decides whom the estimate describes"
+        )
+
+
+def _numbers(data, name):
+    """Return a numeric column as floats, or raise."""
+    if not pd.api.types.is_numeric_dtype(data[name]):
+        raise ValueError(
+            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
+            "not numbers; convert it, for example with pd.to_numeric"
+        )
+    return data[name].to_numpy(dtype=float)
+
+
+def _zero_one(data, name):
+    """Return a column of zeros and ones, both present, as floats, or raise."""
+    values = _numbers(data, name)
+    for other in values[(values != 0) & (values != 1)]:
+        raise ValueError(
+            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
+            "treated and 0 for the others"
+        )
+    if values.min() == values.max():
+        raise ValueError(
+            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
+            "is empty; a comparison needs rows of both"
+        )
+    return values
+
+
+def _design(data, columns):
+    """Return covariates as a float frame, a category as dummies without its first level."""
+    parts = [pd.DataFrame(index=data.index)]
+    for name in columns:
+        if pd.api.types.is_numeric_dtype(data[name]):
+            parts.append(data[name].astype(float))
+        else:
+            levels = data[name].astype("category").cat.remove_unused_categories()
+            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
+    return pd.concat(parts, axis=1)
+
+
+def _check_rank(design):
+    """Raise if rows are too few or a column is a combination of the columns before it."""
+    rows, width = design.shape
+    if rows < width:
+        raise ValueError(
+            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
+            "use fewer covariates or more rows"
+        )
+    norms = np.linalg.norm(design, axis=0)
+    new = np.abs(np.diag(np.linalg.qr(design / np.where(norms > 0, norms, 1), mode="r")))
+    for name in design.columns[new < 1e-9]:
+        raise ValueError(
+            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
+        )
+
+
+def _result(method, estimate, std_error, *, n, level, df=np.inf):
+    """Return estimate, standard error, interval and n as a Series named after the method."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    margin = stats.t.ppf((1 + level) / 2, df) * std_error
+    ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
+    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
+    return pd.Series(entries, name=method, dtype=float)
