@@ -91,6 +91,95 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
     return ax
 
 
+def trends(means, *, treated, control, start, xlabel="period", ylabel="mean", ax=None):
+    """Draw two groups' means through time, and the path that parallel trends would predict.
+
+    The predicted path is the control group's, moved to the treated group's mean before.
+
+    Parameters
+    ----------
+    means : pandas.DataFrame
+        A row a period, in order; the columns `treated` and `control`.
+    treated, control : str
+        Names of the two columns, written beside their lines.
+    start : scalar
+        The first period with treatment, a value of the index.
+    xlabel, ylabel : str
+        Quantity and unit.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    before = means.index < start
+    from_last = means.index >= means.index[before][-1]
+    shift = (means[treated] - means[control])[before].mean()
+    lines = [
+        (means[control], {"color": CONTROL, "marker": "o"}, control),
+        (means[treated], {"color": TREATED, "marker": "s", "linestyle": "--"}, treated),
+        (
+            (means[control] + shift)[from_last],
+            {"color": HIDDEN, "marker": "o", "markerfacecolor": "white", "linestyle": ":"},
+            f"{treated},\nif parallel",
+        ),
+    ]
+    for path, style, label in lines:
+        ax.plot(path.index, path, **style)
+        place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(label, (path.index[-1], path.iloc[-1]), fontsize=9, **place)
+    _mark_start(ax, (means.index[before][-1] + means.index[~before][0]) / 2)
+    ax.set_xticks(means.index)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    return ax
+
+
+def event_study(table, *, truth=None, xlabel="periods since the start", ylabel="effect", ax=None):
+    """Draw the estimates of an event study with their intervals, zero, and the truth.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row an event time, with columns ``estimate``, ``ci_low`` and ``ci_high``. A row
+        whose interval has no width, as that of the reference has, gets an open marker.
+    truth : pandas.Series or mapping of number to float, optional
+        The true value at event times, drawn as a dashed line.
+    xlabel, ylabel : str
+        Quantity and unit.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    ax.axhline(0, color=HIDDEN, linewidth=0.8, zorder=1)
+    if truth is not None:
+        times, values = zip(*sorted(dict(truth).items()), strict=True)
+        ax.plot(times, values, color=TRUTH, linestyle="--", zorder=2, label="truth")
+    ax.vlines(table.index, table["ci_low"], table["ci_high"], color=ESTIMATE, zorder=3)
+    known = table["ci_low"] == table["ci_high"]
+    for rows, fill in [(table[~known], ESTIMATE), (table[known], "white")]:
+        style = {"color": ESTIMATE, "marker": "o", "markerfacecolor": fill, "linestyle": ""}
+        ax.plot(rows.index, rows["estimate"], **style, zorder=4)
+    _mark_start(ax, -0.5)
+    ax.set_xticks(table.index)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    return ax
+
+
+def _mark_start(ax, position):
+    """Draw a thin vertical line where the treatment begins."""
+    ax.axvline(position, color=HIDDEN, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+
+
 def causal_graph(
     graph,
     *,

@@ -49,6 +49,49 @@ def test_estimates_are_drawn_from_top_to_bottom_against_the_truth(table):
     assert list(interval.get_ydata()) == [0, 0]
 
 
+@pytest.fixture
+def means():
+    return pd.DataFrame(
+        {"drug": [9.0, 8.0, 3.0, 2.0], "none": [5.0, 4.0, 4.5, 3.0]}, index=[1, 2, 3, 4]
+    )
+
+
+def test_trends_draw_both_groups_and_the_control_moved_to_the_treated_level(means):
+    ax = figures.trends(means, treated="drug", control="none", start=3, ylabel="days")
+    control, treated, parallel, start = ax.lines
+    assert list(control.get_ydata()) == [5, 4, 4.5, 3]
+    assert (control.get_color(), control.get_marker()) == (figures.CONTROL, "o")
+    assert list(treated.get_ydata()) == [9, 8, 3, 2]
+    assert (treated.get_color(), treated.get_marker()) == (figures.TREATED, "s")
+    assert list(parallel.get_xdata()) == [2, 3, 4]
+    assert list(parallel.get_ydata()) == [8, 8.5, 7]  # the gap before was 4
+    assert list(start.get_xdata()) == [2.5, 2.5]
+    assert texts(ax) == ["none", "drug", "drug,\nif parallel"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("period", "days")
+
+
+def test_an_event_study_shows_intervals_the_open_reference_zero_and_the_truth():
+    table = pd.DataFrame(
+        {"estimate": [0.1, 0.0, -2.0], "ci_low": [-1.0, 0.0, -3.0], "ci_high": [1.2, 0.0, -1.0]},
+        index=[-2, -1, 0],
+    )
+    ax = figures.event_study(table, truth={0: -2.1, -2: 0.0, -1: 0.0}, ylabel="effect, days")
+    zero, truth, dots, reference, start = ax.lines
+    assert list(zero.get_ydata()) == [0, 0]
+    assert list(truth.get_xdata()) == [-2, -1, 0]
+    assert list(truth.get_ydata()) == [0.0, 0.0, -2.1]
+    assert (truth.get_color(), truth.get_linestyle()) == (figures.TRUTH, "--")
+    assert list(dots.get_ydata()) == [0.1, -2.0]
+    assert list(reference.get_xdata()) == [-1]
+    assert reference.get_markerfacecolor() == "white"
+    assert list(start.get_xdata()) == [-0.5, -0.5]
+    segments = [line[:, 1].tolist() for line in ax.collections[0].get_segments()]
+    assert segments == [[-1.0, 1.2], [0.0, 0.0], [-3.0, -1.0]]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["−2", "−1", "0"]
+    assert ax.get_ylabel() == "effect, days"
+    assert len(figures.event_study(table).lines) == 4  # without a truth
+
+
 def test_the_graph_has_an_arrow_for_every_edge_and_a_word_for_every_role():
     graph = scenarios.staffing(stress_on_both=1.0).model.graph
     ax = figures.causal_graph(
