@@ -1,11 +1,13 @@
 """Every notebook is a pair in sync, with stored outputs, captions and alt text."""
 
 import re
+import tomllib
 
 import jupytext
 import pytest
 from stored import FOLDER, SCRIPTS, cells
 
+SETTINGS = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["tool"]["jupytext"]
 NAMES = [script.stem for script in SCRIPTS]
 SECTIONS = [
     "The story",
@@ -39,6 +41,7 @@ def test_scripts_and_notebooks_come_in_pairs():
 def test_the_script_is_what_the_notebook_says(name):
     script = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
     notebook = jupytext.read(FOLDER / f"{name}.ipynb")
+    notebook.metadata["jupytext"] = {k: v for k, v in SETTINGS.items() if k != "formats"}
     assert jupytext.writes(notebook, fmt="py:percent") == script, "run make notebooks"
 
 
