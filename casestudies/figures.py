@@ -127,10 +127,9 @@ def trends(means, *, treated, control, start, xlabel="period", ylabel="mean", ax
             f"{treated},\nif parallel",
         ),
     ]
-    for path, style, label in lines:
+    for path, style, _ in lines:
         ax.plot(path.index, path, **style)
-        place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(label, (path.index[-1], path.iloc[-1]), fontsize=9, **place)
+    _label_ends(ax, means.index[-1], {label: path.iloc[-1] for path, _, label in lines})
     _mark_start(ax, (means.index[before][-1] + means.index[~before][0]) / 2)
     ax.set_xticks(means.index)
     ax.set_xlabel(xlabel)
@@ -173,6 +172,18 @@ def event_study(table, *, truth=None, xlabel="periods since the start", ylabel="
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     return ax
+
+
+def _label_ends(ax, x, ends):
+    """Write labels to the right of lines' ends, from the lowest up, none over another."""
+    low, high = ax.get_ylim()
+    top, line = -np.inf, 0.075 * (high - low)
+    for label, y in sorted(ends.items(), key=lambda item: item[1]):
+        half = line * (1 + label.count("\n")) / 2
+        y = max(y, top + half)
+        top = y + half
+        place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(label, (x, y), fontsize=9, annotation_clip=False, **place)
 
 
 def _mark_start(ax, position):

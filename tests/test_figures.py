@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -66,8 +68,17 @@ def test_trends_draw_both_groups_and_the_control_moved_to_the_treated_level(mean
     assert list(parallel.get_xdata()) == [2, 3, 4]
     assert list(parallel.get_ydata()) == [8, 8.5, 7]  # the gap before was 4
     assert list(start.get_xdata()) == [2.5, 2.5]
-    assert texts(ax) == ["none", "drug", "drug,\nif parallel"]
+    assert texts(ax) == ["drug", "none", "drug,\nif parallel"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("period", "days")
+
+
+@pytest.mark.parametrize("last", [3.0, 3.01, 7.0])
+def test_labels_at_the_ends_of_trends_do_not_overlap(means, last):
+    means.loc[4, "drug"] = last
+    ax = figures.trends(means, treated="drug", control="none", start=3)
+    ax.figure.canvas.draw()
+    boxes = sorted((t.get_window_extent() for t in ax.texts), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(boxes))
 
 
 def test_an_event_study_shows_intervals_the_open_reference_zero_and_the_truth():
