@@ -54,6 +54,58 @@ HEADLINES = [
     # Hernan and Robins, What If, section 13.3: 3.5 kg
     ("staffing_mediator_trap", "staffing-nhefs", 3.5, 0.02, "What If, section 13.3"),
     ("staffing_mediator_trap", "staffing-nhefs-naive", 2.54, 0.005, "What If, section 12.1"),
+    # The explainer's code run with numpy and statsmodels alone, seed 0
+    ("seeing_and_doing", "seeing-z-without", 0.526, 5e-4, "script of the explainer"),
+    ("seeing_and_doing", "seeing-z-with", 0.027, 5e-4, "script of the explainer"),
+    # Omitted variables formula, worked by hand from the equations of load and latency
+    ("seeing_and_doing", "seeing-raw-slope", 0.5 + 112.5 / 72.25, 5e-5, "closed form"),
+    ("seeing_and_doing", "seeing-effect", 0.5, 1e-9, "equation"),
+    (
+        "seeing_and_doing",
+        "seeing-correlation",
+        148.625 / (72.25 * 455.5625) ** 0.5,
+        5e-5,
+        "moments",
+    ),
+    ("seeing_and_doing", "seeing-at-80-seen", 150 + 20 * 148.625 / 72.25, 5e-5, "closed form"),
+    ("seeing_and_doing", "seeing-at-80-done", 150 + 20 * 0.5, 1e-9, "equation"),
+    ("seeing_and_doing", "seeing-dashboard-bias", 112.5 / 72.25, 0.03, "closed form"),
+    ("seeing_and_doing", "seeing-adjusted-coverage", 0.95, 0.062, "nominal coverage"),
+    ("seeing_and_doing", "seeing-gain-machines", 20 * 0.5, 0.14, "equation"),
+    ("seeing_and_doing", "seeing-gain-cache", 2 * (10 + 0.5 * 5), 0.14, "equations"),
+    # Charig et al. (1986), counts as printed by Julious and Mullee (1994)
+    ("seeing_and_doing", "seeing-simpson-raw", 273 / 350 - 289 / 350, 5e-5, "published counts"),
+    (
+        "seeing_and_doing",
+        "seeing-simpson-split",
+        ((81 / 87 - 234 / 270) * 357 + (192 / 263 - 55 / 80) * 343) / 700,
+        5e-5,
+        "published counts",
+    ),
+    ("seeing_and_doing", "seeing-simpson-confounder", 0.0537, 5e-5, "published counts, split"),
+    ("seeing_and_doing", "seeing-simpson-mediator", -16 / 350, 5e-5, "published counts, together"),
+    # The four cells with one record in twenty put right: s = (0.95 c - 0.05 c') / 0.9
+    ("seeing_and_doing", "seeing-simpson-proxy", 0.0889, 1e-4, "hand computation"),
+    # Truncated normal means by quadrature over traffic; four standard errors of 5,000 hours
+    ("seeing_and_doing", "seeing-reviewed", 1.8645, 1e-3, "quadrature"),
+    ("seeing_and_doing", "seeing-all-hours", 10, 4 * 0.64, "equation"),
+    # Bickel, Hammel and O'Connell (1975): the six largest departments
+    ("seeing_and_doing", "seeing-berkeley-raw", 557 / 1835 - 1198 / 2691, 5e-5, "counts"),
+    (
+        "seeing_and_doing",
+        "seeing-berkeley-split",
+        (
+            933 * (89 / 108 - 512 / 825)
+            + 585 * (17 / 25 - 353 / 560)
+            + 918 * (202 / 593 - 120 / 325)
+            + 792 * (131 / 375 - 138 / 417)
+            + 584 * (94 / 393 - 53 / 191)
+            + 714 * (24 / 341 - 22 / 373)
+        )
+        / 4526,
+        5e-5,
+        "counts",
+    ),
 ]
 
 

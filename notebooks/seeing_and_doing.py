@@ -1,0 +1,692 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Seeing and doing
+#
+# **The question.** CPU load and latency rise together on your dashboard. If you lowered the load, would latency fall, and by how much?
+#
+# **The answer in short.** Hours with one percentage point more load are {glue:text}`seeing-raw-slope:.2f` ms slower, and raising the load by one point makes an hour {glue:text}`seeing-effect:.2f` ms slower: two numbers, because traffic that nobody drew drives both curves. More data makes you surer of the first number without bringing it nearer to the second. No table and no curve can say which of the two you are looking at. The same cloud of points comes from worlds in which load does everything, a little, or nothing; one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
+#
+# The scenario, the code and the claims are from {cite:t}`explainer_day36`. We rerun the code to the digit and then check the sentences around it.
+
+# %% [markdown]
+# ## The story
+#
+# A team runs a web service. Its dashboard has two curves, CPU load and latency, and they spike together. Users complain, and the team has promised to take 25 ms off the average hour. Larger machines are on offer, enough to lower the load by 20 percentage points, for the budget of a quarter.
+#
+# Whoever reads the slope off the dashboard will buy the machines. Whoever is wrong about what the slope means will have spent the budget, missed the promise, and not understood why.
+
+# %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from myst_nb import glue
+
+from casestudies import figures, identify, scenarios, tables
+from casestudies.montecarlo import replicate
+from casestudies.recipes.standardization import standardize
+
+figures.house_style()
+
+# %% [markdown]
+# ## The world
+#
+# There is a third quantity, the traffic $Z$, in thousand requests a second. It is in the logs of the load balancer and on no dashboard. With CPU load $X$ in percent and latency $Y$ in milliseconds,
+#
+# $$
+# \begin{aligned}
+# Z &\sim N(10,\ 1.5^2) \\
+# X &= 60 + 5\,(Z - 10) + 4\,\varepsilon_X \\
+# Y &= 150 + 0.5\,(X - 60) + 10\,(Z - 10) + 10\,\varepsilon_Y
+# \end{aligned}
+# $$
+#
+# These are {term}`structural equations <structural equation>`: each says how a quantity is set, and goes on holding when another equation is replaced. The {term}`causal graph` is read off them.
+
+# %% mystnb={"figure": {"caption": "The dashboard's world. Traffic drives load and latency; the load has an effect of its own.", "name": "fig-seeing-graph"}, "image": {"alt": "Causal graph: traffic, marked as not recorded on the dashboard, points to cpu and to latency; cpu points to latency. The backdoor path from cpu to latency runs through traffic."}}
+world = scenarios.latency()
+places = {"traffic": (1, 1), "cpu": (0, 0), "latency": (2, 0)}
+roles = {"treatment": "cpu", "outcome": "latency", "positions": places}
+figures.causal_graph(world.model.graph, **roles, hidden=["traffic"])
+plt.show()
+
+# %% [markdown]
+# Here are 2,000 hours. The dashboard shows two of the three columns.
+
+# %%
+hours = world.sample(2_000, rng=1)
+dashboard = hours[["cpu", "latency"]]
+tables.results(
+    dashboard.describe().loc[["mean", "std", "min", "max"]],
+    "CPU load (percent) and latency (ms) in 2,000 hours.",
+    digits=1,
+)
+
+# %% [markdown]
+# ## The trap
+#
+# Most people would draw a line through the two columns.
+
+
+# %%
+def slope(formula, data, of):
+    fit = smf.ols(formula, data=data).fit()
+    low, high = fit.conf_int().loc[of]
+    entries = {"estimate": fit.params[of], "std_error": fit.bse[of]}
+    return pd.Series({**entries, "ci_low": low, "ci_high": high, "n": fit.nobs})
+
+
+naive = slope("latency ~ cpu", dashboard, of="cpu").rename("latency on cpu")
+tables.results([naive], "Slope of the line: ms per percentage point.")
+
+# %% [markdown]
+# About two milliseconds a point, with a tight interval and a correlation of {glue:text}`seeing-correlation:.2f`. So 20 points less load would give back some {glue:text}`seeing-promise:.0f` ms, well over the 25 that were promised. As a description of the hours that were seen, this is right: the exact slope of the world's distribution is {glue:text}`seeing-raw-slope:.3f`. As an answer to what the machines will do it is four times too large.
+
+# %% tags=["remove-cell"]
+tables.headline("seeing-raw-slope", world.truth["raw slope"])
+tables.headline("seeing-effect", world.truth["ATE"])
+tables.headline("seeing-correlation", world.truth["correlation"])
+tables.headline("seeing-promise", 20 * naive["estimate"], digits=1)
+assert naive["ci_low"] < world.truth["raw slope"] < naive["ci_high"]
+assert not naive["ci_low"] < world.truth["ATE"] < naive["ci_high"]
+assert world.truth["raw slope"] > 4 * world.truth["ATE"]
+
+# %% [markdown]
+# ## What must be true
+#
+# Two questions sound alike.
+#
+# - **Seeing:** among hours in which the load *was* 80%, what was the latency? This is $E[Y \mid X = 80]$, a property of the data.
+# - **Doing:** if the load *were set* to 80%, what would the latency be? This is $E[Y \mid do(X = 80)]$, with the {term}`do-operator`. It is a property of the world after somebody has replaced the equation of $X$ by $X = 80$.
+#
+# The {term}`estimand` is the effect of one more point of load on the mean latency, $E[Y \mid do(X = x + 1)] - E[Y \mid do(X = x)]$. In this linear world it is the same at every $x$ and for every hour.
+#
+# :::{admonition} Assumptions, and how each could fail
+# :class: important
+# - **No {term}`backdoor path` is left open by what we adjust for.** It fails if something besides traffic drives both curves and is not recorded, a nightly backup for instance.
+# - **What we adjust for is no consequence of the load, and no {term}`collider`.** It fails if we adjust for the length of the request queue, which the load makes longer, or look only at hours that raised an alarm.
+# - **The regression has the right form.** It fails if latency explodes near full load, as queues do. Here it is linear by construction.
+# - **Setting the load by any means is one and the same thing** ({term}`consistency`). It fails if larger machines change the load and something else, the cache for instance.
+# :::
+#
+# The first two can be read off the graph.
+
+# %%
+ask = {"treatment": "cpu", "outcome": "latency"}
+print(identify.backdoor(world.model.graph, **ask, adjust_for=[]))
+print(identify.backdoor(world.model.graph, **ask, adjust_for=["traffic"]))
+
+# %% [markdown]
+# So traffic is a {term}`confounder`, and holding it fixed closes the door.
+#
+# ## The estimate
+#
+# The load balancer's logs have the traffic. Two ways to hold it fixed: compare hours within narrow bands of traffic, or put it into the regression.
+
+# %%
+hours["band"] = pd.qcut(hours["traffic"], 50, labels=False)
+answers = pd.DataFrame(
+    {
+        "dashboard: no traffic": naive,
+        "within bands of traffic": slope("latency ~ cpu + C(band)", hours, "cpu"),
+        "traffic in the regression": slope("latency ~ cpu + traffic", hours, "cpu"),
+    }
+).T
+tables.results(
+    answers, "Slope of latency on CPU load, ms per point; the effect is 0.5."
+)
+
+# %% tags=["remove-cell"]
+for key, estimate in zip(
+    ["naive", "bands", "adjusted"], answers["estimate"], strict=True
+):
+    tables.headline(f"seeing-{key}", estimate)
+effect = world.truth["ATE"]
+covers = (answers["ci_low"] < effect) & (effect < answers["ci_high"])
+assert covers.tolist() == [False, True, True]
+
+# %% mystnb={"figure": {"caption": "Holding traffic fixed, in either way, gives the effect of the load; the dashboard's slope does not.", "name": "fig-seeing-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 0.5 ms per point. The dashboard's slope is near 2.1 and misses by far; the comparison within bands of traffic and the regression with traffic are near 0.5 and cover it."}}
+figures.estimates(
+    answers,
+    truth={"exact effect": world.truth["ATE"]},
+    naive=["dashboard: no traffic"],
+    xlabel="latency per point of CPU load (ms)",
+    digits=2,
+)
+plt.show()
+
+# %% [markdown]
+# Both cover the truth (the bands leave a little of the traffic's variation in, and with it a little bias). What separates them from the dashboard is not a better method, it is one more column and the reason for using it.
+#
+# ### Two lines through one cloud
+#
+# Now ask both questions for every load, exactly. Seeing follows the cloud. Doing deletes the equation of the load and runs the rest of the world on.
+
+# %% mystnb={"figure": {"caption": "The mean latency of hours in which the load was seen at a value, and of hours in which it is set there.", "name": "fig-seeing-two-lines"}, "image": {"alt": "Scatter of 500 hours, latency against CPU load, with two lines through the centre at 60 percent and 150 ms. The line of what is seen climbs with the cloud, 2.06 ms per point, to 191 ms at 80 percent. The line of what happens when the load is set climbs 0.5 ms per point, to 160 ms at 80 percent."}}
+_, ax = plt.subplots()
+ax.plot("cpu", "latency", ".", data=hours.head(500), color=figures.HIDDEN, ms=3)
+load = np.array([40, 80])
+seen = 150 + world.truth["raw slope"] * (load - 60)
+done = 150 + world.truth["ATE"] * (load - 60)
+ax.plot(load, seen, color=figures.NAIVE, marker="D", markerfacecolor="white")
+ax.plot(load, done, color=figures.TRUTH, linestyle="--")
+ax.text(82, seen[1], "seen: E[Y | X = x]", va="center")
+ax.text(82, done[1], "done: E[Y | do(X = x)]", va="center")
+ax.set(xlim=(34, 100), xlabel="CPU load x (percent)", ylabel="latency (ms)")
+plt.show()
+
+# %% [markdown]
+# At a load of 80% you see {glue:text}`seeing-at-80-seen:.0f` ms and would get {glue:text}`seeing-at-80-done:.0f` ms. The simulation says the same.
+
+# %%
+million = world.model.sample(1_000_000, rng=2)
+seen = million.loc[million["cpu"].between(79.5, 80.5), "latency"]
+done = world.model.do(cpu=80).sample(100_000, rng=3)["latency"]
+exact = [world.truth[f"E[latency | {at}]"] for at in ("cpu=80", "do(cpu=80)")]
+at_80 = pd.DataFrame(
+    {"exact": exact, "simulated": [seen.mean(), done.mean()]},
+    index=["seen at 80%", "set to 80%"],
+).round(1)
+tables.results(at_80, "Mean latency (ms) at a load of 80 percent.", digits=1)
+
+# %% tags=["remove-cell"]
+tables.headline("seeing-at-80-seen", exact[0])
+tables.headline("seeing-at-80-done", exact[1])
+assert abs(seen.mean() - exact[0]) < 4 * seen.std() / np.sqrt(len(seen)) + 0.02
+assert abs(done.mean() - exact[1]) < 4 * done.std() / np.sqrt(len(done))
+
+# %% [markdown]
+# ### The explainer's three lines of code
+#
+# The document's own example is the same graph with the effect set to zero: activity $Z$, usage of a new feature $X$, and an outcome $Y$ that we call spending, each with standard normal noise. Then the slope of $Y$ on $X$ is $Cov(X, Y) / Var(X) = 1/2$ without $Z$, and 0 with it. We use the document's seed.
+
+# %%
+feature = scenarios.hidden_driver()
+rows = feature.sample(2_000, rng=np.random.RandomState(0))
+without_z = slope("spending ~ usage", rows, of="usage")
+with_z = slope("spending ~ usage + activity", rows, of="usage")
+pair = pd.DataFrame({"without activity": without_z, "with activity": with_z}).T
+tables.results(
+    pair,
+    "The document's 2,000 rows: slope of spending on usage; the effect is 0.",
+)
+
+# %% tags=["remove-cell"]
+tables.headline("seeing-z-without", without_z["estimate"])
+tables.headline("seeing-z-with", with_z["estimate"])
+assert without_z["ci_low"] < 0.5 < without_z["ci_high"]
+assert with_z["ci_low"] < 0 < with_z["ci_high"]
+
+# %% [markdown]
+# The document sums this up in a line: *corr(X, Y) = true effect + backdoor*. In linear worlds that is an identity for the **slope**, known as the omitted variables formula ({cite:t}`angrist2009`): the raw slope is the effect plus (effect of $Z$ on $Y$) times (slope of $Z$ on $X$). For the **correlation** it is not. Turn the effect up and compare.
+
+# %%
+sums = pd.DataFrame(
+    {
+        effect: dict(scenarios.hidden_driver(usage_on_spending=effect).truth)
+        for effect in (0.0, 1.0, 2.0)
+    }
+).T
+sums["slope minus effect"] = sums["raw slope"] - sums["ATE"]
+tables.results(
+    sums.reset_index(drop=True).set_index("ATE"),
+    "Exact slope and correlation as the effect of usage (ATE) grows.",
+)
+
+# %% [markdown]
+# The slope is always the effect plus one half. The correlation happens to equal one half when the effect is zero, and can never exceed one, however large the effect.
+
+# %% tags=["remove-cell"]
+assert np.allclose(sums["slope minus effect"], 0.5)
+assert sums["correlation"].max() < 1
+assert abs(sums["correlation"].iloc[1] - 1.5) > 0.5
+
+# %% [markdown]
+# ## Try to break it
+#
+# ### More data
+#
+# Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000.
+
+# %% mystnb={"figure": {"caption": "The same growing table, analysed without and with the confounder. More rows make both answers more certain and neither more right.", "name": "fig-seeing-more-data"}, "image": {"alt": "Estimates with 95% intervals for sample sizes from 20 to 100,000 on a logarithmic axis. Without activity the intervals close in on 0.5, with activity on the true value 0. The wrong intervals shrink as fast as the right ones and exclude 0 from the start."}} tags=["hide-input"]
+sizes = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000]
+growing = feature.sample(sizes[-1], rng=4)
+_, ax = plt.subplots()
+for formula, label, shift, look in [
+    ("spending ~ usage", "without activity", 0.95, "D"),
+    ("spending ~ usage + activity", "with activity", 1.05, "o"),
+]:
+    runs = [slope(formula, growing.head(n), of="usage") for n in sizes]
+    runs = pd.DataFrame(runs, index=sizes)
+    error = abs(runs[["ci_low", "ci_high"]].sub(runs["estimate"], axis=0)).T
+    colour = figures.NAIVE if look == "D" else figures.ESTIMATE
+    ax.errorbar(
+        shift * runs.index,
+        runs["estimate"],
+        yerr=error,
+        fmt=look,
+        color=colour,
+        mfc="white" if look == "D" else colour,
+        label=label,
+    )
+ax.axhline(0, color=figures.TRUTH, linestyle="--", zorder=0)
+ax.text(1.5e5, 0.02, "truth", va="bottom")
+ax.set(xscale="log", xlim=(14, 4e5), ylabel="slope of spending on usage")
+ax.set_xlabel("rows")
+ax.legend(loc="upper right")
+plt.show()
+
+# %% [markdown]
+# The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the third decimal. {term}`Bias` from confounding is a property of the question, not of the sample size.
+
+# %%
+wrong = pd.DataFrame(
+    {
+        n: slope("spending ~ usage", growing.head(n), of="usage")
+        for n in (100, 10_000, 100_000)
+    }
+).T
+wrong["width"] = wrong["ci_high"] - wrong["ci_low"]
+tables.results(
+    wrong[["estimate", "ci_low", "ci_high", "width"]].rename_axis("rows"),
+    "How the interval around the wrong answer narrows; the effect is 0.",
+)
+
+# %% tags=["remove-cell"]
+exact_width = 2 * 1.96 * np.sqrt(1.5 / 2 / wrong.index)
+assert (abs(wrong["width"] / exact_width - 1) < 4 / wrong.index**0.5).all()
+assert wrong["ci_low"].iloc[-1] < 0.5 < wrong["ci_high"].iloc[-1]
+assert (wrong["ci_low"] > 0.2).all()
+
+# %% [markdown]
+# ### One cloud, three worlds
+#
+# Perhaps a cleverer look at the two curves would tell. It cannot. Here are two more worlds with exactly the same bivariate normal distribution of load and latency. In one, the load alone drives latency. In the other slow requests pile up and drive the load, and the load does nothing.
+
+# %%
+drivers = {
+    "traffic drives both": "traffic",
+    "cpu drives latency": "cpu",
+    "latency drives cpu": "latency",
+}
+three = pd.DataFrame(
+    {k: dict(scenarios.latency(driver=d).truth) for k, d in drivers.items()}
+).reindex(["correlation", "raw slope", *list(world.truth)[3:], "ATE"])
+tables.results(
+    three,
+    "Three worlds with one distribution of load and latency, exact.",
+    digits=2,
+)
+
+# %% tags=["remove-cell"]
+assert np.ptp(three.iloc[:3].to_numpy(), axis=1).max() < 1e-9
+assert three.loc["ATE"].round(4).tolist() == [0.5, 2.0571, 0.0]
+
+# %% [markdown]
+# Everything that can be seen is equal in the three columns, and everything that can be done differs. Note the last one: there is no {term}`common cause` in it at all. The gap between seeing and doing is then not confounding, it is an arrow that points the other way. So the explainer's closing line, that the whole gap hides in the common upstreams, is too narrow. Below comes a third source of the gap.
+
+# %% [markdown]
+# ### One table, three graphs: Simpson's paradox
+#
+# Here is a table from a real comparison: 700 patients with kidney stones, treated by open surgery or by a keyhole procedure, with small stones or stones of 2 cm and more {cite:p}`charig1986,julious1994`.
+
+# %%
+kidney = scenarios.simpson("confounder")
+patients = pd.DataFrame(
+    {
+        "small stones": ["81 of 87", "234 of 270"],
+        "large stones": ["192 of 263", "55 of 80"],
+        "all": ["273 of 350", "289 of 350"],
+    },
+    index=["open surgery", "keyhole procedure"],
+)
+tables.results(patients, "Treated with success, of all treated (Charig et al. 1986).")
+
+# %% [markdown]
+# Open surgery is better for small stones (93% against 87%), better for large ones (73% against 69%), and worse for all together (78% against 83%). This is {term}`Simpson's paradox` {cite:p}`simpson1951`. Which row should a patient believe?
+
+# %% mystnb={"figure": {"caption": "The same 700 patients, split and together. The size of a mark shows the number of patients.", "name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
+lines = {
+    "small stones": ([234 / 270, 81 / 87], [270, 87]),
+    "large stones": ([55 / 80, 192 / 263], [80, 263]),
+    "all patients": ([289 / 350, 273 / 350], [350, 350]),
+}
+_, ax = plt.subplots()
+for name, (rates, counts) in lines.items():
+    whole = name == "all patients"
+    colour = figures.NAIVE if whole else figures.ESTIMATE
+    ax.plot(rates, color=colour, linestyle="--" if whole else "-", zorder=1)
+    look = {"marker": "D" if whole else "o", "edgecolor": colour}
+    look["facecolor"] = "white" if whole else colour
+    ax.scatter([0, 1], rates, s=counts, zorder=2, **look)
+    ax.text(1.1, rates[1], name, va="center")
+ax.set(xlim=(-0.2, 1.6), ylim=(0.65, 0.97), ylabel="share treated with success")
+ax.set_xticks([0, 1], ["keyhole procedure", "open surgery"])
+plt.show()
+
+# %% [markdown]
+# The arithmetic does not say; the story does, that is, the graph. We give the column a neutral name, *severe*, and tell three stories that fit the table exactly.
+#
+# 1. **Confounder.** Severity is noted at admission. Surgeons operate openly on the severe cases. Compare within severity.
+# 2. **Mediator.** The treatment is assigned by coin, 350 patients each. Severity is noted a week later: some treatments make it worse. Splitting by it removes a part of what the treatment does; use the table as a whole.
+# 3. **Proxy.** Severity is noted at admission, and one record in twenty is wrong. Splitting by the record leaves some confounding inside each half. Neither table will do.
+
+# %% mystnb={"figure": {"caption": "Three graphs that fit the same table: confounder, mediator, and a proxy of an unrecorded confounder.", "name": "fig-seeing-simpson-graphs"}, "image": {"alt": "Three causal graphs. Confounder: severe points to treated and recovered. Mediator: treated points to severe, severe points to recovered. Proxy: severity, not recorded, points to severe, treated and recovered. In all three treated points to recovered."}}
+names = ("confounder", "mediator", "proxy")
+same_table = {graph: scenarios.simpson(graph) for graph in names}
+spots = {"severe": (0.5, 1), "treated": (0, 0), "recovered": (1, 0)}
+behind = spots | {"severity": (0.5, 1), "severe": (1, 1)}
+roles = {"treatment": "treated", "outcome": "recovered"}
+_, axes = plt.subplots(3, 1, figsize=(6.6, 5.6))
+for ax, (graph, w) in zip(axes, same_table.items(), strict=True):
+    unseen = [name for name in w.model.graph if name not in w.observed]
+    places = behind if unseen else spots
+    figures.causal_graph(w.model.graph, **roles, hidden=unseen, positions=places, ax=ax)
+    ax.text(-0.42, 1.1, graph)
+plt.show()
+
+# %%
+for graph, w in same_table.items():
+    sets = identify.adjustment_sets(w.model.graph, **roles, observed=w.observed)
+    advice = [f"adjust for {', '.join(names) or 'nothing'}" for names in sets]
+    print(f"{graph}: {advice[0] if advice else 'no set of columns will do'}")
+
+# %% [markdown]
+# Now the numbers. Whether you split (and average the two differences over all patients) or add up, you get the same two answers in all three worlds, because the table is the same. The exact effect, from surgery on each world's equations, is another in each.
+
+# %%
+wanted = {
+    "all patients together": "raw difference",
+    "split by severity, averaged": "standardized difference",
+    "exact effect (ATE)": "ATE",
+}
+simpson = pd.DataFrame({k: dict(w.truth) for k, w in same_table.items()})
+simpson = simpson.loc[list(wanted.values())].set_axis(list(wanted))
+tables.results(
+    simpson,
+    "Open surgery and the probability of success: two analyses, three worlds.",
+)
+
+# %% tags=["remove-cell"]
+for graph, w in same_table.items():
+    tables.headline(f"seeing-simpson-{graph}", w.truth["ATE"])
+tables.headline("seeing-simpson-raw", simpson.iloc[0, 0])
+tables.headline("seeing-simpson-split", simpson.iloc[1, 0])
+assert np.ptp(simpson.iloc[:2].to_numpy(), axis=1).max() < 1e-12
+assert abs(simpson["proxy"].diff().iloc[2]) > 0.03
+assert abs(simpson.loc["exact effect (ATE)", "proxy"] - simpson.iloc[0, 2]) > 0.1
+
+# %% [markdown]
+# In the first world you must split, in the second you must not, in the third neither answer is right: open surgery is even better than the split table says. No statistic tells the three apart {cite:p}`pearl2014`. (The real comparison has a further difficulty: the open operations were done in earlier years than the keyhole ones. The second world's coin was never flipped for these patients.)
+
+# %% [markdown]
+# ### Looking only where it hurt
+#
+# The third source of the gap is the choice of rows. A team deploys at random times, and it holds a review after each slow hour, one above 130 ms. Deploys slow an hour by 10 ms, traffic by 20 ms per standard deviation; the two are independent. What do the reviews show?
+
+# %% mystnb={"figure": {"caption": "Deploy and traffic are independent causes of latency. Keeping only reviewed hours conditions on their common effect.", "name": "fig-seeing-collider"}, "image": {"alt": "Causal graph: deploy and traffic point to latency, latency points to reviewed. Latency is a collider between deploy and traffic; keeping the reviewed hours conditions on its descendant."}}
+reviews = scenarios.postmortems()
+spots = {"deploy": (0, 1), "traffic": (0, 0), "latency": (1.2, 0.5)}
+figures.causal_graph(
+    reviews.model.graph,
+    treatment="deploy",
+    outcome="latency",
+    adjusted=["reviewed"],
+    positions=spots | {"reviewed": (2.4, 0.5)},
+)
+plt.show()
+
+# %%
+log = reviews.sample(5_000, rng=5)
+slow = log[log["reviewed"] == 1]
+deploys = {"treatment": "deploy", "adjust_for": []}
+picked = pd.DataFrame(
+    {
+        "latency, all hours": standardize(log, outcome="latency", **deploys),
+        "latency, reviewed": standardize(slow, outcome="latency", **deploys),
+        "traffic, reviewed": standardize(slow, outcome="traffic", **deploys),
+    }
+).T.assign(exact=list(reviews.truth.values())[:3])
+tables.results(picked, "Hours with a deploy minus hours without (ms; s.d.).", digits=2)
+
+# %% tags=["remove-cell"]
+low, high = picked["ci_low"], picked["ci_high"]
+tables.headline("seeing-reviewed", picked["exact"].iloc[1])
+tables.headline("seeing-all-hours", picked["estimate"].iloc[0])
+assert ((low < picked["exact"]) & (picked["exact"] < high)).all()
+assert high.iloc[1] < reviews.truth["ATE"]
+assert high.iloc[2] < 0
+
+# %% [markdown]
+# All hours give the effect of 10 ms. The reviewed hours give {glue:text}`seeing-reviewed:.1f` ms: deploys look almost harmless, because a reviewed hour without a deploy had to have heavy traffic to get there. Deploys and traffic, independent in the world, have become rivals in the sample. Latency is a {term}`collider`, and choosing rows by its consequence opened a path {cite:p}`berkson1946,hernan2004`. Nothing was confounded: deploys were random.
+
+# %%
+question = {"treatment": "deploy", "outcome": "latency"}
+graph = reviews.model.graph
+print(identify.backdoor(graph, **question, adjust_for=["reviewed"]))
+
+# %% [markdown]
+# ## The decision
+#
+# Back to the machines. Three levers, simulated with `do` on the equations above: larger machines that lower the load by 20 points whatever the traffic; a cache that keeps the servers' traffic at 8 thousand requests a second; both.
+
+# %%
+larger = {"cpu": lambda traffic: 40 + 5 * (traffic - 10)}
+cache = {"traffic": 8}
+levers = {
+    "as it is": {},
+    "larger machines": larger,
+    "cache": cache,
+    "both": larger | cache,
+}
+
+
+def mean_latency(action):
+    return world.model.do(**action).sample(400_000, rng=6)["latency"].mean()
+
+
+means = pd.Series({name: mean_latency(a) for name, a in levers.items()})
+gains = pd.DataFrame({"mean latency": means, "gain": means.iloc[0] - means})
+tables.results(gains.round(1), "Mean latency (ms) under each lever.", digits=1)
+
+# %% tags=["remove-cell"]
+tables.headline("seeing-gain-machines", gains["gain"].iloc[1], digits=1)
+tables.headline("seeing-gain-cache", gains["gain"].iloc[2], digits=1)
+exact_gain = np.array([0, 20 * 0.5, 2 * (10 + 0.5 * 5), 20 * 0.5 + 2 * 10 + 5])
+error = 21.4 * np.sqrt(2 / 400_000)
+assert (abs(gains["gain"] - exact_gain) < 4 * error).all()
+
+# %% [markdown]
+# The machines bring {glue:text}`seeing-gain-machines:.0f` ms, not {glue:text}`seeing-promise:.0f`, and miss the promise. The cache brings {glue:text}`seeing-gain-cache:.0f`, part of it through the load. The lever that works is the one that the dashboard does not show.
+#
+# ## Many worlds
+#
+# Two hundred fresh samples of 200 hours, each analysed with and without the traffic.
+
+
+# %%
+analyses = {
+    "dashboard": lambda sample: slope("latency ~ cpu", sample, "cpu"),
+    "with traffic": lambda sample: slope("latency ~ cpu + traffic", sample, "cpu"),
+}
+many = replicate(world, analyses, n=200, replications=200, rng=7)
+shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
+tables.results(
+    many[shown], "200 samples of 200 hours against the exact 0.5 ms per point."
+)
+
+# %% tags=["remove-cell"]
+bias, coverage = many["bias"], many["coverage"]
+tables.headline("seeing-dashboard-bias", bias["dashboard"], digits=3)
+tables.headline("seeing-adjusted-coverage", coverage["with traffic"], digits=3)
+assert coverage["dashboard"] == 0
+assert abs(coverage["with traffic"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)
+assert abs(bias["with traffic"]) < 4 * many.loc["with traffic", "bias_error"]
+
+# %% [markdown]
+# The interval with traffic covers the effect about as often as it promises. The dashboard's never does.
+#
+# ## Take it with you
+#
+# Splitting and averaging is {term}`standardization`, and the recipe does it for any 0/1 treatment:
+#
+# ```bash
+# python -m casestudies copy standardization
+# ```
+#
+# Here it is on real counts: 4,526 applicants to the six largest graduate departments of Berkeley in 1973 {cite:p}`bickel1975`. Among all of them, women were admitted less often. Departments differ in how many they admit and in who applies.
+
+# %%
+men = {"A": (512, 313), "B": (353, 207), "C": (120, 205)}
+men |= {"D": (138, 279), "E": (53, 138), "F": (22, 351)}
+women = {"A": (89, 19), "B": (17, 8), "C": (202, 391)}
+women |= {"D": (131, 244), "E": (94, 299), "F": (24, 317)}
+cells = [
+    (department, woman, admitted, count[1 - admitted])
+    for woman, counts in enumerate([men, women])
+    for department, count in counts.items()
+    for admitted in (1, 0)
+]
+cells = pd.DataFrame(cells, columns=["department", "woman", "admitted", "n"])
+applicants = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
+
+# %% [markdown]
+# The counts are admitted and rejected. From here it is one call an answer.
+
+# %%
+columns = {"outcome": "admitted", "treatment": "woman"}
+sets = {"all together": [], "split by department": ["department"]}
+berkeley = pd.DataFrame(
+    {k: standardize(applicants, **columns, adjust_for=v) for k, v in sets.items()}
+).T
+tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 1973.")
+
+# %% tags=["remove-cell"]
+tables.headline("seeing-berkeley-raw", berkeley["estimate"].iloc[0])
+tables.headline("seeing-berkeley-split", berkeley["estimate"].iloc[1])
+assert len(applicants) == 4_526
+
+# %% [markdown]
+# Read the graph before you read the table. Sex comes before the choice of department, so the department is a {term}`mediator`, not a confounder. The first number is the total difference; the second is what is left when the department is held fixed, a {term}`controlled direct effect <CDE>` averaged over departments. It answers the question whether departments treated applicants differently, provided that nothing unrecorded drives both the choice of a department and admission. Qualification may well do so. As in the third kidney world, it could be that neither number is the one you want.
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} The assistant and the output
+# :label: seeing-ex-assistant
+#
+# The document tells of somebody whose output was higher in the weeks in which they used an AI assistant. Suppose energy $Z$ drives both, as in `scenarios.hidden_driver`, with usage the hours of assistance and spending the output. (a) What slope would they find if assistance had no effect? (b) They decide to draw the hours of assistance at random. Write that as a `do` and find the slope. (c) Suppose instead that the assistant helps, by 0.3 a unit, but is used in *bad* weeks (`activity_on_usage=-1`). What would they conclude from the raw slope?
+# ```
+#
+# ```{solution} seeing-ex-assistant
+# :class: dropdown
+#
+# (a) One half, the explainer's number. (b) `coin = scenarios.hidden_driver().model.do(usage=Normal())` with `Normal` from `casestudies.scm`; the slope in `coin.sample(100_000, rng=1)` is zero up to sampling error, because a drawn usage has no arrow from energy. (c) The raw slope is $0.3 + (-1)(1)/2 = -0.2$: the assistant helps and looks harmful, as an umbrella looks like a cause of rain. See `scenarios.hidden_driver(activity_on_usage=-1, usage_on_spending=0.3).truth`.
+# ```
+#
+# ```{exercise} Same column, other date
+# :label: seeing-ex-date
+#
+# For each story say whether to adjust for the column, and why: (a) effect of a price cut on sales, column *weekday*; (b) effect of a code review on bugs found in production, column *number of comments in the review*; (c) effect of a mentoring programme on promotion, table of current employees only, column *still employed* (it is 1 in every row).
+# ```
+#
+# ```{solution} seeing-ex-date
+# :class: dropdown
+#
+# (a) Yes, if prices are cut on certain weekdays: the weekday comes before both. (b) No: the comments are a consequence of the review and the way in which it works. (c) You have adjusted already, by looking at those who stayed. If the programme and ambition both make people stay (or leave), staying is a collider, and the mentored who stayed are not comparable with the others who stayed.
+# ```
+#
+# ```{exercise} Make a paradox
+# :label: seeing-ex-paradox
+#
+# Open-ended. `scenarios.simpson(counts=...)` takes any table. Build one in which the treatment helps in both halves and harms in the whole, with the same number of patients in each of the four cells. If you cannot, say why not. Then find the smallest imbalance between the cells at which a reversal appears for the kidney stones' success rates.
+# ```
+#
+# ```{solution} seeing-ex-paradox
+# :class: dropdown
+#
+# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign when the imbalance times the harm of severity exceeds the treatment's benefit.
+# ```
+
+# %% [markdown]
+# ## What the document says
+#
+# Claims of the first section of {cite:t}`explainer_day36`; its other sections are run in later chapters.
+
+# %% tags=["hide-input"]
+verdicts = [
+    (
+        "From two curves that spike together one cannot tell whether load drives latency, latency drives load, or an upstream drives both.",
+        "holds",
+        f"Three worlds with one distribution (correlation {world.truth['correlation']:.2f}) have effects of 0.50, 2.06 and 0.00 ms per point.",
+    ),
+    (
+        "Correlation answers P(Y | X), causation P(Y | do(X)).",
+        "holds",
+        f"At a load of 80% one sees {world.truth['E[latency | cpu=80]']:.0f} ms and would get {world.truth['E[latency | do(cpu=80)]']:.0f} ms.",
+    ),
+    (
+        "The entire gap between the two hides in common causes.",
+        "holds in part",
+        "It can also be an arrow that points the other way (2.06 against 0.00, no common cause), or a choice of rows by a "
+        f"consequence of the outcome ({reviews.truth['difference among the reviewed']:.1f} ms instead of 10 under random deploys).",
+    ),
+    (
+        "corr(X, Y) is the true effect plus the spurious association through Z.",
+        "holds in part",
+        "Exact for the slope in a linear world (effect + 0.5 for any effect). Not for the correlation, which stays below 1.",
+    ),
+    (
+        "The slope is about 0.5 without Z and about 0 with it.",
+        "holds",
+        f"{without_z['estimate']:.3f} and {with_z['estimate']:.3f} from its seed; exact limits 0.5 and 0.",
+    ),
+    (
+        "Control for Z, and what remains is causal.",
+        "holds in part",
+        "If Z is a confounder, the only one, and recorded without error. Where it is a mediator or a noisy proxy, splitting gives "
+        f"{kidney.truth['standardized difference']:.3f} instead of {same_table['mediator'].truth['ATE']:.3f} or {same_table['proxy'].truth['ATE']:.3f}.",
+    ),
+    (
+        "Without controlling for Z the aggregate trend can contradict the trend in every subgroup.",
+        "holds",
+        f"Kidney stones: {kidney.truth['raw difference']:.3f} for all, +0.064 and +0.043 in the two groups.",
+    ),
+    (
+        "Confounding is the root of Simpson's paradox.",
+        "holds in part",
+        "The reversal is arithmetic. The same table arises without confounding, from a mediator under a randomized treatment.",
+    ),
+    (
+        "More data narrow the interval around the false answer and make you more certain of it.",
+        "holds",
+        f"From 100 to 100,000 rows the width falls from {wrong['width'].iloc[0]:.2f} to {wrong['width'].iloc[-1]:.3f}, around 0.5 all the time.",
+    ),
+    (
+        "Only design fixes it: randomize, or model the confounder explicitly.",
+        "holds in part",
+        "Both fix it here. The document's own instruments and differences-in-differences are further ways, run in later chapters.",
+    ),
+]
+ledger = tables.claims(
+    verdicts, document="“Causation vs Correlation”, AI/ML Explained, Day 36"
+)
+glue("seeing-claims", ledger)
+
+# %% tags=["remove-cell"]
+known = {
+    "CPU and latency: dashboard": (naive, "effect of one point", world.truth["ATE"], "exact, this world"),
+    "CPU and latency: with traffic": (answers.iloc[2], "effect of one point", world.truth["ATE"], "exact, this world"),
+    "explainer: without Z": (without_z, "effect of usage", 0.0, "exact, its code"),
+    "explainer: with Z": (with_z, "effect of usage", 0.0, "exact, its code"),
+    "deploys: reviewed hours": (picked.iloc[1], "ATE", reviews.truth["ATE"], "exact, this world"),
+    "deploys: all hours": (picked.iloc[0], "ATE", reviews.truth["ATE"], "exact, this world"),
+}  # fmt: skip
+glue("seeing-scoreboard", tables.scoreboard(known), display=False)
