@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from casestudies import identify, scenarios
+from casestudies.montecarlo import replicate
+from casestudies.recipes.instrumental_variables import wald
+
+COLUMNS = {"outcome": "tasks", "treatment": "adopted", "instrument": "flag"}
+TURNED = {
+    "share_flagged": 0.6,
+    "share_always_takers": 0.25,
+    "share_compliers": 0.3,
+    "interest_on_tasks": -1.5,
+    "adoption_on_tasks": 1.0,
+    "interest_on_effect": -0.5,
+    "interest_on_past_use": -0.4,
+    "flag_on_tasks": 0.7,
+    "share_defiers": 0.1,
+}
+
+
+def mean_between(low, high):
+    """Mean of a standard normal variable in an interval, by adaptive quadrature."""
+    top = integrate.quad(lambda u: u * stats.norm.pdf(u), low, high)[0]
+    return top / integrate.quad(stats.norm.pdf, low, high)[0]
+
+
+def test_the_default_truths_follow_from_the_shares_by_quadrature():
+    truth = scenarios.canary().truth
+    high = stats.norm.ppf(0.9)
+    complier, always, never = (mean_between(*b) for b in [(0, high), (high, np.inf), (-np.inf, 0)])
+    late = -2 + 0.8 * complier
+    assert truth["LATE"] == pytest.approx(late)
+    assert truth["Wald limit"] == pytest.approx(late)
+    assert truth["ITT"] == pytest.approx(0.4 * late)
+    assert truth["ATE"] == -2
+    # Adopters: all always-takers (0.10) and the flagged fifth of the compliers (0.08)
+    adopters = (0.10 * always + 0.08 * complier) / 0.18
+    others = (0.50 * never + 0.32 * complier) / 0.82
+    assert truth["ATT"] == pytest.approx(-2 + 0.8 * adopters)
+    assert truth["as treated"] == pytest.approx(4 * (adopters - others) - 2 + 0.8 * adopters)
+    obeyed = (0.10 * always + 0.40 * complier) / 0.50
+    waiting = (0.50 * never + 0.40 * complier) / 0.90
+    assert truth["per protocol"] == pytest.approx(4 * (obeyed - waiting) - 2 + 0.8 * obeyed)
+    assert truth["E[tasks | do(adopted=0)]"] == pytest.approx(20)
+    assert truth["E[tasks | do(adopted=1)]"] == pytest.approx(18)
+    assert truth["E[past_use | complier]"] == pytest.approx(10 + 3 * 0.6 * complier)
+
+
+def strata(world, n, rng):
+    """Draw units and replay each with and without the flag, noise kept."""
+    seen = world.model.sample(n, rng=rng)
+    took = [world.model.imagine(seen, flag=z, rng=0)["adopted"] for z in (0, 1)]
+    effect = world.model.imagine(seen, adopted=1, rng=0)["tasks"]
+    return seen, took, effect - world.model.imagine(seen, adopted=0, rng=0)["tasks"]
+
+
+@pytest.mark.parametrize("knobs", [{}, TURNED], ids=["default", "turned"])
+def test_a_million_simulated_units_agree_with_every_stated_truth(knobs):
+    world, n = scenarios.canary(**knobs), 1_000_000
+    seen, (without, flagged), effect = strata(world, n, rng=1)
+    found = {}
+
+    def mean(key, values):
+        found[key] = values.mean(), values.std() / np.sqrt(len(values))
+
+    def contrast(key, rows, by):
+        parts = [rows.loc[rows[by] == value, "tasks"] for value in (1, 0)]
+        error = np.sqrt(sum(part.var() / len(part) for part in parts))
+        found[key] = parts[0].mean() - parts[1].mean(), error
+
+    complier = (without == 0) & (flagged == 1)
+    mean("LATE", effect[complier])
+    mean("ATE", effect)
+    mean("ATT", effect[seen["adopted"] == 1])
+    contrast("ITT", seen, "flag")
+    contrast("as treated", seen, "adopted")
+    contrast("per protocol", seen[seen["flag"] == seen["adopted"]], "adopted")
+    fit = wald(seen, **COLUMNS, cov="robust")
+    found["Wald limit"] = fit["estimate"], fit["std_error"]
+    mean("E[tasks]", seen["tasks"])
+    for name in ("flag", "adopted"):
+        for value in (0, 1):
+            under = world.model.do(**{name: value}).sample(n, rng=2 + value)["tasks"]
+            mean(f"E[tasks | do({name}={value})]", under)
+    mean("share of always-takers", (without == 1) & (flagged == 1))
+    mean("share of never-takers", (without == 0) & (flagged == 0))
+    mean("share of compliers", complier)
+    mean("share of defiers", (without == 1) & (flagged == 0))
+    mean("E[past_use | complier]", seen.loc[complier, "past_use"])
+    assert set(found) == set(world.truth)
+    for key, (value, error) in found.items():
+        assert abs(value - world.truth[key]) <= 4 * error, key
+
+
+def test_over_many_worlds_wald_recovers_the_late_and_the_naive_contrasts_do_not():
+    def as_treated(data):
+        means = data.groupby("adopted")["tasks"].mean()
+        return {"estimate": means[1] - means[0]}
+
+    def per_protocol(data):
+        return as_treated(data[data["flag"] == data["adopted"]])
+
+    def by_flag(data):
+        return wald(data, **COLUMNS, cov="robust")
+
+    analyses = {"as treated": as_treated, "per protocol": per_protocol, "Wald": by_flag}
+    worlds = replicate(
+        scenarios.canary(), analyses, n=4_000, replications=200, rng=3, estimand="LATE"
+    )
+    assert abs(worlds.loc["Wald", "bias"]) < 4 * worlds.loc["Wald", "bias_error"]
+    assert abs(worlds.loc["Wald", "coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)
+    assert worlds.loc[["as treated", "per protocol"], "bias"].min() > 3
+
+
+def test_the_naive_answers_have_the_wrong_sign():
+    truth = scenarios.canary().truth
+    assert max(truth["LATE"], truth["ATE"], truth["ATT"], truth["ITT"]) < -0.5
+    assert min(truth["as treated"], truth["per protocol"]) > 2
+
+
+def test_past_use_does_not_close_the_backdoor_and_nothing_recorded_does():
+    world = scenarios.canary()
+    ask = {"treatment": "adopted", "outcome": "tasks"}
+    assert identify.adjustment_sets(world.model.graph, **ask, observed=world.observed) == []
+    assert "interest" not in world.sample(5, rng=0)
+
+
+def test_the_graph_has_an_arrow_from_flag_to_tasks_only_if_exclusion_fails():
+    assert not scenarios.canary().model.graph.has_edge("flag", "tasks")
+    assert scenarios.canary(flag_on_tasks=0.1).model.graph.has_edge("flag", "tasks")
+
+
+def test_shares_at_their_bounds_are_worlds_too():
+    nobody_unasked = scenarios.canary(share_always_takers=0.0)
+    assert nobody_unasked.truth["share of always-takers"] == 0
+    data = nobody_unasked.sample(2_000, rng=4)
+    assert data.loc[data["flag"] == 0, "adopted"].sum() == 0
+    everybody = scenarios.canary(share_always_takers=0.3, share_compliers=0.7)
+    data = everybody.sample(2_000, rng=5)
+    assert data.loc[data["flag"] == 1, "adopted"].all()
+    assert everybody.truth["share of never-takers"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"share_flagged": 1.0}, "share_flagged must lie strictly between 0 and 1, got 1.0"),
+        ({"share_compliers": 0.0}, "share_compliers above 0"),
+        ({"share_always_takers": -0.1}, "share_always_takers must be at least 0"),
+        ({"share_always_takers": 0.7}, "sum at most 1, got 0.7 and 0.4"),
+        ({"share_defiers": 1.0}, r"share_defiers must lie in \[0, 1\), got 1.0"),
+        ({"share_compliers": 0.25, "share_defiers": 0.2}, "the flag moves nothing on average"),
+        ({"interest_on_past_use": 1.0}, r"interest_on_past_use must lie in \(-1, 1\)"),
+        ({"flag_on_tasks": np.nan}, "coefficients of tasks must be finite"),
+    ],
+)
+def test_a_knob_out_of_range_is_refused(knobs, words):
+    with pytest.raises(ValueError, match=words):
+        scenarios.canary(**knobs)

@@ -1,0 +1,146 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from casestudies.instrument_strength import draw_samples, iv_answers
+from casestudies.recipes.instrumental_variables import (
+    anderson_rubin,
+    first_stage,
+    limited_information,
+    two_stage_least_squares,
+)
+
+MODEL = {"outcome": "y", "treatment": "d"}
+
+
+def design(rows, instruments, seed=0):
+    """Return instruments with mean zero that are orthonormal up to the factor rows."""
+    z = np.random.default_rng(seed).normal(size=(rows, instruments))
+    return np.sqrt(rows) * np.linalg.qr(z - z.mean(axis=0))[0]
+
+
+def sample(z, mean_f, rho, rng, effect=0.0):
+    """Draw outcome and treatment row by row, as the docstring's model says."""
+    rows, k = z.shape
+    pi = np.sqrt((mean_f - 1) / rows)
+    u, v = rng.normal(size=(2, rows))
+    d = z @ np.full(k, pi) + v
+    return effect * d + rho * v + np.sqrt(1 - rho**2) * u + 1.0, d - 2.0
+
+
+def products(z, y, d):
+    """Return the cross-products that the instruments explain and that they leave."""
+    both = np.column_stack([y - y.mean(), d - d.mean()])
+    explained = both.T @ z @ (z.T @ both) / len(z)
+    return explained, both.T @ both - explained
+
+
+@pytest.mark.parametrize(("k", "mean_f"), [(1, 8.0), (4, 3.0)])
+def test_answers_from_cross_products_are_the_recipe_s(k, mean_f):
+    z, rng = design(80, k), np.random.default_rng(3)
+    names = [f"z{i}" for i in range(k)]
+    columns = {**MODEL, "instruments": names}
+    for _ in range(8):
+        y, d = sample(z, mean_f, 0.7, rng, effect=1.5)
+        data = pd.DataFrame(z, columns=names).assign(y=y, d=d)
+        explained, residual = products(z, y, d)
+        ours = iv_answers(
+            explained[np.newaxis], residual[np.newaxis], instruments=k, rows=80, effect=1.5
+        ).iloc[0]
+        two_stage = two_stage_least_squares(data, **columns)
+        liml = limited_information(data, **columns, cov="bekker")
+        pieces = anderson_rubin(data, **columns)["pieces"]
+        f = first_stage(data, treatment="d", instruments=names).loc["F", "value"]
+        assert ours["F"] == pytest.approx(f)
+        assert ours["2SLS"] == pytest.approx(two_stage["estimate"] - 1.5)
+        assert ours["LIML"] == pytest.approx(liml["estimate"] - 1.5)
+        assert ours["OLS"] == pytest.approx(np.polyfit(d, y, 1)[0] - 1.5)
+        for name, fit in {"2SLS covers": two_stage, "LIML covers": liml}.items():
+            assert ours[name] == (fit["ci_low"] <= 1.5 <= fit["ci_high"])
+        assert ours["AR covers"] == any(low <= 1.5 <= high for low, high in pieces)
+        assert ours["AR bounded"] == np.isfinite(pieces).all()
+
+
+@pytest.mark.parametrize(("k", "mean_f"), [(1, 4.0), (2, 4.0), (5, 2.5)])
+def test_drawn_cross_products_have_the_distribution_of_row_by_row_samples(k, mean_f):
+    rows, z, rng = 12, design(12, k), np.random.default_rng(5)
+    pairs = [products(z, *sample(z, mean_f, 0.6, rng)) for _ in range(4_000)]
+    explained, residual = map(np.array, zip(*pairs, strict=True))
+    slow = iv_answers(explained, residual, instruments=k, rows=rows)
+    fast = draw_samples(
+        instruments=k, mean_f=mean_f, endogeneity=0.6, rows=rows, replications=4_000, rng=6
+    )
+    for name in ["F", "OLS", "2SLS", "LIML"]:
+        assert stats.ks_2samp(slow[name], fast[name]).pvalue > 1e-3, name
+    for name in ["2SLS covers", "LIML covers", "AR covers", "AR bounded"]:
+        shares = np.array([slow[name].mean(), fast[name].mean()])
+        error = np.sqrt((shares * (1 - shares)).sum() / 4_000)
+        assert abs(shares[0] - shares[1]) < 4 * error, name
+
+
+def test_the_mean_of_f_is_as_stated():
+    for k, mean_f in [(1, 1.0), (3, 5.0), (30, 50.0)]:
+        f = draw_samples(
+            instruments=k, mean_f=mean_f, endogeneity=0.3, rows=500, replications=20_000, rng=k
+        )["F"]
+        r = 500 - k - 1
+        assert abs(f.mean() - mean_f * r / (r - 2)) < 4 * f.std() / np.sqrt(20_000)
+
+
+@pytest.mark.parametrize("mean_f", [1.0, 5.0, 50.0])
+@pytest.mark.parametrize("k", [1, 30])
+def test_the_anderson_rubin_set_covers_at_any_strength_and_the_t_interval_does_not(k, mean_f):
+    n = 20_000
+    samples = draw_samples(
+        instruments=k, mean_f=mean_f, endogeneity=0.95, rows=500, replications=n, rng=k
+    )
+    assert abs(samples["AR covers"].mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / n)
+    if mean_f <= 5 or k == 30:
+        assert samples["2SLS covers"].mean() < 0.91
+
+
+def test_many_weak_instruments_pull_two_stage_least_squares_to_ols_and_not_liml():
+    irrelevant, weak = (
+        draw_samples(
+            instruments=30, mean_f=f, endogeneity=0.5, rows=2_000, replications=10_000, rng=2
+        )
+        for f in (1.0, 5.0)
+    )
+    share = irrelevant["2SLS"].mean() / irrelevant["OLS"].mean()
+    assert abs(share - 1) < 4 * irrelevant["2SLS"].std() / 100 / 0.5
+    # Bias relative to OLS is about 1 / F (Bound, Jaeger and Baker 1995), up to order 1 / k
+    assert weak["2SLS"].mean() / weak["OLS"].mean() == pytest.approx(1 / 5, abs=0.02)
+    spread = stats.iqr(weak["LIML"])
+    assert abs(weak["LIML"].median()) < 4 * 0.93 * spread / 100
+    assert abs(weak["LIML covers"].mean() - 0.95) < 0.01
+
+
+def test_one_instrument_gives_two_stage_least_squares_and_liml_the_same_answer():
+    samples = draw_samples(
+        instruments=1, mean_f=3, endogeneity=0.5, rows=100, replications=500, rng=1
+    )
+    np.testing.assert_allclose(samples["LIML"], samples["2SLS"], rtol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_samples():
+    options = {"instruments": 3, "mean_f": 4, "endogeneity": 0.1, "rows": 50, "replications": 5}
+    first, second, third = (draw_samples(**options, rng=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, second)
+    assert not first.equals(third)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"instruments": 0}, "instruments and replications must be at least 1, got 0"),
+        ({"replications": 0}, "at least 1, got 1 and 0"),
+        ({"mean_f": 0.9}, "mean_f must be at least 1"),
+        ({"endogeneity": 1.1}, r"endogeneity must lie in \[-1, 1\], got 1.1"),
+        ({"rows": 3}, "rows must be above instruments"),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused(change, words):
+    good = {"instruments": 1, "mean_f": 5, "endogeneity": 0.5, "rows": 100, "replications": 10}
+    with pytest.raises(ValueError, match=words):
+        draw_samples(**good | change, rng=1)
