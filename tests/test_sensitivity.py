@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from causaldata import cps_mixtape, nsw_mixtape
 
 from casestudies.recipes.sensitivity import (
     bias_bounds,
@@ -88,6 +89,16 @@ def test_regression_figures_are_those_of_statsmodels():
     assert found["partial_r2"] == pytest.approx(
         partial_r2(data, "y", "d", ["x1", "x2", "ward"]), rel=1e-10
     )
+
+
+def test_regression_of_lalondes_men_on_the_cps_is_the_published_one():
+    # Dehejia and Wahba (1999): 699 (548)
+    treated = nsw_mixtape.load_pandas().data.query("treat == 1")
+    men = pd.concat([treated, cps_mixtape.load_pandas().data], ignore_index=True)
+    covariates = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
+    found = robustness_value(men, outcome="re78", treatment="treat", adjust_for=covariates)
+    assert found[["estimate", "std_error"]].round(0).to_list() == [699, 548]
+    assert found["rv_q"] < 0.02
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -239,7 +250,7 @@ def test_the_callers_frame_is_unchanged():
         (lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[0]), "explain 0%"),
         (lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[0.1], level=2), "got 2"),
         (lambda d: contour(d, **COLUMNS, r2dz_x=[0, 1]), r"r2dz_x must lie in \[0, 1\)"),
-        (lambda d: contour(d, **COLUMNS, r2yz_dx=[-0.1]), "r2yz_dx must lie"),
+        (lambda d: contour(d, **COLUMNS, r2yz_dx=[-0.1, 0.2]), "r2yz_dx must lie"),
         (lambda d: contour(d, **COLUMNS, value="p"), "value must be .* got 'p'"),
         (lambda d: e_value(-1), "0 < ci_low"),
         (lambda d: e_value(2, 2.5, 3), "got 2.5, 2, 3"),

@@ -258,9 +258,10 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     \sum_{A_i = 0} w_i Y_i / \sum_{A_i = 0} w_i`, with the weights of `inverse_weights`.
 
     The sandwich takes the weights as known, as robust regression output does; with a logit
-    that holds it is conservative for the ATE, but for the ATT it can be too small. Stacked
-    estimating equations (the logit's scores and the two weighted means) add what estimating
-    the score does to the variance. The naive standard error of weighted least squares is wrong.
+    that holds its interval for the ATE covers more often than it says, for the ATT at times less
+    often. Stacked estimating equations (the logit's scores and the two weighted means) add what
+    estimating the score does to the variance, and cover as they say. The naive standard error
+    of weighted least squares is wrong.
 
     Parameters
     ----------
