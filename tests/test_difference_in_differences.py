@@ -138,6 +138,23 @@ def test_two_by_two_equals_clustered_ols_on_an_unbalanced_panel(cluster, control
     pd.testing.assert_frame_equal(frame, before)
 
 
+@pytest.mark.parametrize("cluster", ["unit", "region"])
+@pytest.mark.parametrize("controls", [[], ["x"], ["x", "kind"]])
+def test_two_by_two_equals_a_clustered_panel_regression_on_an_unbalanced_panel(cluster, controls):
+    frame = unbalanced(np.random.default_rng(1))
+    assert frame.groupby("unit").size().nunique() == 2  # some units lack a period
+    wide = frame.set_index(["unit", "time"], drop=False)
+    design = wide[["treated", "post"]].assign(const=1.0, did=wide["treated"] * wide["post"])
+    if controls:
+        design = design.join(pd.get_dummies(wide[controls], drop_first=True, dtype=float))
+    fit = PanelOLS(wide["y"], design).fit(
+        cov_type="clustered", clusters=wide[[cluster]], group_debias=True
+    )
+    result = did.two_by_two(frame, **TWO, controls=controls, cluster=cluster)
+    assert result["estimate"] == pytest.approx(fit.params["did"], abs=1e-8)
+    assert result["std_error"] == pytest.approx(fit.std_errors["did"], abs=1e-8)
+
+
 def test_two_by_two_equals_two_way_fixed_effects_on_a_balanced_panel():
     frame = panel(np.random.default_rng(2))
     frame["d"] = frame["treated"] * frame["post"]
@@ -468,6 +485,22 @@ def test_two_by_two_refuses_frames_that_are_not_a_two_by_two_panel():
         did.two_by_two(frame.assign(y=frame["y"].where(frame.index != 4)), **TWO)
     with pytest.raises(ValueError, match="no column 'regio' in data; did you mean 'region'"):
         did.two_by_two(frame, **TWO, cluster="regio")
+
+
+def test_two_by_two_refuses_unusable_columns_by_name():
+    frame = panel(np.random.default_rng(21))
+    with pytest.raises(ValueError, match="'y' has 1 infinite value"):
+        did.two_by_two(frame.assign(y=frame["y"].where(frame.index != 4, np.inf)), **TWO)
+    with pytest.raises(ValueError, match="more than one column 'x'"):
+        did.two_by_two(pd.concat([frame, frame[["x"]]], axis=1), **TWO)
+    with pytest.raises(ValueError, match="column name 7 is not a string"):
+        did.two_by_two(frame.rename(columns={"x": 7}), **TWO)
+    with pytest.raises(ValueError, match="'unit' has 1 missing value"):
+        did.two_by_two(frame.assign(unit=frame["unit"].where(frame.index != 4)), **TWO)
+    with pytest.raises(ValueError, match="'y' holds str values such as 'a', not numbers"):
+        did.two_by_two(frame.assign(y="a"), **TWO)
+    with pytest.raises(ValueError, match="'y' has no rows"):
+        did.two_by_two(frame[:0], **TWO)
 
 
 def test_two_by_two_refuses_as_many_coefficients_as_rows():
