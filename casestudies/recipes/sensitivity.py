@@ -136,7 +136,9 @@ def bias_bounds(
     "k times as strong as :math:`X_j`" compares how much of treatment and of outcome each
     explains beyond the other covariates:
     :math:`k = R^2_{D \sim Z \mid X_{-j}} / R^2_{D \sim X_j \mid X_{-j}}`, and the same for the
-    outcome given D. The bounds hold for one confounder, unrelated to the other covariates.
+    outcome given D. The bounds hold for one confounder, unrelated to the other covariates. The
+    adjusted intervals take the two partial R squared as given, so the benchmark's own sampling
+    error is not in them.
 
     Parameters
     ----------
