@@ -503,6 +503,8 @@ def _first_zero(interval, step):
         return 0.0
     while margin(step) > 0:
         step *= 2
+        if step > 1e15:
+            return np.inf
     return optimize.brentq(margin, 0.0, step)
 
 
