@@ -350,7 +350,7 @@ patients = pd.DataFrame(
 tables.results(patients, "Treated with success, of all treated (Charig et al. 1986).")
 
 # %% [markdown]
-# Open surgery is better for small stones (93% against 87%), better for large ones (73% against 69%), and worse for all together (78% against 83%). This is {term}`Simpson’s paradox` {cite:p}`simpson1951`. Which row should a patient believe?
+# Open surgery is better for small stones (93% against 87%), better for large ones (73% against 69%), and worse for all together (78% against 83%). This is {term}`Simpson's paradox` {cite:p}`simpson1951`. Which row should a patient believe?
 
 # %% mystnb={"figure": {"caption": "The same 700 patients, split and together. The size of a mark shows the number of patients.", "name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
 lines = {

@@ -1,0 +1,92 @@
+"""What this book adds to every page: a bar to read, run and borrow, and its metadata."""
+
+import html
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+RECIPE = re.compile(
+    r"^(?:from|import) casestudies\.recipes\.(\w+)|^from casestudies\.recipes import (.+)$", re.M
+)
+
+
+def recipes_of(script):
+    """Return the recipes that a chapter's script imports, in alphabetical order."""
+    found = set()
+    for one, several in RECIPE.findall(script):
+        found |= {one} if one else {name.strip() for name in several.split(",")}
+    return sorted(name for name in found if name)
+
+
+def bar(name, script):
+    """Return the bar of a chapter as HTML."""
+    copies = "".join(
+        f"<li><code>python -m casestudies copy {recipe}</code></li>"
+        for recipe in recipes_of(script)
+    )
+    borrow = f"<dt>Borrow</dt><dd><ul>{copies}</ul></dd>" if copies else ""
+    return (
+        '<aside class="chapter-bar" aria-label="Run and borrow this chapter"><dl>'
+        "<dt>Run</dt><dd>"
+        f'<a href="../_sources/notebooks/{name}.ipynb" download>{name}.ipynb</a> '
+        f'<a href="../_sources/notebooks/{name}.py" download>{name}.py</a> '
+        "<span>in a clone: <code>make lab</code>. "
+        "Python 3.11, no network, at most 15 seconds.</span></dd>"
+        f"{borrow}</dl></aside>"
+    )
+
+
+def add_bar(app, doctree):
+    """Insert the bar below the title of a chapter."""
+    docname = app.env.docname
+    script = Path(app.srcdir) / f"{docname}.py"
+    if docname.startswith("notebooks/") and script.exists():
+        text = bar(script.stem, script.read_text(encoding="utf-8"))
+        title = next(iter(doctree.findall(nodes.title)), None)
+        if title is not None:
+            title.parent.insert(1, nodes.raw("", text, format="html"))
+
+
+def first_words(doctree, limit=200):
+    """Return the first paragraph of a page, cut at a word."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) > 40:
+            return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " ..."
+    return "Executable case studies in causal inference."
+
+
+def add_metadata(app, pagename, templatename, context, doctree):
+    """Describe the page to search engines and to whoever a link is sent to."""
+    if doctree is None:
+        return
+    title = html.unescape(re.sub("<[^>]+>", "", context.get("title", "")))
+    about = {"description": first_words(doctree)}
+    social = {"og:title": title, "og:description": about["description"], "og:type": "article"}
+    social["og:site_name"] = app.config.html_title
+    if app.config.html_baseurl:
+        base = app.config.html_baseurl.rstrip("/")
+        social |= {"og:url": f"{base}/{pagename}.html", "og:image": f"{base}/_static/card.png"}
+    tags = [f'<meta name="{k}" content="{html.escape(v)}">' for k, v in about.items()]
+    tags += [f'<meta property="{k}" content="{html.escape(v)}">' for k, v in social.items()]
+    context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+
+
+def copy_scripts(app, error):
+    """Put each chapter's script beside its notebook, for the bar's download."""
+    if error is None and app.builder.format == "html":
+        for script in (Path(app.srcdir) / "notebooks").glob("*.py"):
+            target = Path(app.outdir) / "_sources" / "notebooks"
+            if (target / f"{script.stem}.ipynb").exists():
+                shutil.copy(script, target)
+
+
+def setup(app):
+    """Register the additions with Sphinx."""
+    app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it in any case
+    app.connect("doctree-read", add_bar)
+    app.connect("html-page-context", add_metadata)
+    app.connect("build-finished", copy_scripts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
