@@ -32,7 +32,7 @@ def minimum_wage_panel(
     growth=2.0,
     drift=0.0,
     size_gap=12.0,
-    noise=2.0,
+    noise=1.0,
     proportional=False,
 ):
     r"""World of counties, some of which raise their minimum wage, observed as a panel.
@@ -76,7 +76,7 @@ def minimum_wage_panel(
         Additional change per quarter in counties that ever raise.
     size_gap : float, default 12
         By how many hundred jobs these counties are larger; above -30.
-    noise : float, default 2
+    noise : float, default 1
         Standard deviation of each county's quarterly noise.
     proportional : bool, default False
         Whether effect, effect_growth, growth, drift and noise are in percent (log points)
