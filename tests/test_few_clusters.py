@@ -304,6 +304,10 @@ def test_randomization_refusals():
     lost = frame[(frame["post"] == 1) | frame["unit"].isin([0, 4, 5])]
     with pytest.raises(ValueError, match="'unit': a set of 3 treated leaves a group without rows"):
         few.randomization_over_units(lost, **TWO, rng=0)
+    with pytest.raises(ValueError, match="draws must be 1 or more, got 0"):
+        few.randomization_over_units(frame, **TWO, draws=0, rng=0)
+    with pytest.raises(ValueError, match="draws must be 1 or more, got -5"):
+        few.wild_bootstrap_test(frame, **TWO, cluster="unit", draws=-5, rng=0)
     with pytest.raises(ValueError, match="no column 'state_' in data"):
         few.randomization_over_units(frame, **TWO, cluster="state_", rng=0)
 

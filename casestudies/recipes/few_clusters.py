@@ -414,6 +414,7 @@ def _multipliers(weights, clusters, draws, rng):
     """Return weight vectors: all combinations if no more than `draws`, else random ones."""
     if weights not in _POINTS:
         raise ValueError(f"weights must be one of {sorted(_POINTS)}, got {weights!r}")
+    _check_draws(draws)
     points = _POINTS[weights]
     if len(points) ** clusters <= draws:
         return _Wild(np.array(list(itertools.product(points, repeat=clusters))), True)
@@ -478,11 +479,18 @@ def _last_kept(p_value, step, size):
 
 def _sets(arm, draws, rng):
     """Return sets of as many treated as observed, and whether they are all there are."""
+    _check_draws(draws)
     count, chosen = len(arm), int(arm.sum())
     if math.comb(count, chosen) > draws:
         return (rng.permutation(arm) for _ in range(draws)), False
     positions = itertools.combinations(range(count), chosen)
     return (np.isin(np.arange(count), some) for some in positions), True
+
+
+def _check_draws(draws):
+    """Raise unless there is a number of draws to make."""
+    if draws < 1:
+        raise ValueError(f"draws must be 1 or more, got {draws}; 999 or more are usual")
 
 
 def _gap(chosen, sums, sizes):
