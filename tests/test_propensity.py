@@ -595,6 +595,9 @@ def test_trimming_names_the_new_population_and_the_estimators_repeat_it():
     for name, estimator in ESTIMATORS.items():
         found = estimator(kept, "ATT").attrs["estimand"]
         assert found == "ATT among rows with scores in [0.3, 0.6]", name
+    twice = trim(kept, **DESIGN, low=0.1, high=0.58)
+    first = "rows with scores in [0.3, 0.6]"
+    assert twice.attrs["population"] == f"rows with scores in [0.1, 0.58] among {first}"
 
 
 def test_scores_are_those_of_statsmodels_and_keep_the_index():

@@ -210,7 +210,7 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
         if not keep[treated == arm].any():
             raise ValueError(f"no {name} row has a score in [{low:g}, {high:g}]; widen the range")
     kept = data.loc[keep].copy()
-    kept.attrs["population"] = f"rows with scores in [{low:g}, {high:g}]"
+    kept.attrs["population"] = _among(f"rows with scores in [{low:g}, {high:g}]", data)
     dropped = {"treated": int(treated[~keep].sum()), "control": int((1 - treated)[~keep].sum())}
     kept.attrs["dropped"] = dropped
     return kept
@@ -942,9 +942,13 @@ def _contrast(moments, unweighted):
 
 def _named(result, estimand, data):
     """Write the estimand, and the trimmed population where there is one, into attrs."""
-    population = data.attrs.get("population")
-    result.attrs["estimand"] = f"{estimand} among {population}" if population else estimand
+    result.attrs["estimand"] = _among(estimand, data)
     return result
+
+
+def _among(what, data):
+    """Add the population that data was trimmed to, if it was."""
+    return f"{what} among {data.attrs['population']}" if "population" in data.attrs else what
 
 
 def _check_choice(name, value, choices):
