@@ -62,6 +62,8 @@ def add_metadata(app, pagename, templatename, context, doctree):
     """Describe the page to search engines and to whoever a link is sent to."""
     if doctree is None:
         return
+    # ARIA dropped this role, and a list wants list items.
+    context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
     title = html.unescape(re.sub("<[^>]+>", "", context.get("title", "")))
     about = {"description": first_words(doctree)}
     social = {"og:title": title, "og:description": about["description"], "og:type": "article"}

@@ -5,8 +5,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html"))
-PAGES = sorted(
-    str(p.relative_to(HTML))
-    for folder in ("book", "notebooks")
-    for p in (HTML / folder).glob("*.html")
-) + ["search.html", "genindex.html"]
+FOLDERS = [HTML / "book", HTML / "notebooks"]
+CHAPTERS = sorted(str(p.relative_to(HTML)) for folder in FOLDERS for p in folder.glob("*.html"))
+PAGES = [*CHAPTERS, "search.html", "genindex.html"]
