@@ -13,7 +13,8 @@ def joint(model):
     values = {name: rows[name].to_numpy() for name in names}
     chance = np.ones(len(rows))
     for name in names:
-        p = next(iter(model.mechanisms[name].evaluate(values).values()))
+        found = model.mechanisms[name].evaluate(values)
+        p = found["p"] if "p" in found else _response(**found)
         chance *= np.where(values[name] == 1, p, 1 - p)
     return pd.Series(chance, index=pd.MultiIndex.from_frame(rows), name="p")
 
@@ -24,3 +25,8 @@ def mean(model, outcome, **given):
     for name, value in given.items():
         p = p[p[name] == value]
     return (p["p"] * p[outcome]).sum() / p["p"].sum()
+
+
+def _response(*, action, without, with_action, both):
+    """Return the chance of a 1 of the ladder's responses, which `both` leaves alone."""
+    return np.where(action == 1, with_action, without)
