@@ -1,5 +1,6 @@
 """Counties that raise their minimum wage at different times, and jobs counted every quarter."""
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -170,45 +171,59 @@ class _Knobs(NamedTuple):
 
 
 def _model(knobs):
-    """Return the structural equations; an arrow that carries nothing is left out."""
+    """Return the structural equations; an arrow that carries nothing is left out.
 
-    def adopter(politics):
-        return politics >= knobs.never
-
-    def begins(politics):
-        groups = [politics >= 1 - total for total in np.cumsum(knobs.shares)]
-        return np.select(groups, knobs.first_raises, 0)  # the first that holds counts
-
+    They are functions of the module with their knobs filled in, so that a world is quickly
+    sent to another process.
+    """
     mechanisms = {
         "politics": Uniform(),
-        "size": Uniform(
-            lambda politics: SIZE[0] + knobs.size_gap * adopter(politics),
-            lambda politics: SIZE[1] + knobs.size_gap * adopter(politics),
-        ),
-        "first_raised": Deterministic(begins),
+        "size": Uniform(partial(_lowest, knobs=knobs), partial(_highest, knobs=knobs)),
+        "first_raised": Deterministic(partial(_begins, knobs=knobs)),
+    }
+    means = {  # by whether a law can be in force, and whether politics has a trend of its own
+        (False, False): _mean_of_size,
+        (False, True): _mean_with_politics,
+        (True, False): _mean_with_law,
+        (True, True): _mean_with_both,
     }
     for quarter in range(1, knobs.periods + 1):
-        mechanisms[f"employment_{quarter}"] = _employment(knobs, quarter, adopter)
+        chosen = means[quarter >= knobs.first_raises[0], knobs.drift != 0]
+        mean = partial(chosen, knobs=knobs, quarter=quarter)
+        mechanisms[f"employment_{quarter}"] = (
+            _LogNormal(mean, knobs.noise / 100) if knobs.proportional else Normal(mean, knobs.noise)
+        )
     return SCM(mechanisms)
 
 
-def _employment(knobs, quarter, adopter):
-    """Return the equation of employment in one quarter."""
+def _lowest(politics, *, knobs):
+    return SIZE[0] + knobs.size_gap * (politics >= knobs.never)
 
-    def mean(size, politics=0.0, first_raised=0):
-        moved = knobs.moved(quarter, adopter(politics), np.asarray(first_raised))
-        return (np.log(size) if knobs.proportional else size) + moved
 
-    means = {  # by whether a law can be in force, and whether politics has a trend of its own
-        (False, False): lambda size: mean(size),
-        (False, True): lambda size, politics: mean(size, politics),
-        (True, False): lambda size, first_raised: mean(size, first_raised=first_raised),
-        (True, True): lambda size, politics, first_raised: mean(size, politics, first_raised),
-    }
-    chosen = means[quarter >= knobs.first_raises[0], knobs.drift != 0]
-    if knobs.proportional:
-        return _LogNormal(chosen, knobs.noise / 100)
-    return Normal(chosen, knobs.noise)
+def _highest(politics, *, knobs):
+    return SIZE[1] + knobs.size_gap * (politics >= knobs.never)
+
+
+def _begins(politics, *, knobs):
+    groups = [politics >= 1 - total for total in np.cumsum(knobs.shares)]
+    return np.select(groups, knobs.first_raises, 0)  # the first that holds counts
+
+
+def _mean_of_size(size, *, knobs, quarter):
+    return _mean_with_both(size, 0.0, np.zeros(1), knobs=knobs, quarter=quarter)
+
+
+def _mean_with_politics(size, politics, *, knobs, quarter):
+    return _mean_with_both(size, politics, np.zeros(1), knobs=knobs, quarter=quarter)
+
+
+def _mean_with_law(size, first_raised, *, knobs, quarter):
+    return _mean_with_both(size, 0.0, first_raised, knobs=knobs, quarter=quarter)
+
+
+def _mean_with_both(size, politics, first_raised, *, knobs, quarter):
+    moved = knobs.moved(quarter, politics >= knobs.never, np.asarray(first_raised))
+    return (np.log(size) if knobs.proportional else size) + moved
 
 
 def _panel(units):
