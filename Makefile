@@ -13,7 +13,7 @@ test: $(INSTALLED)
 	@$(BIN)/python tools/run_tests.py
 
 lab: $(INSTALLED)
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: $(INSTALLED)
 	@$(BIN)/python tools/execute_notebooks.py

@@ -62,8 +62,8 @@ def add_metadata(app, pagename, templatename, context, doctree):
     """Describe the page to search engines and to whoever a link is sent to."""
     if doctree is None:
         return
-    # ARIA dropped this role, and a list wants list items.
-    context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+    body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')  # ARIA dropped it
+    context["body"] = body.replace("<img ", '<img loading="lazy" decoding="async" ')
     title = html.unescape(re.sub("<[^>]+>", "", context.get("title", "")))
     about = {"description": first_words(doctree)}
     social = {"og:title": title, "og:description": about["description"], "og:type": "article"}
@@ -74,6 +74,26 @@ def add_metadata(app, pagename, templatename, context, doctree):
     tags = [f'<meta name="{k}" content="{html.escape(v)}">' for k, v in about.items()]
     tags += [f'<meta property="{k}" content="{html.escape(v)}">' for k, v in social.items()]
     context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+
+
+NOT_FOUND = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>No such page | {title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body {{ font: 1.1rem/1.6 system-ui, sans-serif; margin: 15vh auto; max-width: 34em;
+padding: 0 1em; color: #222; background: #fff }} a {{ color: #0060a0 }}</style></head>
+<body><main><h1>No such page</h1>
+<p>There is nothing at this address. A page may have been renamed, or the link was mistyped.</p>
+<p><a href="{home}">Go to the first page of {title}</a> for the contents and a search box.</p>
+</main></body></html>
+"""
+
+
+def write_not_found(app, error):
+    """Write a page for wrong addresses that needs no file but itself."""
+    if error is None and app.builder.format == "html":
+        home = app.config.html_baseurl or "/"
+        text = NOT_FOUND.format(title=html.escape(app.config.html_title), home=home)
+        (Path(app.outdir) / "404.html").write_text(text, encoding="utf-8")
 
 
 def copy_scripts(app, error):
@@ -91,4 +111,5 @@ def setup(app):
     app.connect("doctree-read", add_bar)
     app.connect("html-page-context", add_metadata)
     app.connect("build-finished", copy_scripts)
+    app.connect("build-finished", write_not_found)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
