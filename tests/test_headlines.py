@@ -106,6 +106,36 @@ HEADLINES = [
         5e-5,
         "counts",
     ),
+    # The probabilities of the world, worked by hand on all three rungs
+    ("ladder_of_causation", "ladder-raw", (0.12 + 0.10) - (0.016 + 0.28), 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-ate", (0.15 + 0.5 - 0.08 - 0.35) / 2, 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-twin-ate", 0.22 - 0.296, 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-pn", (0.8 * 0.07 + 0.2 * 0.15) / 0.22, 5e-5, "by hand"),
+    ("ladder_of_causation", "ladder-pn-1.0", 0.086 / 0.22, 5e-5, "by hand"),
+    ("ladder_of_causation", "ladder-pn-0.5", (1 + 0.086 / 0.22) / 2, 1e-4, "by hand, linear"),
+    ("ladder_of_causation", "ladder-pn-0.0", 1.0, 1e-9, "by hand"),
+    # Tian and Pearl (2000), theorem 2
+    ("ladder_of_causation", "ladder-pn-least", (0.258 - 0.215) / 0.11, 5e-5, "theorem"),
+    ("ladder_of_causation", "ladder-pn-most", 1.0, 1e-9, "theorem"),
+    ("ladder_of_causation", "ladder-freeze", 100 * (0.258 - 0.215), 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-freeze-twin", 100 * (0.296 - 0.258), 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-quiet-only", 100 * (0.258 - 0.25), 1e-9, "by hand"),
+    # Four standard errors of 20,000 logged and 2,000 randomized hours
+    ("ladder_of_causation", "ladder-raw-estimate", -0.076, 4 * 0.0062, "by hand"),
+    ("ladder_of_causation", "ladder-ate-estimate", 0.11, 4 * 0.0075, "by hand"),
+    ("ladder_of_causation", "ladder-trial", 0.11, 4 * 0.0197, "by hand"),
+    ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
+    ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
+    # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
+    ("ladder_of_causation", "ladder-training-ate", 140 / 185 - 168 / 260, 5e-5, "counts"),
+    (
+        "ladder_of_causation",
+        "ladder-training-least",
+        1 - (168 / 260) / (140 / 185),
+        5e-5,
+        "counts",
+    ),
+    ("ladder_of_causation", "ladder-training-most", (92 / 260) / (140 / 185), 5e-5, "counts"),
 ]
 
 
