@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 # Okabe and Ito's colours, safe for colour-blind readers. One role each, through the whole book.
 CONTROL = "#0072B2"
@@ -64,7 +65,7 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=9,
+            fontsize=10,
         )
     for y, (name, row) in enumerate(table.iterrows()):
         style = (
@@ -81,7 +82,7 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            fontsize=9,
+            fontsize=10,
         )
     ax.set_yticks(range(len(table)), table.index)
     ax.set_ylim(len(table) - 0.5, -0.5)
@@ -183,7 +184,7 @@ def _label_ends(ax, x, ends):
         y = max(y, top + half)
         top = y + half
         place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(label, (x, y), fontsize=9, annotation_clip=False, **place)
+        ax.annotate(label, (x, y), fontsize=10, annotation_clip=False, **place)
 
 
 def _mark_start(ax, position):
@@ -235,17 +236,31 @@ def causal_graph(
     roles |= {treatment: "treatment", outcome: "outcome"}
     boxes = {}
     for node in graph:
-        near = [positions[other][1] for other in nx.all_neighbors(graph, node)]
-        above = bool(near) and np.mean(near) < positions[node][1]
+        above = _arrives_from_below(graph, positions, node)
         label = (labels or {}).get(node, node)
         boxes[node] = _node(ax, positions[node], label, roles.get(node), above=above)
     for edge in [*graph.edges, *(e for e in cut if not graph.has_edge(*e))]:
         _arrow(ax, boxes, positions, edge, removed=edge in set(map(tuple, cut)))
     x, y = np.array(list(positions.values())).T
+    bends = [
+        _bend(positions, *edge) * (positions[edge[1]][0] - positions[edge[0]][0])
+        for edge in graph.edges
+    ]
+    below, above = (0.95 if any(side * bend > 0 for bend in bends) else 0.45 for side in (1, -1))
     ax.set_xlim(x.min() - 0.45, x.max() + 0.45)
-    ax.set_ylim(y.min() - 0.45, y.max() + 0.45)
+    ax.set_ylim(y.min() - below, y.max() + above)
     ax.set_axis_off()
     return ax
+
+
+def _arrives_from_below(graph, positions, node):
+    """Say whether steep arrows meet a node from below rather than from above."""
+    x, y = positions[node]
+    pull = 0.0
+    for other in nx.all_neighbors(graph, node):
+        dx, dy = positions[other][0] - x, positions[other][1] - y
+        pull += np.sign(dy) / (abs(dx) + 0.1)
+    return pull < 0
 
 
 def _layers(graph):
@@ -273,7 +288,9 @@ def _node(ax, centre, label, role, *, above):
     if role:
         offset, side = ((0, 15), "bottom") if above else ((0, -15), "top")
         place = {"xytext": offset, "textcoords": "offset points", "ha": "center", "va": side}
-        ax.annotate(role, centre, fontsize=8, style="italic", zorder=4, **place)
+        halo = [withStroke(linewidth=3, foreground="white")]
+        place |= {"fontsize": 9.5, "style": "italic", "path_effects": halo}
+        ax.annotate(role, centre, zorder=4, **place)
     return text.get_bbox_patch()
 
 
