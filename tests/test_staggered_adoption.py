@@ -190,6 +190,18 @@ def test_duplicating_units_within_clusters_only_changes_the_small_sample_factor(
     assert double["std_error"] == pytest.approx(single["std_error"] * ratio**0.5, rel=1e-10)
 
 
+def test_groups_of_two_units_and_a_start_in_the_last_period_count():
+    frame = panel(np.random.default_rng(10), units=6, starts=np.array([0, 0, 2, 2, 6, 6]))
+    cells = sta.group_time(frame, **NAMES)
+    y = frame.pivot_table("y", "unit", "time")
+    change = y[6] - y[5]
+    expected = change.loc[[4, 5]].mean() - change.loc[[0, 1]].mean()
+    assert cells.loc[(6, 6), "estimate"] == pytest.approx(expected, abs=1e-12)
+    change = y[5] - y[1]
+    expected = change.loc[[2, 3]].mean() - change.loc[[0, 1, 4, 5]].mean()
+    assert cells.loc[(2, 5), "estimate"] == pytest.approx(expected, abs=1e-12)
+
+
 def test_cells_without_a_comparison_are_shown_as_missing():
     frame = panel(np.random.default_rng(8), starts=np.array([3, 3, 5]))
     cells = sta.group_time(frame, **NAMES)
