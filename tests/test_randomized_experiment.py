@@ -138,10 +138,16 @@ def test_adjustment_for_nothing_is_the_difference_in_means():
 
 def test_units_of_covariates_and_labels_of_rows_do_not_matter():
     data = trial(60, np.random.default_rng(7))
-    moved = data.assign(x=1e4 + 1e-2 * data["x"]).set_axis([0] * 60)
+    moved = data.assign(x=1e20 * (data["x"] + 1e4)).set_axis([0] * 60)
     options = {**COLUMNS, "adjust_for": ["x", "site"]}
     first = adjusted(data, **options)
     pd.testing.assert_series_equal(adjusted(moved, **options), first, rtol=1e-6)
+
+
+def test_a_covariate_may_be_called_intercept():
+    data = trial(60, np.random.default_rng(15))
+    got = adjusted(data.rename(columns={"x": "intercept"}), **COLUMNS, adjust_for="intercept")
+    pd.testing.assert_series_equal(got, adjusted(data, **COLUMNS, adjust_for="x"))
 
 
 def test_both_intervals_cover_and_adjustment_is_the_sharper():
@@ -179,10 +185,19 @@ def test_the_p_value_is_the_one_of_full_enumeration(source, studentized):
     assert got["mc_error"] == pytest.approx(np.sqrt(exact * (1 - exact) / 3_000), rel=0.1)
 
 
-def test_ties_count_as_extreme_despite_rounding():
-    data = pd.DataFrame({"y": [0.1, 0.3, 0.2, 0.3, 0.1, 0.2], "d": [1, 0, 0, 0, 1, 1]})
-    got = randomization_test(data + {"y": 1e4, "d": 0}, **COLUMNS, rng=2, permutations=2_000)
-    assert abs(got["p_value"] - exact_p_value(data, lambda a, b: a.mean() - b.mean())) < 0.03
+@pytest.mark.parametrize(
+    ("units", "y", "d"),
+    [
+        (lambda y: 0.1 * y, [6, 5, 2, 3, 7, 5, 5, 3], [1, 1, 1, 0, 1, 0, 0, 0]),
+        (lambda y: y + 10**15, [8, 4, 8, 7, 7, 2, 7, 0], [0, 1, 0, 1, 0, 1, 0, 0]),
+    ],
+)
+def test_ties_count_as_extreme_despite_rounding(units, y, d):
+    data = pd.DataFrame({"y": y, "d": d})
+    exact = exact_p_value(data, lambda a, b: a.mean() - b.mean())
+    data["y"] = units(data["y"])
+    got = randomization_test(data, **COLUMNS, rng=2, permutations=2_000)
+    assert abs(got["p_value"] - exact) < 4 * got["mc_error"]
 
 
 def test_groups_without_noise_are_the_most_extreme_of_studentized_statistics():
@@ -254,7 +269,10 @@ def test_studentizing_keeps_the_level_when_only_the_average_effect_is_zero():
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-@pytest.mark.parametrize(("effect", "power", "level"), [(0.2, 0.8, 0.95), (0.5, 0.9, 0.99)])
+@pytest.mark.parametrize(
+    ("effect", "power", "level"),
+    [(0.2, 0.8, 0.95), (0.5, 0.9, 0.99), (1.5, 0.8, 0.95), (0.1, 0.07, 0.95)],
+)
 def test_the_size_is_the_one_of_the_t_test(effect, power, level, share):
     ratio = (1 - share) / share
     treated = TTestIndPower().solve_power(effect, alpha=1 - level, power=power, ratio=ratio)

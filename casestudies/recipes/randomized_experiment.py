@@ -149,7 +149,6 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     adjust_for = _names(adjust_for)
     y, d = _read(data, outcome, treatment, adjust_for)
     x = _design(data, adjust_for)
-    _check_rank(_with_intercept(x))
     for arm in (0, 1):
         _check_group(_with_intercept(x)[d == arm], f"{treatment!r} is {arm}")
     x = (x - x.mean()) / x.std()
@@ -299,14 +298,13 @@ def sample_size(*, effect, std_dev, power=0.8, level=0.95, share_treated=0.5):
         np.isfinite(std_dev) and std_dev > 0, "std_dev", "must be positive and finite", std_dev
     )
     spread = np.sqrt(share_treated * (1 - share_treated))
-    signal = np.abs(effect) / std_dev * spread
+    signal = effect / std_dev * spread
 
     def excess(n):
         return _power(signal * np.sqrt(n), n - 2, level) - power
 
     shares = (share_treated, 1 - share_treated)
-    normal = ((stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(power)) / signal) ** 2
-    low = high = max(2 / min(shares), normal)
+    low = high = 2 / min(shares)
     while excess(high) < 0:
         high *= 2
     n = optimize.brentq(excess, low, high) if high > low else low
