@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-__all__ = ["draw_samples", "iv_answers"]
+__all__ = ["draw_samples", "iv_answers", "summarize"]
 
 
 def draw_samples(*, instruments, mean_f, endogeneity, rows, replications, rng):
@@ -134,6 +134,40 @@ def iv_answers(explained, residual, *, instruments, rows, effect=0.0, level=0.95
             "AR bounded": (f > critical).astype(int),
         }
     )
+
+
+def summarize(samples):
+    """Return coverage and relative bias over samples.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        As `draw_samples` returns it, or some of its rows.
+
+    Returns
+    -------
+    pandas.Series
+        ``2SLS coverage``, ``LIML coverage``, ``AR coverage``, ``AR bounded`` (shares of the
+        samples), ``2SLS bias`` and ``LIML bias`` (median errors as a share of that of OLS).
+
+    Raises
+    ------
+    ValueError
+        If there is no sample.
+
+    Examples
+    --------
+    >>> options = {"instruments": 30, "mean_f": 1, "endogeneity": 0.8, "rows": 500}
+    >>> summary = summarize(draw_samples(**options, replications=1_000, rng=1))
+    >>> bool(summary["2SLS bias"] > 0.95)
+    True
+    """
+    if samples.empty:
+        raise ValueError("samples has no rows; check the filter that made it")
+    shares = samples[["2SLS covers", "LIML covers", "AR covers", "AR bounded"]].mean()
+    bias = samples[["2SLS", "LIML"]].median() / samples["OLS"].median()
+    shares.index = shares.index.str.replace("covers", "coverage")
+    return pd.concat([shares, bias.add_suffix(" bias")])
 
 
 def _quadratic(products, slope):

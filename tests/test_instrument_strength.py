@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from casestudies.instrument_strength import draw_samples, iv_answers
+from casestudies.instrument_strength import draw_samples, iv_answers, summarize
 from casestudies.recipes.instrumental_variables import (
     anderson_rubin,
     first_stage,
@@ -144,3 +144,29 @@ def test_a_parameter_out_of_range_is_refused(change, words):
     good = {"instruments": 1, "mean_f": 5, "endogeneity": 0.5, "rows": 100, "replications": 10}
     with pytest.raises(ValueError, match=words):
         draw_samples(**good | change, rng=1)
+
+
+def test_a_summary_holds_shares_and_median_errors_relative_to_ols():
+    samples = pd.DataFrame(
+        {
+            "F": [3.0, 20.0, 30.0, 5.0],
+            "OLS": [0.5, 0.5, 0.4, 0.6],
+            "2SLS": [0.1, 0.3, -0.4, 0.2],
+            "LIML": [0.0, 0.1, -0.1, 0.2],
+            "2SLS covers": [1, 0, 1, 1],
+            "LIML covers": [1, 1, 1, 1],
+            "AR covers": [0, 1, 1, 0],
+            "AR bounded": [0, 1, 0, 0],
+        }
+    )
+    expected = {
+        "2SLS coverage": 0.75,
+        "LIML coverage": 1.0,
+        "AR coverage": 0.5,
+        "AR bounded": 0.25,
+        "2SLS bias": 0.15 / 0.5,
+        "LIML bias": 0.05 / 0.5,
+    }
+    assert summarize(samples).to_dict() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="samples has no rows"):
+        summarize(samples[samples["F"] > 100])
