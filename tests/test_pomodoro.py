@@ -117,6 +117,17 @@ def test_a_million_simulated_days_agree_with_every_stated_truth(design):
         assert abs(gain.mean() - world.truth["LATE"]) < 4 * gain.std() / np.sqrt(len(gain))
 
 
+@pytest.mark.parametrize(
+    ("design", "action", "argument"),
+    [("self-chosen", {}, 0.7), ("slips", {"coin": 1}, 1.1), ("slips", {"coin": 0}, -0.4)],
+)
+def test_the_state_pulls_as_strongly_as_stated(design, action, argument):
+    model = scenarios.pomodoro(design, **OTHER).model
+    share = model.do(state=1.0, **action).sample(100_000, rng=5)["pomodoro"].mean()
+    p = stats.norm.cdf(argument)
+    assert abs(share - p) < 4 * np.sqrt(p * (1 - p) / 100_000)
+
+
 def test_over_many_worlds_the_coin_removes_the_bias_that_self_chosen_days_have():
     analyses = {
         "means": lambda days: difference_in_means(days, **COLUMNS),
