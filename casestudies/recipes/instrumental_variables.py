@@ -16,8 +16,9 @@ How columns are read, in every function:
 
 Rows that agree on instruments, controls and cluster form a cell, and only each cell's
 size, means, variances and covariances of outcome and treatment are used: with 40 cells,
-40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Cells
-lose nothing: estimates and covariances are those of the rows.
+40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Either
+way the work is done on cross-products (the triangle of a QR decomposition, which keeps their
+digits), and nothing is lost: estimates and covariances are those of the rows.
 """
 
 import difflib
@@ -306,7 +307,7 @@ def first_stage(
     cov = "robust" if cluster is None else "clustered"
     design = _partial_out(data, None, _one(treatment), instruments, controls, cov, cluster)
     explained, residual = design.explained[0, 0], design.residual[0, 0]
-    count, df = design.basis.shape[1], design.df
+    count, df = design.count, design.df
     zero = f"no instrument is related to {treatment} once the controls are held fixed"
     weak = (
         "the instruments are weak: the bias of two-stage least squares may exceed "
@@ -412,7 +413,7 @@ def anderson_rubin(
     """
     _check_level(level)
     design = _partial_out(data, outcome, _one(treatment), instruments, controls, cov, cluster)
-    count, df = design.basis.shape[1], _residual_df(design, cov)
+    count, df = design.count, _residual_df(design, cov)
     critical = special.fdtri(count, df, level)
     pieces = _at_most_zero(design.explained, critical * count * _reduced_form(design, cov))
     kind, words = _describe(pieces)
@@ -502,12 +503,18 @@ def t_f(
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
 
 
+ROLES = ("controls", "instruments")
+
+
 @dataclass(frozen=True)
 class _Design:
-    """Outcome (if any) and treatments net of the controls, by cell of the other columns.
+    """Outcome (if any) and treatments, controls and instruments, by cell.
 
-    `means` are cell means times the root of the cell's size; `within` is the scatter inside
-    cells; `basis` spans the instruments net of the controls, its columns orthonormal.
+    `means` (outcome, treatments) and `columns` (controls, instruments) are cell values less
+    the overall mean, times the root of the cell's size; `within` is the scatter inside cells.
+    The `short_` ones are the same in a few rows that keep all cross-products: `short_net` are
+    the means net of the controls, `short_instruments` the instruments net of the controls,
+    orthonormal.
     """
 
     n: int
@@ -515,52 +522,89 @@ class _Design:
     treatments: list | str
     size: np.ndarray
     cluster: np.ndarray | None
-    basis: np.ndarray
-    means: np.ndarray
     within: np.ndarray
+    means: np.ndarray
+    columns: np.ndarray
+    short_columns: np.ndarray
+    short_means: np.ndarray
+    short_net: np.ndarray
+    short_instruments: np.ndarray
 
-    @functools.cached_property
-    def fitted(self):
-        """Cell means as the instruments predict them."""
-        return self.basis @ (self.basis.T @ self.means)
+    @property
+    def count(self):
+        """Number of instruments net of the controls."""
+        return self.short_instruments.shape[1]
 
     @functools.cached_property
     def explained(self):
         """Cross-products of what the instruments explain."""
-        coefficients = self.basis.T @ self.means
-        return coefficients.T @ coefficients
+        first_stage = self.short_instruments.T @ self.short_net
+        return first_stage.T @ first_stage
 
     @functools.cached_property
     def residual(self):
         """Cross-products of what controls and instruments leave unexplained."""
-        rest = self.means - self.fitted
+        rest = _net(self.short_net, self.short_instruments)
         return rest.T @ rest + self.within.sum(axis=0)
+
+    @functools.cached_property
+    def instruments(self):
+        """Instruments net of the controls, by cell."""
+        return self._long(self.short_instruments)
+
+    @functools.cached_property
+    def fitted(self):
+        """Means as the instruments predict them, by cell."""
+        instruments = self.short_instruments
+        return self._long(instruments @ (instruments.T @ self.short_net))
+
+    @functools.cached_property
+    def net(self):
+        """Means net of the controls, by cell."""
+        return self.means - self._long(self.short_means - self.short_net)
+
+    def _long(self, short):
+        """Return a combination of the columns by cell, given in the short rows."""
+        norms = np.linalg.norm(self.short_columns, axis=0)
+        inverse = np.linalg.pinv(self.short_columns / norms, rcond=1e-11)
+        return self.columns @ ((inverse @ short) / norms[:, np.newaxis])
 
 
 def _partial_out(data, outcome, treatments, instruments, controls, cov, cluster, *more_cov):
     """Check the input, reduce the rows to cells and take the controls out."""
     _check_cov(cov, cluster, more_cov)
     targets = [*([] if outcome is None else [outcome]), *_names(treatments)]
+    clusters = [] if cluster is None else [_one(cluster)]
     plain, crossed = _terms(data, targets, instruments, controls)
-    if not plain["instruments"] and not crossed["instruments"]:
-        raise ValueError("instruments is empty: no instrument; name at least one column")
-    _check_columns(data, _names(cluster or []))
-    cells, code = _cells(data, plain, crossed, cluster)
+    _check_columns(data, clusters)
+    cells, code = _cells(data, plain, crossed, clusters)
     size = np.bincount(code).astype(float)
-    constant = np.sqrt(size / len(data))[:, np.newaxis]
-    taken = _span(constant, cells, plain["controls"], crossed["controls"], size)
-    basis = _span(taken, cells, plain["instruments"], crossed["instruments"], size)
-    _check_counts(basis.shape[1] - taken.shape[1], _names(treatments), basis.shape[1], len(data))
-    means, within = _moments(data, targets, code, size, taken)
+    means, within, norms = _moments(data, targets, code, size)
+    control, instrument = (_columns(cells, plain[r], crossed[r], len(data)) for r in ROLES)
+    labels, parts = zip(*control, *instrument, strict=True)
+    columns = _weighted(np.hstack(parts, dtype=float), size)
+    edges = np.cumsum([part.shape[1] for part in parts])
+    *blocks, short_means = np.split(_triangle(columns, means), edges, axis=1)
+    short = list(zip(labels, blocks, strict=True))
+    taken = _span(np.empty((len(short_means), 0)), short[: len(control)], len(data))
+    both = _span(taken, short[len(control) :], len(data))
+    _check_order(both.shape[1] - taken.shape[1], _names(treatments))
+    _check_rows(len(data), 1 + both.shape[1])
+    net = _net(short_means, taken)
+    _check_left(targets, net, within, norms)
     return _Design(
         n=len(data),
-        df=len(data) - basis.shape[1],
+        df=len(data) - 1 - both.shape[1],
         treatments=treatments,
         size=size,
-        cluster=None if cluster is None else pd.factorize(cells[cluster])[0],
-        basis=basis[:, taken.shape[1] :],
-        means=means,
+        cluster=pd.factorize(cells[cluster])[0] if clusters else None,
         within=within,
+        means=means,
+        columns=columns,
+        short_columns=np.hstack(blocks),
+        short_means=short_means,
+        short_net=net,
+        short_instruments=both[:, taken.shape[1] :],
     )
 
 
@@ -571,7 +615,7 @@ def _check_cov(cov, cluster, more):
         raise ValueError(f"cov must be one of {', '.join(known)}, got {cov!r}")
     if (cov == "clustered") != (cluster is not None):
         raise ValueError(
-            f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of the column "
+            f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
             "of clusters go together; give both or neither"
         )
 
@@ -587,44 +631,59 @@ def _terms(data, targets, instruments, controls):
     """Return plain columns and products (lists of factors) of instruments and controls."""
     _check_columns(data, targets)
     plain, crossed = {}, {}
-    for role, terms in {"controls": _names(controls), "instruments": _names(instruments)}.items():
+    for role, terms in zip(ROLES, (controls, instruments), strict=True):
+        terms = [] if terms is None else _names(terms)
         plain[role] = [name for name in terms if name in data.columns or ":" not in str(name)]
         crossed[role] = [name.split(":") for name in terms if name not in plain[role]]
         for product in crossed[role]:
             _check_columns(data, [*targets, *product])
     _check_columns(data, [*targets, *plain["controls"], *plain["instruments"]])
+    if not plain["instruments"] and not crossed["instruments"]:
+        raise ValueError("instruments is empty: no instrument; name at least one column")
     return plain, crossed
 
 
-def _check_counts(instruments, treatments, coefficients, rows):
-    """Raise if treatments outnumber the instruments, or coefficients the rows."""
+def _check_order(instruments, treatments):
+    """Raise if there are fewer instruments than treatments."""
     if instruments < len(treatments):
         raise ValueError(
             f"{instruments} instrument column(s) for {len(treatments)} treatments "
             f"({', '.join(treatments)}); each treatment needs one of its own"
         )
+
+
+def _check_rows(rows, coefficients):
+    """Raise if there are no more rows than coefficients."""
     if rows <= coefficients:
         raise ValueError(
-            f"{rows} rows cannot carry {coefficients} coefficients of instruments and controls; "
-            "use fewer of them or more rows"
+            f"{rows:.0f} rows cannot carry {coefficients} coefficients of instruments and "
+            "controls; use fewer of them or more rows"
         )
 
 
-def _cells(data, plain, crossed, cluster):
+def _cells(data, plain, crossed, clusters):
     """Return one row for each combination of columns that occurs, and each row's cell."""
     factors = [name for role in crossed.values() for product in role for name in product]
-    keys = dict.fromkeys([*plain["controls"], *plain["instruments"], *factors])
-    keys = list(dict.fromkeys([*keys, *_names(cluster or [])]))
+    columns = [*plain["controls"], *plain["instruments"], *factors, *clusters]
+    keys = list(dict.fromkeys(columns))
     code = _code(data, keys)
     first = np.searchsorted(np.maximum.accumulate(code), np.arange(code.max() + 1))
     cells = data[keys].iloc[first].reset_index(drop=True)
     for name in keys:
-        if cells[name].nunique() < 2:
+        if _is_constant(cells[name]):
             raise ValueError(
                 f"column {name!r} is {cells[name].tolist()[0]!r} in all {len(data)} rows; an "
                 "instrument, control or cluster must vary: drop it"
             )
     return cells.astype(dict.fromkeys(factors, "category")), code
+
+
+def _is_constant(column):
+    """Return whether a column is the same in all rows, up to rounding."""
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=float)
+        return np.ptp(values) <= 1e-12 * np.abs(values).max()
+    return column.nunique() < 2
 
 
 def _code(data, keys):
@@ -641,64 +700,40 @@ def _code(data, keys):
     return code
 
 
-def _moments(data, targets, code, size, taken):
-    """Return weighted cell means net of the controls, and the scatter inside cells."""
+def _moments(data, targets, code, size):
+    """Return weighted, centred cell means, the scatter inside cells, and norms of the columns."""
     means = np.empty((len(size), len(targets)))
     rests, norms = [], []
     for j, name in enumerate(targets):
         values = _numbers(data, name)
         norms.append(np.linalg.norm(values))
-        values = values - values.mean()
         means[:, j] = np.bincount(code, values) / size
-        values -= means[code, j]
-        rests.append(values)
+        rests.append(values - means[code, j])
     scatter = [np.bincount(code, left * right) for left in rests for right in rests]
     within = np.stack(scatter, axis=-1).reshape(len(size), len(targets), len(targets))
-    means = _net(means * np.sqrt(size)[:, np.newaxis], taken)
-    left = np.sqrt((means**2).sum(axis=0) + within.sum(axis=0).diagonal())
-    for name, vanished in zip(targets, left <= 1e-9 * np.array(norms), strict=True):
-        if vanished:
-            raise ValueError(
-                f"column {name!r} is constant or a linear combination of the controls, so "
-                "nothing of it is left to explain; drop those controls"
-            )
-    return means, within
+    return _weighted(means, size), within, np.array(norms)
 
 
-def _net(block, basis):
-    """Return columns net of an orthonormal basis; twice, against rounding."""
-    block = block - basis @ (basis.T @ block)
-    return block - basis @ (basis.T @ block)
+def _weighted(columns, size):
+    """Return cell values less their overall mean, times the root of the cell's size."""
+    columns -= size @ columns / size.sum()
+    columns *= np.sqrt(size)[:, np.newaxis]
+    return columns
 
 
-def _span(basis, cells, plain, crossed, size):
-    """Extend an orthonormal basis by columns, which must be new, and by products."""
-    root = np.sqrt(size)[:, np.newaxis]
+def _columns(cells, plain, crossed, rows):
+    """Return labels and columns of the plain columns, then of each product."""
+    terms = []
     if plain:
-        columns = _design(cells, plain)
-        _check_counts(0, [], basis.shape[1] + columns.shape[1], int(size.sum()))
-        weighted = root * columns.to_numpy()
-        added, triangle = np.linalg.qr(_net(weighted, basis))
-        _check_new(columns, np.linalg.norm(weighted, axis=0), triangle)
-        basis = np.hstack([basis, added])
+        design = _design(cells, plain)
+        terms.append((design.columns, design.to_numpy()))
     for product in crossed:
-        basis = np.hstack([basis, _interaction(basis, cells, product, root)])
-    return basis
+        terms.append((":".join(product), _indicators(cells, product, rows)))
+    return terms
 
 
-def _check_new(columns, norms, triangle):
-    """Raise if a column adds nothing to the columns before it."""
-    new = np.zeros(columns.shape[1])
-    new[: len(triangle)] = np.abs(triangle.diagonal())
-    for name in columns.columns[new <= 1e-9 * norms]:
-        raise ValueError(
-            f"column {name!r} is collinear: a linear combination of the controls and the columns "
-            "before it, so it adds no variation; drop it"
-        )
-
-
-def _interaction(basis, cells, product, root):
-    """Return an orthonormal basis of what a full interaction adds, or raise."""
+def _indicators(cells, product, rows):
+    """Return a column for every combination of the factors that occurs, or raise."""
     for name in product:
         levels = cells[name].cat.categories
         if pd.api.types.is_float_dtype(levels) and (levels % 1 != 0).any():
@@ -708,16 +743,71 @@ def _interaction(basis, cells, product, root):
                 "classes, or add the product you mean to data as a column"
             )
     code = _code(cells, product)
-    _check_counts(0, [], int(code.max()) + 1, round((root**2).sum()))
-    dummies = root * (code[:, np.newaxis] == np.arange(code.max() + 1))
-    left, strength, _ = np.linalg.svd(_net(dummies, basis), full_matrices=False)
-    new = strength > 1e-9 * np.linalg.norm(dummies, axis=0).max()
-    if not new.any():
+    _check_rows(rows, code.max() + 1)
+    return code[:, np.newaxis] == np.arange(code.max() + 1)
+
+
+def _triangle(columns, means):
+    """Return the triangle R of a QR decomposition: few rows with the same cross-products."""
+    triangle = np.empty((0, columns.shape[1] + means.shape[1]))
+    for start in range(0, len(columns), 2**14):
+        rows = slice(start, start + 2**14)
+        block = np.vstack([triangle, np.hstack([columns[rows], means[rows]])])
+        triangle = np.linalg.qr(block, mode="r")
+    return triangle
+
+
+def _net(block, basis):
+    """Return columns net of an orthonormal basis."""
+    return block - basis @ (basis.T @ block)
+
+
+def _span(basis, terms, rows):
+    """Extend an orthonormal basis by columns, which must be new, and by products."""
+    for label, block in terms:
+        new, norms = _net(block, basis), np.linalg.norm(block, axis=0)
+        if isinstance(label, str):
+            added = _interaction(new, norms, label)
+        else:
+            _check_rows(rows, 1 + basis.shape[1] + len(label))
+            added, triangle = np.linalg.qr(new)
+            _check_new(label, norms, triangle)
+        basis = np.hstack([basis, added])
+    return basis
+
+
+def _check_new(names, norms, triangle):
+    """Raise if a column adds nothing to the columns before it."""
+    new = np.zeros(len(names))
+    new[: len(triangle)] = np.abs(triangle.diagonal())
+    for name in names[new <= 1e-9 * norms]:
         raise ValueError(
-            f"the product {':'.join(product)!r} adds nothing to the controls and the columns "
-            "before it; drop it"
+            f"column {name!r} is collinear: a linear combination of the controls and the columns "
+            "before it, so it adds no variation; drop it"
         )
-    return left[:, new]
+
+
+def _interaction(new, norms, product):
+    """Return an orthonormal basis of what a full interaction adds, or raise."""
+    left, strength, _ = np.linalg.svd(new, full_matrices=False)
+    adds = strength > 1e-9 * norms.max()
+    if not adds.any():
+        raise ValueError(
+            f"the product {product!r} adds nothing to the controls and the columns before it; "
+            "drop it"
+        )
+    return left[:, adds]
+
+
+def _check_left(targets, net, within, norms):
+    """Raise if the controls determine outcome or treatment."""
+    left = np.sqrt((net**2).sum(axis=0) + within.sum(axis=0).diagonal())
+    for name, vanished in zip(targets, left <= 1e-9 * norms, strict=True):
+        if vanished:
+            raise ValueError(
+                f"column {name!r} is constant or a linear combination of the controls, so "
+                "nothing of it is left to explain; check it, or drop those controls"
+            )
 
 
 def _k_class(method, design, kappa, cov, level):
@@ -757,9 +847,7 @@ def _covariance(design, contrast, bread, kappa, cov):
         middle = net.T @ (design.explained + (kappa - 1) ** 2 * design.residual) @ net
         return variance * bread @ middle @ bread
     scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
-    return (
-        bread @ _meat(design, design.fitted[:, 1:], design.means @ contrast, scatter, cov) @ bread
-    )
+    return bread @ _meat(design, design.fitted[:, 1:], design.net @ contrast, scatter, cov) @ bread
 
 
 def _meat(design, regressors, residual, scatter, cov):
@@ -805,7 +893,7 @@ def _reduced_form(design, cov):
     if cov == "unadjusted":
         return design.residual / design.df
     _check_just_identified(design, f"cov={cov!r}")
-    rest, instrument = design.means - design.fitted, design.basis[:, 0]
+    rest, instrument = design.net - design.fitted, design.instruments[:, 0]
     meat = _meat(design, rest, instrument, 0.0, cov)
     if cov == "robust":
         meat = meat + np.einsum("c,cij->ij", instrument**2 / design.size, design.within)
@@ -814,17 +902,18 @@ def _reduced_form(design, cov):
 
 def _check_just_identified(design, what):
     """Raise unless there is one instrument."""
-    if design.basis.shape[1] > 1:
+    if design.count > 1:
         raise ValueError(
-            f"{what} needs one instrument, got {design.basis.shape[1]} columns; use "
+            f"{what} needs one instrument, got {design.count} columns; use "
             "anderson_rubin with cov='unadjusted', or one instrument"
         )
 
 
 def _effective_f(design, cov):
     """Return the effective F, with degrees and noncentrality at the tolerated bias."""
-    rest, scatter = design.means - design.fitted, design.within[:, 0, 0]
-    omega = _small_sample(design, cov) * _meat(design, design.basis, rest[:, 0], scatter, cov)
+    rest, scatter = design.net[:, 0] - design.fitted[:, 0], design.within[:, 0, 0]
+    meat = _meat(design, design.instruments, rest, scatter, cov)
+    omega = _small_sample(design, cov) * meat
     trace, bound = np.trace(omega), 1 / NAGAR_BIAS
     greatest = np.linalg.eigvalsh(omega)[-1]
     degrees = trace**2 * (1 + 2 * bound) / ((omega**2).sum() + 2 * bound * trace * greatest)
@@ -847,10 +936,10 @@ def _at_most_zero(explained, allowed):
             return [(-np.inf, np.inf)] if c <= 0 else []
         return [(c / (2 * b), np.inf)] if b > 0 else [(-np.inf, c / (2 * b))]
     rest = b**2 - a * c
-    if rest < 0 or (rest == 0 and a < 0):
+    if rest < 0:
         return [] if a > 0 else [(-np.inf, np.inf)]
     stable = b + np.copysign(np.sqrt(rest), b)
-    low, high = sorted(map(float, (stable / a, c / stable if stable else 0.0)))
+    low, high = sorted([float(stable / a), float(c / stable)])
     return [(low, high)] if a > 0 else [(-np.inf, low), (high, np.inf)]
 
 
