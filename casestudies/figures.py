@@ -92,6 +92,35 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
     return ax
 
 
+def love_plot(differences, *, ax=None):
+    """Draw absolute standardized differences before and after adjustment, a row a covariate.
+
+    Parameters
+    ----------
+    differences : pandas.DataFrame
+        A row a covariate; the first column is before adjustment, the others after.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.6, 1.2 + 0.4 * len(differences)))
+    styles = [(NAIVE, "D", "white"), (ESTIMATE, "o", ESTIMATE), (CONTROL, "s", "white")]
+    rows = range(len(differences))
+    for (name, column), (colour, marker, fill) in zip(differences.items(), styles, strict=False):
+        mark = {"marker": marker, "markerfacecolor": fill, "linestyle": ""}
+        ax.plot(column, rows, color=colour, label=name, **mark)
+    ax.axvline(0, color=HIDDEN, linewidth=1)
+    ax.set_yticks(rows, [str(name).replace("_", " ") for name in differences.index])
+    ax.set_ylim(len(differences) - 0.5, -0.5)
+    ax.set_xlabel("absolute standardized difference")
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(differences.columns))
+    return ax
+
+
 def trends(means, *, treated, control, start, xlabel="period", ylabel="mean", ax=None):
     """Draw two groups' means through time, and the path that parallel trends would predict.
 

@@ -24,7 +24,8 @@ def glued(name):
     for cell in cells(name):
         for output in cell.get("outputs", []):
             key = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            text = "".join(output.get("data", {}).get(GLUED, ""))
+            data = output.get("data", {})
+            text = "".join(data.get(GLUED, data.get("text/plain", "")))
             if key and text:
                 assert key not in found, f"{name} glues {key!r} twice"
                 try:

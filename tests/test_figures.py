@@ -151,3 +151,16 @@ def test_every_role_has_its_own_colour_with_a_contrast_of_at_least_three():
     roles.append(figures.HIDDEN)
     assert len(set(roles)) == len(roles)
     assert min(contrast_with_white(colour) for colour in roles) >= 3
+
+
+def test_a_love_plot_has_a_row_for_each_covariate_and_a_mark_for_each_stage():
+    table = pd.DataFrame(
+        {"before": [1.0, 0.5], "weighted": [0.02, 0.01]}, index=["health", "age_2"]
+    )
+    ax = figures.love_plot(table)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["health", "age 2"]
+    before, weighted = ax.lines[:2]
+    assert list(before.get_xdata()) == [1.0, 0.5]
+    assert list(weighted.get_xdata()) == [0.02, 0.01]
+    assert before.get_marker() != weighted.get_marker()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["before", "weighted"]

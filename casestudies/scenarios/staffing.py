@@ -72,8 +72,8 @@ def staffing(
     Examples
     --------
     >>> world = staffing()
-    >>> round(world.truth["ATE"], 4), round(world.truth["CDE(silence=0)"], 4)
-    (0.2935, 0.0998)
+    >>> round(world.truth["ATE"], 3), round(world.truth["CDE(silence=0)"], 3)
+    (0.293, 0.1)
     """
     start = {
         "talent": Normal(),
