@@ -13,7 +13,7 @@
 #
 # **The answer in short.** In this world users of the new editor finish {glue:text}`canary-as-treated:.1f` more tasks a week than the others, and the editor costs its users tasks all the same: those whom the flag brings to it finish {glue:text}`canary-late-size:.2f` fewer. The flag was random; adoption was not. Compare by flag (the {term}`intention to treat`, {glue:text}`canary-itt:.2f`), divide by what the flag does to adoption ({glue:text}`canary-share-compliers:.2f`), and you have the effect among the {term}`compliers <complier>`. You do not have the effect on everybody, and one decision needs the one, another the other.
 #
-# The analogy is from {cite:t}`explainer_day36`, who uses it to introduce {term}`instruments <instrument>`: assignment of the flag is a lever for an effect that self-selection hides. We build the world behind the analogy, with its truth.
+# The analogy is from {cite:t}`explainer_day36`, which uses it to introduce {term}`instruments <instrument>`: assignment of the flag is a lever for an effect that self-selection hides. We build the world behind the analogy, with its truth.
 
 # %% [markdown]
 # ## The story
@@ -127,9 +127,9 @@ print(
 # :::{admonition} Assumptions, and how each could fail
 # :class: important
 # - **Independence.** The flag is drawn, not chosen. It fails if it is sticky by device and heavy users have more devices, or if flagged users are lost from the log.
-# - **{term}`relevance`.** The flag moves adoption.
-# - **{term}`exclusion restriction`.** The flag changes tasks only through the use of the new editor. It fails if its code slows the page for everybody who is flagged, or if the banner itself takes up time.
-# - **{term}`monotonicity`.** Nobody switches back because of the banner. It fails if some users resent being pushed.
+# - **{term}`Relevance <relevance>`.** The flag moves adoption.
+# - **{term}`Exclusion <exclusion restriction>`.** The flag changes tasks only through the use of the new editor. It fails if its code slows the page for everybody who is flagged, or if the banner itself takes up time.
+# - **{term}`Monotonicity <monotonicity>`.** Nobody switches back because of the banner. It fails if some users resent being pushed.
 # - **No {term}`interference`.** One user's editor does not change another's tasks. It fails in documents that are edited together.
 # :::
 #
@@ -242,7 +242,7 @@ assert safe["ci_low"] < world.truth["LATE"] < safe["ci_high"] < 0
 #
 # ### The flag itself costs time
 #
-# Suppose the flag's code slows every page, for those who switch and those who do not, at a price of half a task a week. Or suppose that one user in ten takes offence and does the opposite of what the banner asks. Nothing in the table of data looks odd in either case. The exact limits of the Wald ratio, and what a sample says:
+# Suppose the flag's code slows every page, for those who switch and those who do not, at a price of half a task a week. Or suppose that one user in ten takes offence and does the opposite of what the banner asks. Nothing in the table of data looks odd in either case. The exact limits of the Wald ratio:
 
 # %%
 breaches = {
@@ -326,11 +326,14 @@ tables.results(levers.round(2), "Tasks a user and week under each action, and th
 assert (abs(levers["simulated"] - levers["exact"]) < 4 * 6.5 / np.sqrt(n)).all()
 for key, name in zip(["now", "banner", "none", "forced", "removed"], actions, strict=True):  # fmt: skip
     tables.headline(f"canary-lever-{key}", levers.loc[name, "per 1,000 users"], digits=0)  # fmt: skip
+for key in ("banner", "forced"):
+    name = {"banner": "banner for everybody", "forced": "new editor for everybody"}[key]
+    tables.headline(f"canary-lever-{key}-cost", -levers.loc[name, "per 1,000 users"], digits=0)  # fmt: skip
 
 # %% [markdown]
-# - **Banner on or off** is the ITT: the banner for everybody would cost {glue:text}`canary-lever-banner:.0f` tasks a week per thousand users. The canary answers this directly, without exclusion or monotonicity.
+# - **Banner on or off** is the ITT: showing the banner to everybody would cost {glue:text}`canary-lever-banner-cost:.0f` tasks a week per thousand users, compared with now. The canary answers this directly, without exclusion or monotonicity.
 # - **Is the editor bad for those who come to it by the banner?** is the LATE. It is what the developers need to know: the thing they built slows down the people it was shown to.
-# - **Force it on everybody** is the ATE, {glue:text}`canary-lever-forced:.0f` per thousand. The flag does not identify it; extrapolating the LATE to everybody would forecast too small a loss, because refusers lose more than compliers.
+# - **Force it on everybody** is the ATE: {glue:text}`canary-lever-forced-cost:,.0f` tasks fewer than now per thousand. The flag does not identify it; extrapolating the LATE to everybody would forecast too small a loss, because refusers lose more than compliers.
 #
 # The as-treated comparison would have forecast a gain.
 #
