@@ -1,11 +1,12 @@
 """A grant pays for a drug, and perhaps for new equipment in the same month."""
 
 import inspect
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from casestudies.scenarios.scenario import Scenario
 from casestudies.scm import SCM, Bernoulli, Deterministic, Normal
@@ -155,7 +156,7 @@ def hospital_upgrade(
         adjust_for=(),
         truth=_truth(knobs),
         source="wael_causal_ml",
-        arrange=lambda units: _panel(units, knobs),
+        arrange=partial(_panel, k=knobs),
     )
 
 
@@ -184,83 +185,103 @@ def _require(condition, name, value, what):
 
 
 def _mechanisms(k):
-    """Return the structural equations, those of a month named after it."""
-    z, rest = stats.norm.ppf(k.share_treated), np.sqrt(1 - k.selection**2)
+    """Return the structural equations, those of a month named after it.
+
+    They are functions of the module with the knobs filled in, so that a world is quickly
+    sent to another process.
+    """
     equations = {
         "burden": Normal(),
-        "grant": Bernoulli(lambda burden: stats.norm.cdf((z + k.selection * burden) / rest)),
-        "drug": Deterministic(lambda grant: grant),
-        "upgraded": Bernoulli(
-            lambda grant: k.upgrade_overlap * grant + k.upgrade_elsewhere * (1 - grant)
-        ),
+        "grant": Bernoulli(partial(_chance_of_grant, k=k)),
+        "drug": Deterministic(_same),
+        "upgraded": Bernoulli(partial(_chance_of_equipment, k=k)),
     }
     for month in range(1, k.months + 1):
         equations |= _equations_of(month, k)
     later = {f"severity_{month}": f"severity_{month}" for month in range(k.start, k.months + 1)}
-    mean = _renamed(lambda **months: np.mean(list(months.values()), axis=0), **later)
-    return equations | {"severity": Deterministic(mean)}
+    return equations | {"severity": Deterministic(_Renamed(_mean, **later))}
 
 
 def _equations_of(month, k):
-    """Return the equations of one month."""
-    past = month - 1
+    """Return the equations of one month; only from the start on can the grant have effects."""
     here = {"shock": f"shock_{month}", "frail": f"frail_{month}"}
-    carried_on = _renamed(lambda before: k.persistence * before, before=f"shock_{past}")
+    fixed = {"k": k, "past": month - 1}
+    severity, surgery = partial(_severity, **fixed), partial(_surgery, **fixed)
+    intake = 30
+    if month >= k.start:
+        fixed["arrived"] = month >= k.start + k.upgrade_delay
+        severity, surgery = partial(_later_severity, **fixed), partial(_later_surgery, **fixed)
+        intake = partial(_later_intake, k=k)
+    carried_on = _Renamed(partial(_carried_on, k=k), before=f"shock_{month - 1}")
     new_shock = k.shock * np.sqrt(1 - k.persistence**2)
-    intake, severity, surgery = _later(month, k) if month >= k.start else _earlier(month, k)
     return {
-        here["shock"]: Normal(carried_on, new_shock) if past else Normal(0, k.shock),
+        here["shock"]: Normal(carried_on, new_shock) if month > 1 else Normal(0, k.shock),
         here["frail"]: Normal(intake, 4),
-        f"severity_{month}": Normal(_renamed(severity, **here), k.noise),
-        f"surgery_{month}": Normal(_renamed(surgery, shock=here["shock"]), k.noise),
+        f"severity_{month}": Normal(_Renamed(severity, **here), k.noise),
+        f"surgery_{month}": Normal(_Renamed(surgery, shock=here["shock"]), k.noise),
     }
 
 
-def _earlier(month, k):
-    """Return means of a month before the grant: frail patients, severity, surgery."""
-    past = month - 1
-
-    def severity(burden, frail, shock):
-        weight = k.burden_effect + k.drift * past
-        return 20 + k.trend * past + weight * burden + k.frail_effect * (frail - 30) + shock
-
-    def surgery(burden, shock):
-        return 12 + k.trend * past + k.burden_effect * burden + shock
-
-    return 30, severity, surgery
+def _chance_of_grant(burden, *, k):
+    z = stats.norm.ppf(k.share_treated)
+    return special.ndtr((z + k.selection * burden) / np.sqrt(1 - k.selection**2))
 
 
-def _later(month, k):
-    """Return the same for a month with the grant."""
-    usual, usual_severity, usual_surgery = _earlier(month, k)
-    equipment = k.upgrade_effect * (month >= k.start + k.upgrade_delay)
-
-    def intake(grant):
-        return usual + k.composition_change * grant
-
-    def severity(burden, frail, shock, drug, upgraded):
-        helped = (k.drug_effect + k.drug_by_burden * burden) * drug
-        return usual_severity(burden, frail, shock) + helped + equipment * upgraded
-
-    def surgery(burden, shock, upgraded):
-        return usual_surgery(burden, shock) + k.upgrade_on_surgery * equipment * upgraded
-
-    return intake, severity, surgery
+def _chance_of_equipment(grant, *, k):
+    return k.upgrade_overlap * grant + k.upgrade_elsewhere * (1 - grant)
 
 
-def _renamed(function, **names):
-    """Return a function some of whose parameters, and so of its parents, have other names."""
-    own = inspect.signature(function).parameters.values()
-    parents = {p.name: p.name for p in own if p.kind is not p.VAR_KEYWORD} | names
+def _same(grant):
+    return grant
 
-    def renamed(**values):
-        return function(**{name: values[parent] for name, parent in parents.items()})
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    renamed.__signature__ = inspect.Signature(
-        [inspect.Parameter(parent, kind) for parent in parents.values()]
-    )
-    return renamed
+def _mean(**months):
+    return np.mean(list(months.values()), axis=0)
+
+
+def _carried_on(before, *, k):
+    return k.persistence * before
+
+
+def _severity(burden, frail, shock, *, k, past):
+    level = 20 + k.trend * past + (k.burden_effect + k.drift * past) * burden
+    return level + k.frail_effect * (frail - 30) + shock
+
+
+def _surgery(burden, shock, *, k, past):
+    return 12 + k.trend * past + k.burden_effect * burden + shock
+
+
+def _later_intake(grant, *, k):
+    return 30 + k.composition_change * grant
+
+
+def _later_severity(burden, frail, shock, drug, upgraded, *, k, past, arrived):
+    helped = (k.drug_effect + k.drug_by_burden * burden) * drug
+    equipped = k.upgrade_effect * arrived * upgraded
+    return _severity(burden, frail, shock, k=k, past=past) + helped + equipped
+
+
+def _later_surgery(burden, shock, upgraded, *, k, past, arrived):
+    equipped = k.upgrade_on_surgery * k.upgrade_effect * arrived * upgraded
+    return _surgery(burden, shock, k=k, past=past) + equipped
+
+
+class _Renamed:
+    """A function some of whose parameters, and so of its parents, have other names."""
+
+    def __init__(self, function, **names):
+        own = inspect.signature(function).parameters.values()
+        free = [p.name for p in own if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+        self.function, self.parents = function, {name: name for name in free} | names
+
+    @property
+    def __signature__(self):
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature([inspect.Parameter(p, kind) for p in self.parents.values()])
+
+    def __call__(self, **values):
+        return self.function(**{name: values[parent] for name, parent in self.parents.items()})
 
 
 def _panel(units, k):
