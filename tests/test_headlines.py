@@ -3,6 +3,7 @@
 The expected values stand here with their source; none was copied from a notebook.
 """
 
+import numpy as np
 import pytest
 from stored import SCRIPTS, glued
 
@@ -342,6 +343,42 @@ HEADLINES = [
     ("card_krueger_did", "ck-raw-bias", 10.9722 + 23 / 12, 4 * 0.057, "limits, 4 errors"),
     # Cheng and Hoekstra (2013): homicides up by 8 percent (with region-by-year effects)
     ("card_krueger_did", "ck-castle-published", 0.08, 0.01, "Cheng and Hoekstra, abstract"),
+    # The explainer's code run with numpy alone, seed 1
+    ("potential_outcomes", "outcomes-document", 4.288, 5e-4, "script of the explainer"),
+    ("potential_outcomes", "outcomes-document-se", 0.285, 5e-4, "script of the explainer"),
+    # Self-chosen days: E[S | T=1] = -2 phi(0) / sqrt(2) = -1 / sqrt(pi)
+    ("potential_outcomes", "outcomes-ate", 4.0, 1e-9, "equation"),
+    ("potential_outcomes", "outcomes-att", 4 + 2 / np.sqrt(np.pi), 5e-5, "closed form"),
+    ("potential_outcomes", "outcomes-atu", 4 - 2 / np.sqrt(np.pi), 5e-5, "closed form"),
+    ("potential_outcomes", "outcomes-bias", -16 / np.sqrt(np.pi), 5e-5, "closed form"),
+    ("potential_outcomes", "outcomes-raw", 4 - 14 / np.sqrt(np.pi), 5e-5, "closed form"),
+    ("potential_outcomes", "outcomes-diary", 4 - 14 / np.sqrt(np.pi), 4 * 1.16, "closed form"),
+    ("potential_outcomes", "outcomes-diary-bias", -14 / np.sqrt(np.pi), 0.4, "closed form"),
+    ("potential_outcomes", "outcomes-means", 4.0, 4 * 1.33, "equation"),
+    ("potential_outcomes", "outcomes-lin", 4.0, 4 * 0.82, "equation"),
+    ("potential_outcomes", "outcomes-coin-coverage", 0.95, 0.062, "nominal coverage"),
+    ("potential_outcomes", "outcomes-lin-coverage", 0.95, 0.062, "nominal coverage"),
+    # Normal approximation 2 (1.96 + 0.8416)^2 sd^2 / 4^2 a group: 98.1 and 35.3, and the t's one
+    ("potential_outcomes", "outcomes-days", 2 * 99, 3, "normal approximation"),
+    ("potential_outcomes", "outcomes-days-adjusted", 2 * 36, 3, "normal approximation"),
+    # Armitage, McPherson and Rowe (1969), table 2
+    ("potential_outcomes", "outcomes-looks-1", 0.050, 0.005, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-2", 0.083, 0.006, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-5", 0.142, 0.008, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-10", 0.193, 0.008, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-20", 0.248, 0.009, "Armitage et al., table 2"),
+    # Two means of seven or so days: 14 days differ by more than 0.5 s.d. with 2 Phi(-0.5 / 0.535)
+    ("potential_outcomes", "outcomes-gap", 0.36, 0.04, "normal approximation"),
+    # Probit choice, closed forms at 1.5 / sqrt(2) and -0.5 / sqrt(2)
+    ("potential_outcomes", "outcomes-as-treated", -2.450, 1e-3, "quadrature"),
+    ("potential_outcomes", "outcomes-itt", 1.766, 1e-3, "quadrature"),
+    ("potential_outcomes", "outcomes-late", 3.578, 1e-3, "quadrature"),
+    # 1/2 + 2 phi(0), and Phi(0.5) + 2 phi(0.5)
+    ("potential_outcomes", "outcomes-gain-bad-days", 1.298, 0.016, "closed form"),
+    ("potential_outcomes", "outcomes-gain-best", 1.396, 0.016, "closed form"),
+    # LaLonde's experiment: 1,794 (671)
+    ("potential_outcomes", "outcomes-nsw", 1794, 0.5, "Dehejia and Wahba (1999)"),
+    ("potential_outcomes", "outcomes-nsw-se", 671, 0.5, "robust error of the same regression"),
 ]
 
 

@@ -1,0 +1,616 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Potential outcomes
+#
+# **The question.** You work with a timer on some days: 25 minutes of work, 5 of rest, repeat (the Pomodoro technique). Does it raise your output, and how could one person find out?
+#
+# **The answer in short.** In this world it raises output by {glue:text}`outcomes-ate:.1f` points a day on average. A diary of self-chosen days says {glue:text}`outcomes-raw:.1f`, because the timer comes out on bad days. A coin flipped each morning repairs that: the difference in means is then right on average, whatever else differs between days. It is not right in any particular fortnight. The two weeks that are often recommended find this effect in {glue:text}`outcomes-power-14:.0f` of a hundred trials; {glue:text}`outcomes-days:.0f` days are needed for 80, or {glue:text}`outcomes-days-adjusted:.0f` if you write down each morning how you feel. And whoever looks at the result again and again and stops when it pleases will find effects that are not there.
+#
+# The trial, the code and the claims are from the second section of {cite:t}`explainer_day36`.
+
+# %% [markdown]
+# ## The story
+#
+# A freelancer has read that the timer helps. She tries it for a few months, mostly on days that start badly, and looks through her diary: days with the timer had less output. She is about to give it up.
+#
+# If the diary is right, she loses nothing. If it is wrong, she gives up a tool that helps, and helps most on just the days on which she used it. A proper trial would cost her some months of flipping coins.
+
+# %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from causaldata import nsw_mixtape
+from myst_nb import glue
+from scipy import stats
+
+from casestudies import figures, identify, scenarios, tables
+from casestudies.montecarlo import replicate
+from casestudies.recipes.instrumental_variables import wald
+from casestudies.recipes.randomized_experiment import (
+    adjusted,
+    difference_in_means,
+    randomization_test,
+    sample_size,
+)
+
+figures.house_style()
+
+# %% [markdown]
+# ## The world
+#
+# Each day $i$ has two {term}`potential outcomes <potential outcome>`: $Y_i(1)$, the output with the timer, and $Y_i(0)$, the output without. The day's effect is the difference $Y_i(1) - Y_i(0)$. Let $S$ be the state in which she wakes up, in standard deviations, and
+#
+# $$
+# Y(0) = 50 + 8\,S + 6\,\varepsilon, \qquad Y(1) - Y(0) = 4 - 2\,S, \qquad P(T = 1) = \Phi(-S),
+# $$
+#
+# with $\Phi$ the normal distribution function. So the timer helps by 4 points on average, by more on bad days, and on bad days she reaches for it.
+
+# %% mystnb={"figure": {"caption": "Self-chosen days. The state of the day drives both the choice and the output.", "name": "fig-outcomes-graph"}, "image": {"alt": "Causal graph: state points to pomodoro and to output, pomodoro points to output. The backdoor path from pomodoro to output runs through state."}}
+diary_world = scenarios.pomodoro("self-chosen")
+spots = {"state": (1, 1), "pomodoro": (0, 0), "output": (2, 0)}
+roles = {"treatment": "pomodoro", "outcome": "output", "positions": spots}
+figures.causal_graph(diary_world.model.graph, **roles)
+plt.show()
+
+# %% [markdown]
+# In a simulated world we can look behind the curtain and run the same days both ways, with `imagine`. Here are six days of her diary, first as nobody ever sees them.
+
+# %%
+diary = diary_world.sample(200, rng=6)
+both = pd.DataFrame(
+    {
+        f"Y({t})": diary_world.model.imagine(diary, pomodoro=t, rng=2)["output"]
+        for t in (0, 1)
+    }
+)
+both.insert(0, "timer", diary["pomodoro"])
+both["effect"] = both["Y(1)"] - both["Y(0)"]
+tables.results(both.head(6), "Six days with both potential outcomes, points.", digits=1)
+
+# %% [markdown]
+# And now as they are seen. Of each day one outcome is observed, and with it goes every single effect. {cite:t}`holland1986` called this the {term}`fundamental problem of causal inference`. It is a problem of missing data, with one cell missing in every row.
+
+# %%
+seen = both.head(6).round(1).astype(str)
+seen["timer"] = both["timer"].head(6).map({0: "no", 1: "yes"})
+seen.loc[seen["timer"] == "yes", "Y(0)"] = "?"
+seen.loc[seen["timer"] == "no", "Y(1)"] = "?"
+seen["effect"] = "?"
+tables.results(seen, "The same six days as the diary has them.")
+
+# %% tags=["remove-cell"]
+played = np.where(both["timer"] == 1, both["Y(1)"], both["Y(0)"])
+assert np.allclose(played, diary["output"])
+assert np.allclose(both["effect"], 4 - 2 * diary["state"])
+
+# %% [markdown]
+# Since single effects cannot be seen, one asks for an average. Which one matters: the {term}`ATE` is over all days, the {term}`ATT` over the days on which she used the timer, and the ATU over the others. They differ here, {glue:text}`outcomes-ate:.1f`, {glue:text}`outcomes-att:.1f` and {glue:text}`outcomes-atu:.1f` points.
+#
+# ## The trap
+#
+# The diary has 200 days. Compare those with the timer and those without.
+
+# %%
+columns = {"outcome": "output", "treatment": "pomodoro"}
+naive = difference_in_means(diary, **columns).rename("with timer minus without")
+tables.results([naive], "Her diary: difference in mean output, points a day.", digits=2)
+
+# %% [markdown]
+# A clear result with the wrong sign. What went wrong can be written as an identity. Add and subtract the mean of $Y(0)$ on the timer days, which nobody has seen:
+#
+# $$
+# \underbrace{E[Y \mid T{=}1] - E[Y \mid T{=}0]}_{\text{what the diary shows}}
+# = \underbrace{E[Y(1) - Y(0) \mid T{=}1]}_{\text{ATT}}
+# + \underbrace{E[Y(0) \mid T{=}1] - E[Y(0) \mid T{=}0]}_{\text{selection bias}}
+# $$
+#
+# The last term is the {term}`selection bias`: how the timer days would have differed from the others anyway. To get to the ATE, a second term is needed, $P(T{=}0)\,(ATT - ATU)$, because those who are treated may be those who gain most.
+
+# %%
+truth = diary_world.truth
+parts = pd.Series(
+    {
+        "effect on all days (ATE)": truth["ATE"],
+        "+ P(T=0) (ATT − ATU)": 0.5 * (truth["ATT"] - truth["ATU"]),
+        "+ selection bias": truth["selection bias"],
+        "= difference that is seen": truth["raw difference"],
+    },
+    name="points a day",
+)
+tables.results(parts, "The identity, exact in this world.", digits=2)
+
+# %% tags=["remove-cell"]
+for key, name in {
+    "ate": "ATE",
+    "att": "ATT",
+    "atu": "ATU",
+    "raw": "raw difference",
+    "bias": "selection bias",
+}.items():
+    tables.headline(f"outcomes-{key}", truth[name])
+tables.headline("outcomes-diary", naive["estimate"])
+assert abs(parts.iloc[:3].sum() - parts.iloc[3]) < 1e-9
+treated, others = (both[both["timer"] == t] for t in (1, 0))
+sample_bias = treated["Y(0)"].mean() - others["Y(0)"].mean()
+assert abs(treated["effect"].mean() + sample_bias - naive["estimate"]) < 1e-9
+assert naive["ci_low"] < truth["raw difference"] < naive["ci_high"] < 0
+
+# %% [markdown]
+# The timer adds to a day's output, and the bad days on which it was used take away twice as much. The identity is arithmetic and holds in every sample. What the diary lacks is a way to know the terms on its right-hand side.
+#
+# ## What must be true
+#
+# A coin each morning makes the choice independent of the day: $Y(0), Y(1) \perp T$, which is {term}`exchangeability` by design. The selection bias is then zero *in expectation*, ATT and ATU equal the ATE, and the difference in means is unbiased for it.
+#
+# :::{admonition} Assumptions, and how each could fail
+# :class: important
+# - **The coin decides** (exchangeability). It fails if she flips again when she dislikes the result, or does not obey. A section below lets her slip.
+# - **No {term}`interference` between days.** It fails if a day with the timer leaves her rested, or tired, for the next. Then a day's outcome depends on yesterday's coin as well.
+# - **The timer is one and the same thing on each day** ({term}`consistency`). It fails if she sets it to 25 minutes on some days and to 50 on others.
+# - **No day is missing because of its coin** (no {term}`attrition`). It fails if on timer days with poor output she forgets to write the diary.
+# - **The number of days is fixed beforehand.** It fails if she stops when the result looks good. A section below lets her peek.
+# :::
+#
+# In the graph, the coin removes the arrow from state to timer, and nothing is left to adjust for.
+
+# %%
+trial_world = scenarios.pomodoro("coin")
+ask = {"treatment": "pomodoro", "outcome": "output", "adjust_for": []}
+print(identify.backdoor(diary_world.model.graph, **ask))
+print(identify.backdoor(trial_world.model.graph, **ask))
+
+# %% [markdown]
+# ## The estimate
+#
+# First the document's own code: 5,000 units, an effect of 4 for each of them, a fair coin, seed 1. The same class reproduces it, with a state that explains all of $Y(0)$.
+
+# %%
+script = scenarios.pomodoro(state_on_output=10, state_on_effect=0, noise=0)
+rows = script.sample(5_000, rng=np.random.RandomState(1))
+document = difference_in_means(rows, **columns).rename("document's 5,000 units")
+tables.results(
+    [document], "Difference in means with the document's seed; the ATE is 4.", digits=2
+)
+
+# %% [markdown]
+# It prints 4.29 and calls that close to 4.0. With a standard error of {glue:text}`outcomes-document-se:.2f` it is, just as expected.
+#
+# Now her trial, 200 days. In plain statsmodels the difference in means is a regression on the treatment with the {term}`HC2` standard error. Adding the state, centred and interacted with the treatment, is Lin's estimator {cite:p}`lin2013`: it cannot bias the answer in large samples and takes out the noise that the state explains.
+
+# %%
+trial = trial_world.sample(200, rng=2)
+trial["centred"] = trial["state"] - trial["state"].mean()
+plain = smf.ols("output ~ pomodoro", data=trial).fit(cov_type="HC2")
+lin = smf.ols("output ~ pomodoro * centred", data=trial).fit(cov_type="HC2")
+by_means = difference_in_means(trial, **columns)
+by_lin = adjusted(trial, **columns, adjust_for="state")
+assert abs(plain.bse["pomodoro"] - by_means["std_error"]) < 1e-9
+assert abs(lin.params["pomodoro"] - by_lin["estimate"]) < 1e-9
+
+# %% [markdown]
+# The recipes give the same, with the degrees of freedom of the t distribution looked after.
+
+# %%
+answers = pd.DataFrame([naive, by_means, by_lin])
+answers.index = [
+    "diary, self-chosen",
+    "coin, difference in means",
+    "coin, state adjusted for",
+]
+tables.results(
+    answers, "Effect of the timer, points a day; the exact ATE is 4.", digits=2
+)
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-document", document["estimate"])
+tables.headline("outcomes-document-se", document["std_error"])
+tables.headline("outcomes-means", by_means["estimate"])
+tables.headline("outcomes-lin", by_lin["estimate"])
+covers = (answers["ci_low"] < 4) & (answers["ci_high"] > 4)
+assert covers.tolist() == [False, True, True]
+assert by_lin["std_error"] < 0.8 * by_means["std_error"]
+assert document["ci_low"] < 4 < document["ci_high"]
+
+# %% mystnb={"figure": {"caption": "Two hundred days of diary and two hundred days of coin flips, against the exact effect.", "name": "fig-outcomes-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 4 points a day. The diary of self-chosen days is below zero and misses; the difference in means of the coin trial covers 4 with a wide interval; the estimate adjusted for state covers it with a narrower one."}}
+figures.estimates(
+    answers,
+    truth={"exact ATE": 4.0},
+    naive=["diary, self-chosen"],
+    xlabel="effect of the timer (points a day)",
+    digits=1,
+)
+plt.show()
+
+# %% [markdown]
+# ### A test that assumes nothing but the coin
+#
+# Suppose the timer did nothing to any day. Then each day's output would have been the same whatever the coin said, and we know the difference in means that every other sequence of coins would have shown. The share of sequences with a difference as large as the observed one is a {term}`p-value` that is valid in samples of any size {cite:p}`fisher1935`.
+
+# %%
+test = randomization_test(trial, **columns, rng=4, permutations=4_999)
+shown = test[["statistic", "p_value", "mc_error", "permutations", "n"]].astype(float)
+tables.results(
+    shown.rename("value"), f"Randomization test of: {test['null']}.", digits=4
+)
+
+# %% mystnb={"figure": {"caption": "What other sequences of coins would have shown if the timer did nothing, and what was observed.", "name": "fig-outcomes-randomization"}, "image": {"alt": "Histogram of the differences in means of 4,000 re-drawn coin sequences under no effect, centred at zero with nearly all between minus 4 and 4. The observed difference is marked far in the right tail."}}
+rng = np.random.default_rng(5)
+output, coins = trial["output"].to_numpy(), trial["pomodoro"].to_numpy()
+redrawn = [rng.permutation(coins) == 1 for _ in range(4_000)]
+differences = [output[c].mean() - output[~c].mean() for c in redrawn]
+_, ax = plt.subplots(figsize=(6.6, 2.6))
+ax.hist(differences, bins=40, color=figures.HIDDEN)
+ax.axvline(test["statistic"], color=figures.ESTIMATE)
+ax.text(test["statistic"] - 0.1, ax.get_ylim()[1] * 0.9, "observed", ha="right")
+ax.set(xlabel="difference in means (points a day)", ylabel="coin sequences")
+plt.show()
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-p", test["p_value"])
+assert test["p_value"] < 0.05
+assert abs(np.mean(np.abs(differences) >= test["statistic"]) - test["p_value"]) < 0.01
+
+# %% [markdown]
+# ## Try to break it
+#
+# ### Are the groups identical?
+#
+# The document says that after randomization the two groups are statistically identical. They are drawn from the same distribution. In a single trial they differ, and in a short one they differ a lot. Here are 10,000 fortnights of coins: by how much did the mean state of timer days and other days differ? (Fortnights with fewer than two days of either kind are left out; they are one in five hundred.)
+
+
+# %%
+def fortnights(n_days, replications, rng):
+    days = trial_world.sample(n_days * replications, rng=rng)
+    days["trial"] = np.repeat(np.arange(replications), n_days)
+    groups = days.groupby(["trial", "pomodoro"])[["state", "output"]]
+    table = groups.agg(["mean", "var", "size"]).unstack("pomodoro")  # noqa: PD010
+    return table[(table.xs("size", axis=1, level=1) > 1).all(axis=1)]
+
+
+short = fortnights(14, 10_000, rng=6)
+gap = short["state", "mean"].diff(axis=1)[1].abs()
+balance = pd.Series({f"more than {g} s.d.": (gap > g).mean() for g in (0.25, 0.5, 1.0)})
+tables.results(balance.rename("share of trials").round(2), "Difference in mean state between the groups, 14 days.", digits=2)  # fmt: skip
+
+# %% [markdown]
+# In more than a third of the fortnights the groups start out more than half a standard deviation apart. That is no flaw: the standard error accounts for it. It is also why a table of p-values for baseline differences is of no use. In a trial with a working coin such differences are chance by construction, and what to do about a covariate that matters is to adjust for it, decided beforehand {cite:p}`senn1994`.
+#
+# ### Are two weeks enough?
+#
+# The document recommends a coin a day for two weeks. How often does a 95% interval then exclude zero, and what do the trials that succeed report?
+
+# %%
+found = {}
+for n_days, replications in {14: 10_000, 60: 2_000, 200: 1_000}.items():
+    table = fortnights(n_days, replications, rng=7)
+    mean, var, size = (table["output", part] for part in ("mean", "var", "size"))
+    gain, parts = mean[1] - mean[0], var / size
+    df = parts.sum(axis=1) ** 2 / (parts**2 / (size - 1)).sum(axis=1)
+    sure = abs(gain) > stats.t.ppf(0.975, df) * np.sqrt(parts.sum(axis=1))
+    found[n_days] = [sure.mean(), (gain < 0).mean(), abs(gain)[sure].mean()]
+names = ["effect found", "wrong sign", "mean size when found"]
+power = pd.DataFrame(found, index=names).T.rename_axis("days").round(2)
+tables.results(
+    power, "Trials of a true effect of 4 points a day: what they find.", digits=2
+)
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-power-14", 100 * power.iloc[0, 0], digits=0)
+tables.headline("outcomes-wrong-sign-14", power.iloc[0, 1], digits=2)
+tables.headline("outcomes-exaggeration", power.iloc[0, 2], digits=1)
+tables.headline("outcomes-gap", balance.iloc[1], digits=2)
+assert power.iloc[0, 0] < 0.2
+assert power.iloc[2, 0] > 0.8
+
+# %% [markdown]
+# A fortnight finds the effect about one time in ten, and points the wrong way about one time in five. The trials that do find something report {glue:text}`outcomes-exaggeration:.0f` points on average for a true 4: to stand out from so much noise an estimate has to be exaggerated. So plan the size before the first coin.
+
+# %%
+days_needed = pd.Series(
+    {
+        "difference in means": sample_size(effect=4, std_dev=10),
+        "state adjusted for": sample_size(effect=4, std_dev=6),
+    },
+    name="days",
+)
+tables.results(days_needed, "Days needed to find 4 points a day with probability 0.8.")
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-days", days_needed.iloc[0])
+tables.headline("outcomes-days-adjusted", days_needed.iloc[1])
+
+# %% [markdown]
+# The standard deviation of the output is 10 points without the timer; what is left of it when the state is known is 6. A note each morning is worth more than four months of coins. (On timer days the spread is a little smaller, which is why 200 days have slightly more power above than planned.)
+#
+# ### Looking every ten days
+#
+# Now suppose the timer does nothing, and she computes a z-test after every tenth day, up to 200 days, and stops as soon as it shows p < 0.05. {cite:t}`armitage1969` worked out how often such {term}`peeking` finds an effect that is not there.
+
+# %%
+rng = np.random.default_rng(8)
+batches = rng.standard_normal((40_000, 20)).cumsum(axis=1)
+significant = abs(batches) / np.sqrt(np.arange(1, 21)) > stats.norm.ppf(0.975)
+ever = significant.cumsum(axis=1) > 0
+peeking = pd.DataFrame(
+    {
+        "simulated": ever.mean(axis=0)[[0, 1, 4, 9, 19]].round(3),
+        "published": [0.050, 0.083, 0.142, 0.193, 0.248],
+    },
+    index=pd.Index([1, 2, 5, 10, 20], name="looks"),
+)
+tables.results(
+    peeking, "Probability of finding an effect that is not there, by number of looks."
+)
+
+# %% tags=["remove-cell"]
+for looks, value in peeking["simulated"].items():
+    tables.headline(f"outcomes-looks-{looks}", value)
+error = np.sqrt(peeking["published"] * (1 - peeking["published"]) / 40_000)
+assert (abs(peeking["simulated"] - peeking["published"]) < 4 * error + 0.001).all()
+
+# %% mystnb={"figure": {"caption": "False alarms when one stops at the first p < 0.05, and the rate that the test promises.", "name": "fig-outcomes-peeking"}, "image": {"alt": "The probability of a false alarm rises with the number of looks, from 0.05 at one look through 0.14 at five and 0.19 at ten to 0.25 at twenty. A dashed line marks the promised 0.05."}}
+_, ax = plt.subplots(figsize=(6.6, 2.6))
+ax.plot(
+    np.arange(1, 21), ever.mean(axis=0), color=figures.NAIVE, marker="D", mfc="white"
+)
+ax.axhline(0.05, color=figures.TRUTH, linestyle="--")
+ax.text(20, 0.06, "promised: 0.05", ha="right")
+ax.set(ylim=(0, 0.28), xticks=[1, 5, 10, 15, 20], xlabel="looks")
+ax.set_ylabel("false alarms")
+plt.show()
+
+# %% [markdown]
+# With twenty looks a quarter of all useless habits pass. If you want to look, use a method that is made for it, such as a {term}`confidence sequence` {cite:p}`howard2021`; otherwise fix the number of days and look once.
+#
+# ### The coin that is not always obeyed
+#
+# On a good day with heads she may skip the timer, on a bad day with tails she may use it after all. The coin is still random; the timer is not.
+
+# %% mystnb={"figure": {"caption": "A coin that is not always obeyed. The coin is randomized, the timer is not.", "name": "fig-outcomes-slips"}, "image": {"alt": "Causal graph: coin points to pomodoro, state points to pomodoro and output, pomodoro points to output. The coin has no arrow into it and reaches output only through pomodoro."}}
+slips = scenarios.pomodoro("slips")
+spots = {"coin": (-1, 0)} | spots
+roles["positions"] = spots
+figures.causal_graph(slips.model.graph, **roles)
+plt.show()
+
+# %%
+days = slips.sample(1_000, rng=9)
+flipped = {"outcome": "output", "treatment": "coin"}
+obeyed = days[days["coin"] == days["pomodoro"]]
+unequal = {
+    "as treated": difference_in_means(days, **columns),
+    "per protocol (obeyed days)": difference_in_means(obeyed, **columns),
+    "intention to treat (coin)": difference_in_means(days, **flipped),
+    "compliers (coin as instrument)": wald(
+        days, **columns, instrument="coin", cov="robust"
+    ),
+}
+unequal = pd.DataFrame(unequal).T
+unequal["exact"] = [
+    slips.truth["raw difference"],
+    np.nan,
+    slips.truth["ITT"],
+    slips.truth["LATE"],
+]
+shown = ["estimate", "ci_low", "ci_high", "n", "exact"]
+tables.results(unequal[shown], "One thousand days with slips; the ATE is 4.", digits=2)
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-as-treated", slips.truth["raw difference"])
+tables.headline("outcomes-itt", slips.truth["ITT"])
+tables.headline("outcomes-late", slips.truth["LATE"])
+inside = (unequal["ci_low"] < unequal["exact"]) & (
+    unequal["exact"] < unequal["ci_high"]
+)
+assert inside.drop("per protocol (obeyed days)").all()
+assert unequal["ci_high"].iloc[0] < 0
+assert unequal["ci_high"].iloc[1] < 2
+
+# %% [markdown]
+# The {term}`as-treated <as-treated analysis>` comparison is the diary again. Dropping the days on which she disobeyed (the {term}`per-protocol <per-protocol analysis>` comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the {term}`ITT`, is right for the question what *flipping* does, and too small for what the timer does. Dividing it by the change in use gives the effect among {term}`compliers <complier>`, {glue:text}`outcomes-late:.1f` points, which is the business of {term}`instrumental variables <instrumental variable>`; a later chapter does it properly, for a feature flag.
+#
+# ## The decision
+#
+# Suppose setting up the timer costs 3 points of output a day. The diary says: never. The trial says: 4 for 3, a gain of 1 a day. And a rule is better than either, since the effect depends on the state. Each policy is a `do`.
+
+
+# %%
+def net_gain(policy):
+    with_it = trial_world.model.do(pomodoro=policy).sample(400_000, rng=10)
+    without = trial_world.model.do(pomodoro=0).sample(400_000, rng=10)
+    return (with_it["output"] - without["output"] - 3 * with_it["pomodoro"]).mean()
+
+
+policies = {
+    "never": 0,
+    "every day": 1,
+    "on bad days (S < 0)": lambda state: state < 0,
+    "where the effect exceeds the cost (S < 0.5)": lambda state: state < 0.5,
+}
+gains = {name: net_gain(policy) for name, policy in policies.items()}
+gains = pd.Series(gains, name="net gain").rename_axis("timer")
+tables.results(gains.round(2), "Net gain of each policy, points a day.", digits=2)
+
+# %% tags=["remove-cell"]
+phi, cdf = stats.norm.pdf, stats.norm.cdf
+exact = [0, 1, cdf(0) + 2 * phi(0), cdf(0.5) + 2 * phi(0.5)]
+assert (abs(gains - exact) < 4 * 2.5 / np.sqrt(400_000)).all()
+tables.headline("outcomes-gain-bad-days", gains.iloc[2], digits=2)
+tables.headline("outcomes-gain-best", gains.iloc[3], digits=2)
+
+# %% [markdown]
+# Using the timer on bad days was close to the best she could do, {glue:text}`outcomes-gain-bad-days:.1f` points a day net against {glue:text}`outcomes-gain-best:.1f` for the best rule, and better than using it always. Her habit was right. What it could not do is tell her so.
+#
+# ## Many worlds
+#
+# Two hundred trials and two hundred diaries of 200 days, each analysed with and without the state.
+
+# %%
+analyses = {
+    "difference in means": lambda days: difference_in_means(days, **columns),
+    "state adjusted for": lambda days: adjusted(days, **columns, adjust_for="state"),
+}
+designs = {"coin": trial_world, "self-chosen": diary_world}
+runs = {
+    name: replicate(w, analyses, n=200, replications=200, rng=12)
+    for name, w in designs.items()
+}
+many = pd.concat(runs, names=["days", "analysis"])
+shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
+tables.results(
+    many[shown], "200 samples of 200 days against the exact ATE of 4.", digits=2
+)
+
+# %% tags=["remove-cell"]
+bias, coverage = many["bias"].to_numpy(), many["coverage"].to_numpy()
+tables.headline("outcomes-coin-coverage", coverage[0])
+tables.headline("outcomes-lin-coverage", coverage[1])
+tables.headline("outcomes-diary-bias", bias[2], digits=2)
+errors = abs(bias) / many["bias_error"].to_numpy()
+assert (errors[[0, 1, 3]] < 4).all()
+assert (abs(coverage[[0, 1, 3]] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)).all()
+assert coverage[2] == 0
+
+# %% [markdown]
+# With the coin both analyses are right, and the adjusted one is sharper. With self-chosen days only the adjusted one is right, and it is right because the state was written down, was all that mattered, and enters the equations in the form the regression has. The coin needs none of that.
+#
+# ## Take it with you
+#
+# ```bash
+# python -m casestudies copy randomized_experiment
+# ```
+#
+# One file, four functions: `difference_in_means`, `adjusted`, `randomization_test`, `sample_size`. Here on a real trial, the National Supported Work programme: 445 men, a random part of whom were offered training; earnings in 1978, in dollars {cite:p}`lalonde1986,dehejia1999`.
+
+# %%
+men = nsw_mixtape.load_pandas().data
+offer = {"outcome": "re78", "treatment": "treat"}
+before = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
+programme = pd.DataFrame(
+    {
+        "difference in means": difference_in_means(men, **offer),
+        "adjusted for eight columns": adjusted(men, **offer, adjust_for=before),
+    }
+).T
+p = randomization_test(men, **offer, rng=12, permutations=1_999)["p_value"]
+tables.results(programme, f"Offer of training (dollars a year); randomization p = {p:.3f}.", digits=0)  # fmt: skip
+
+# %% tags=["remove-cell"]
+tables.headline("outcomes-nsw", programme["estimate"].iloc[0], digits=1)
+tables.headline("outcomes-nsw-se", programme["std_error"].iloc[0], digits=1)
+tables.headline("outcomes-nsw-lin", programme["estimate"].iloc[1], digits=1)
+assert len(men) == 445
+assert p < 0.05
+
+# %% [markdown]
+# The experiment's answer, {glue:text}`outcomes-nsw:.0f` dollars, is the yardstick against which a later chapter holds the methods that do without a coin.
+#
+# ## Exercises
+#
+# ```{exercise} Three terms
+# :label: outcomes-ex-terms
+#
+# In the diary's world, set `state_on_effect=0`. Which of the three terms of the identity changes, and to what? Now set `pull=-1` instead, so that the timer comes out on good days. What does the diary say, and which error would she make?
+# ```
+#
+# ```{solution} outcomes-ex-terms
+# :class: dropdown
+#
+# With a constant effect ATT = ATU = ATE = 4, so the middle term is zero; the selection bias stays at −9.03 and the diary shows −5.03. With `pull=-1` the selection bias is +9.03, ATT is 2.87, and the diary shows 11.9: she would think the timer three times as good as it is. Same timer, same person, opposite mistakes.
+# ```
+#
+# ```{exercise} Half of the days
+# :label: outcomes-ex-share
+#
+# She dislikes the timer and wants to use it on one day in five only. How many days does the trial need now? And is the difference in means still unbiased?
+# ```
+#
+# ```{solution} outcomes-ex-share
+# :class: dropdown
+#
+# `sample_size(effect=4, std_dev=10, share_treated=0.2)` gives about 310 days instead of 200: the variance grows with $1 / (s (1 - s))$, which is 6.25 instead of 4. The difference in means stays unbiased at any share, as long as the coin decides.
+# ```
+#
+# ```{exercise} Yesterday's timer
+# :label: outcomes-ex-carry
+#
+# Open-ended. Give the world a memory: after a day with the timer, the next day's output is 3 points lower. Simulate 200 days of coins (a loop over days will do, or shift the column of coins). What does the difference in means estimate now? What would using the timer every day gain? Change the design so that the trial answers the second question, for instance by flipping for whole weeks, and find out what that costs in precision.
+# ```
+#
+# ```{solution} outcomes-ex-carry
+# :class: dropdown
+#
+# A start: `days = trial_world.sample(200, rng=1)` and `days["output"] -= 3 * days["pomodoro"].shift(fill_value=0)`. Since today's coin says nothing about yesterday's, the difference in means is still about 4: the effect of today's timer, with yesterday as it came. Using it every day gains 4 − 3 = 1. With weekly coins, drop the first day of each week and compare week means; there are then about 28 independent units instead of 200.
+# ```
+
+# %% [markdown]
+# ## What the document says
+#
+# Claims of the second section of {cite:t}`explainer_day36`.
+
+# %% tags=["hide-input"]
+low, high = document["ci_low"], document["ci_high"]
+verdicts = [
+    (
+        "Of each unit only one potential outcome is seen, so single effects are unknowable.",
+        "holds",
+        "Behind the curtain the six days shown have six effects; the diary has none of them.",
+    ),
+    (
+        "Where people choose, treated minus untreated carries selection bias.",
+        "holds",
+        f"{truth['raw difference']:.1f} points = {truth['ATT']:.1f} (effect on timer days) + ({truth['selection bias']:.1f}); the ATE is {truth['ATE']:.1f}.",
+    ),
+    (
+        "Under random assignment the difference of the groups is an unbiased ATE; its code gives about 4.0.",
+        "holds",
+        f"{document['estimate']:.2f} (95% {low:.2f} to {high:.2f}) from its seed; no bias over 200 fresh trials.",
+    ),
+    (
+        "Randomization makes the groups statistically identical before treatment.",
+        "holds in part",
+        f"In distribution. In {100 * balance.iloc[1]:.0f} of 100 fortnights the mean states differ by more than half a standard deviation.",
+    ),
+    (
+        "Flip a coin each day and compare after two weeks.",
+        "holds in part",
+        f"Unbiased, and far too short: the effect is found in {100 * power.iloc[0, 0]:.0f} of 100 trials and has the wrong sign in {100 * power.iloc[0, 1]:.0f}; {days_needed['difference in means']} days are needed.",
+    ),
+    (
+        "Randomization spares you from modelling control variables.",
+        "holds in part",
+        f"For bias, yes. For precision, one recorded state lowers the days needed from {days_needed['difference in means']} to {days_needed['state adjusted for']}.",
+    ),
+    (
+        "A treatment and a control group do not make a comparison fair.",
+        "holds",
+        f"The diary has both and shows {naive['estimate']:.1f}.",
+    ),
+    (
+        "Randomization is the only clean way to get the other outcome back.",
+        "holds in part",
+        f"It is the one that needs no list of causes. Adjusting for the recorded state works in the diary too (bias {bias[3]:.2f}), and a randomized coin that is not obeyed needs more: {slips.truth['raw difference']:.1f} as treated.",
+    ),
+]
+ledger = tables.claims(verdicts, document="“Potential Outcomes Framework”, AI/ML Explained, Day 36")  # fmt: skip
+glue("outcomes-claims", ledger)
+
+# %% tags=["remove-cell"]
+known = {
+    "timer: diary": (naive, "ATE", 4.0, "exact, this world"),
+    "timer: coin": (by_means, "ATE", 4.0, "exact, this world"),
+    "timer: coin, adjusted": (by_lin, "ATE", 4.0, "exact, this world"),
+    "explainer's 5,000 units": (document, "ATE", 4.0, "exact, its code"),
+    "timer: coin not obeyed, as treated": (unequal.iloc[0], "ATE", 4.0, "exact, this world"),
+    "timer: coin as instrument": (unequal.iloc[3], "LATE", slips.truth["LATE"], "exact, this world"),
+}  # fmt: skip
+glue("outcomes-scoreboard", tables.scoreboard(known, digits=2), display=False)
