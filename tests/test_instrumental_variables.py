@@ -567,7 +567,7 @@ def within_four_errors(share, target, draws):
 
 
 def test_the_set_covers_where_the_instrument_is_weak_and_the_t_interval_does_not():
-    rng, draws, covered = np.random.default_rng(3), 200, []
+    rng, draws, covered = np.random.default_rng(3), 150, []
     for _ in range(draws):
         data = weak_world(100, 0.4, 0.95, rng)
         rubin = anderson_rubin(data, **MODEL, instruments="z")
@@ -581,7 +581,7 @@ def test_the_set_covers_where_the_instrument_is_weak_and_the_t_interval_does_not
 
 
 def test_many_instruments_pull_two_stage_least_squares_to_ols_but_not_liml():
-    rng, draws, answers = np.random.default_rng(8), 120, []
+    rng, draws, answers = np.random.default_rng(8), 80, []
     for _ in range(draws):
         data, columns = judges_world(rng), {**MODEL, "instruments": "judge"}
         liml = limited_information(data, **columns, cov="bekker")
