@@ -1,9 +1,9 @@
-# make book · make test · make lab · make notebooks · make serve · make clean
+# make book · make test · make lab · make notebooks · make serve · make bench · make clean
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: book test lab notebooks serve clean
+.PHONY: book test lab notebooks serve bench clean
 .DEFAULT_GOAL := book
 
 book: $(INSTALLED)
@@ -22,6 +22,11 @@ notebooks: $(INSTALLED)
 serve: book
 	@echo "Serving on http://localhost:8000 (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+bench: $(INSTALLED)
+	@echo "Coverage of 1,000 samples a recipe, and the speed of the instruments (some minutes) ..."
+	@$(BIN)/python benchmarks/coverage.py > _build/coverage.md && mv _build/coverage.md book/_coverage.md
+	@$(BIN)/python benchmarks/iv_speed.py > _build/performance.md && mv _build/performance.md book/performance.md
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache

@@ -58,7 +58,7 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
     for (label, value), dash in zip(truths.items(), ("--", ":", "-."), strict=False):
         ax.axvline(value, color=TRUTH, linestyle=dash, zorder=1)
         ax.annotate(
-            f"{label} {value:.{digits}f}",
+            f"{label} {value:.{digits}f}".replace("-", "−"),
             (value, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 3),
@@ -74,7 +74,7 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
         fill = "white" if name in naive else ESTIMATE
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=style["color"], zorder=2)
         ax.plot(row["estimate"], y, markerfacecolor=fill, **style, zorder=3)
-        text = f"{row['estimate']:.{digits}f}"
+        text = f"{row['estimate']:.{digits}f}".replace("-", "−")
         ax.annotate(
             text,
             (1.0, y),

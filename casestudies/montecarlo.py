@@ -92,7 +92,8 @@ def _summary(runs, truth, name):
         raise ValueError(f"analysis {name!r} gave no finite estimate in {bad} samples; mend it")
     count, error = len(estimate), estimate - truth
     mse = np.mean(error**2)
-    covered = np.where(np.isnan(low + high), np.nan, (low <= truth) & (truth <= high))
+    unknown = np.isnan(low) | np.isnan(high)
+    covered = np.where(unknown, np.nan, (low <= truth) & (truth <= high))
     coverage = covered.mean()
     return {
         "truth": truth,

@@ -1,5 +1,6 @@
 """The tables of the book: results, claims and scoreboards, captioned and readable by machines."""
 
+import re
 from html import escape
 
 import numpy as np
@@ -98,7 +99,10 @@ def claims(rows, *, document):
     for claim, verdict, _ in rows:
         if verdict not in VERDICTS:
             raise ValueError(f"verdict {verdict!r} on {claim!r} must be one of {VERDICTS}")
-    frame = pd.DataFrame(rows, columns=["claim", "verdict", "what the numbers say"])
+    signed = [
+        (claim, verdict, re.sub(r"(?<!\w)-(?=\d)", "−", said)) for claim, verdict, said in rows
+    ]
+    frame = pd.DataFrame(signed, columns=["claim", "verdict", "what the numbers say"])
     return Table(frame, f"Claims of {document}, and what running them shows.", index=False)
 
 

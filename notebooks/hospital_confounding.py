@@ -1,0 +1,840 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The hospital that treats its sickest
+#
+# **The question.** A drug is given to the sickest patients. Does it make them better, by how much, and for whom?
+#
+# **The answer in short.** The treated leave the hospital {glue:text}`hospital-raw-truth:.1f` points *sicker* than the others. That is the average effect on the treated ({term}`ATT`) of {glue:text}`hospital-att:.1f` points, plus a {term}`selection bias` of {glue:text}`hospital-bias:.1f`. Five ways of adjusting for recorded health recover the effect where their model is right; a straight line through a curved world does not. And when the confounder is not in the records, all of them agree on the same wrong answer.
+#
+# The scenario is from {cite:t}`wael_causal_ml`. This chapter is also the book's reference on closing observed backdoors.
+
+# %% [markdown]
+# ## The story
+#
+# Doctors see a patient's health and decide on a new drug. The sicker the patient, the likelier the drug. Weeks later severity is recorded, in points: fewer are better. An analyst compares those who got the drug with those who did not, and a dashboard shows that the drug harms. If the hospital believes it, it withdraws a drug that helps, most of all those who need it most.
+
+# %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from myst_nb import glue
+
+from casestudies import figures, identify, scenarios, tables
+from casestudies.montecarlo import replicate
+from casestudies.recipes.propensity import (
+    balance,
+    doubly_robust,
+    inverse_weights,
+    match,
+    match_weights,
+    overlap,
+    scores,
+    trim,
+    weight,
+)
+from casestudies.recipes.randomized_experiment import difference_in_means
+from casestudies.recipes.sensitivity import (
+    bias_bounds,
+    contour,
+    e_value,
+    robustness_value,
+)
+from casestudies.recipes.standardization import standardize
+
+figures.house_style()
+
+# %% [markdown]
+# ## The world
+#
+# Age $Z$ and health $H$ are standardized and correlated ($-0.5$), health decides on the drug $D$, and severity is
+#
+# $$
+# Y = 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \qquad P(D = 1) = \operatorname{expit}(-1 - 1.2\, H).
+# $$
+#
+# The drug lowers severity by 3 points at average health and by more for the sick. Because the sick get it, the average effect on everybody (ATE, −3) and on the treated (ATT) differ. The knob $\kappa$ bends the relation between health and severity; it is 0 at first.
+
+# %% mystnb={"figure": {"caption": "Health is the only common cause of drug and severity that acts directly; age works on the drug through health alone.", "name": "fig-hospital-graph"}, "image": {"alt": "Causal graph: age points to health and severity, health points to drug and severity, drug points to severity. Health blocks every backdoor path from drug to severity."}}
+world = scenarios.hospital()
+columns = {"outcome": "severity", "treatment": "drug"}
+places = {"age": (0, 1), "health": (1, 1), "drug": (0.5, 0), "severity": (2, 0)}
+roles = {"treatment": "drug", "outcome": "severity", "positions": places}
+figures.causal_graph(world.model.graph, **roles, adjusted=["health"])
+plt.show()
+
+# %%
+data = world.sample(4_000, rng=11)
+summary = data.groupby("drug")[["age", "health", "severity"]].mean()
+tables.results(
+    summary.assign(patients=data["drug"].value_counts()), "Means by arm.", digits=2
+)
+
+# %% [markdown]
+# ## The trap
+#
+# Compare the two arms, as the dashboard does.
+
+# %%
+raw = difference_in_means(data, **columns)
+tables.results(
+    [raw], "Raw difference in severity (points), treated minus others.", digits=2
+)
+
+# %% [markdown]
+# The drug seems to harm. With a simulated world you can see what the number is made of. It is an identity, not an approximation:
+#
+# $$
+# \underbrace{E[Y \mid D = 1] - E[Y \mid D = 0]}_{\text{raw}} = \underbrace{E[Y(1) - Y(0) \mid D = 1]}_{\text{ATT}} + \underbrace{E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]}_{\text{selection bias}}
+# $$
+
+# %%
+parts = pd.Series(world.truth)[["raw difference", "ATT", "selection bias", "ATE"]]
+tables.results(
+    parts.rename("points"), "The raw difference taken apart, exact.", digits=3
+)
+
+# %% tags=["remove-cell"]
+for key, name in [
+    ("raw-truth", "raw difference"),
+    ("att", "ATT"),
+    ("bias", "selection bias"),
+    ("ate", "ATE"),
+]:
+    tables.headline(f"hospital-{key}", world.truth[name], digits=4)
+tables.headline("hospital-raw", raw["estimate"])
+assert np.isclose(parts["raw difference"], parts["ATT"] + parts["selection bias"])
+assert raw["ci_low"] > 0 > world.truth["ATT"]
+
+# %% [markdown]
+# ## What must be true
+#
+# :::{admonition} Assumptions, and how each could fail
+# :class: important
+# - **Conditional {term}`exchangeability`**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors see something that the record does not hold. We make it fail below.
+# - **{term}`overlap`**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
+# - **{term}`consistency`, no {term}`interference`**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
+# - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).
+# :::
+
+# %%
+for candidates in ([], ["age"], ["health"], ["age", "health"]):
+    print(
+        identify.backdoor(
+            world.model.graph,
+            treatment="drug",
+            outcome="severity",
+            adjust_for=candidates,
+        )
+    )
+
+# %% [markdown]
+# ## The estimate
+#
+# ### Regression, as the document does it
+#
+# Put health into a linear regression and read the coefficient of the drug. We try it in three worlds of 4,000 patients: one with the same effect for all and a straight relation, one with a curved relation, and ours, where the effect varies.
+
+# %%
+variants = {
+    "straight, same effect for all": {"heterogeneity": 0.0},
+    "curved, same effect for all": {"heterogeneity": 0.0, "curvature": 3.0},
+    "straight, effect varies": {},
+}
+
+
+def document_regression(variant):
+    sample = variant.sample(4_000, rng=11)
+    fit = smf.ols("severity ~ drug + health", sample).fit(cov_type="HC2")
+    low, high = fit.conf_int().loc["drug"]
+    answer = {"estimate": fit.params["drug"], "ci_low": low, "ci_high": high}
+    return pd.Series(answer | {key: variant.truth[key] for key in ("ATE", "ATT")})
+
+
+# %%
+tried_on = {name: scenarios.hospital(**knobs) for name, knobs in variants.items()}
+ols = pd.DataFrame({name: document_regression(v) for name, v in tried_on.items()}).T
+tables.results(
+    ols, "Coefficient of the drug in severity ~ drug + health, HC2 intervals.", digits=2
+)
+
+# %% tags=["remove-cell"]
+for key, name in zip(["straight", "curved", "varies"], ols.index, strict=True):
+    tables.headline(f"hospital-ols-{key}", ols.loc[name, "estimate"])
+covers = (ols["ci_low"] < ols["ATE"]) & (ols["ATE"] < ols["ci_high"])
+assert covers.tolist()[:2] == [True, False]
+
+# %% [markdown]
+# In the straight world the coefficient is the effect. In the curved one it misses by more than a point, and the picture shows why: the line is fitted mostly to the untreated in the middle, and extrapolates badly to the sick, where the treated are.
+
+# %% mystnb={"figure": {"caption": "Severity without the drug in the curved world: the truth, and the straight line that the regression assumes. The strip below shows whom the drug reached.", "name": "fig-hospital-curve"}, "image": {"alt": "Severity without the drug against health in the curved world. The true curve rises steeply for the sickest; the straight line of the regression runs far below it there, where most treated patients are, so the regression blames the drug for the gap."}} tags=["hide-input"]
+bent = scenarios.hospital(heterogeneity=0.0, curvature=3.0)
+patients = bent.sample(4_000, rng=11)
+line = smf.ols("severity ~ drug + health", patients).fit().params
+grid = np.linspace(-3, 3, 61)
+_, ax = plt.subplots()
+ax.plot(grid, 50 - 7 * grid + 3 * (grid**2 - 1), color=figures.TRUTH, linestyle="--")
+ax.plot(grid, line["Intercept"] + line["health"] * grid, color=figures.NAIVE)
+ax.text(-1.75, 80, "truth", ha="left")
+ax.text(0.2, 30, "regression line", ha="left")
+for arm, colour, y in [(1, figures.TREATED, 8), (0, figures.CONTROL, 2)]:
+    some = patients.loc[patients["drug"] == arm, "health"].head(150)
+    ax.plot(some, np.full(len(some), y), "|", color=colour, markersize=9, alpha=0.5)
+    ax.text(3.1, y, ["no drug", "drug"][arm], va="center", fontsize=9.5)
+ax.set_xlabel("health (standard deviations)")
+ax.set_ylabel("severity (points)")
+plt.show()
+
+# %% [markdown]
+# In the third world nothing is curved, and still the coefficient is neither the ATE nor the ATT. With effects that vary, the coefficient weights each level of health by the variance of the treatment there {cite:p}`angrist1998,sloczynski2022`: it listens most to patients for whom the doctors were undecided.
+
+# %%
+e = 1 / (1 + np.exp(1 + 1.2 * grid))
+shape = pd.DataFrame(
+    {"health": grid, "ATE": 1.0, "ATT": e, "OLS": e * (1 - e)}
+).set_index("health")
+shape = shape.mul(np.exp(-(grid**2) / 2), axis=0)
+whom = shape.mul(grid, axis=0).sum() / shape.sum()
+implied = pd.DataFrame(
+    {"mean health of those weighted": whom, "their effect": -3 + 1.5 * whom}
+)
+tables.results(
+    implied,
+    "Whose effect each estimand reports: implied mean health and effect.",
+    digits=2,
+)
+
+# %% [markdown]
+# The variance weights explain most of the coefficient of {glue:text}`hospital-ols-varies:.2f`; the rest comes from the treatment probability not being a straight line in health. Either way the number has no population of its own. Say first whom the answer is for, then choose an estimator that targets them.
+#
+# ### Standardization
+#
+# Fit severity in each arm, predict for everybody (or for the treated), average ({doc}`the recipe of the first case <staffing_mediator_trap>`). For the curved world we add the square.
+
+# %% tags=["hide-input"]
+straight, curved = data, scenarios.hospital(curvature=3.0).sample(4_000, rng=12)
+both = {
+    "straight": straight,
+    "curved": curved.assign(health_squared=curved["health"] ** 2),
+}
+lines = [
+    standardize(both["straight"], **columns, adjust_for="health"),
+    standardize(both["curved"], **columns, adjust_for="health"),
+    standardize(both["curved"], **columns, adjust_for=["health", "health_squared"]),
+]
+standardized = pd.DataFrame(lines).set_axis(
+    ["straight", "curved", "curved, with the square"]
+)
+tables.results(
+    standardized, "Standardization: ATE in points; the exact ATE is −3.", digits=2
+)
+
+# %% [markdown]
+# ### Propensity scores and overlap
+#
+# The {term}`propensity score` is the probability of treatment given the covariates {cite:p}`rosenbaum1983`. It is a tool for looking before it is a tool for estimating: where the two arms do not overlap, no estimator has data to compare.
+
+# %% mystnb={"figure": {"caption": "Estimated propensity scores by arm. The arms differ, and they overlap.", "name": "fig-hospital-overlap"}, "image": {"alt": "Two histograms of the propensity score. Untreated patients pile up below 0.3, treated patients spread from 0.1 to 0.9; both arms are present everywhere between 0.05 and 0.85."}} tags=["hide-input"]
+score = scores(data, treatment="drug", adjust_for=["age", "health"])
+_, ax = plt.subplots(figsize=(5.6, 2.6))
+bins = np.linspace(0, 1, 31)
+for arm, colour, dash in [(0, figures.CONTROL, "-"), (1, figures.TREATED, "--")]:
+    label = ["no drug", "drug"][arm]
+    ax.hist(
+        score[data["drug"] == arm],
+        bins,
+        histtype="step",
+        color=colour,
+        linestyle=dash,
+        label=label,
+    )
+ax.set_xlabel("estimated propensity score")
+ax.set_ylabel("patients")
+ax.legend()
+plt.show()
+
+# %%
+common = overlap(data, treatment="drug", adjust_for=["age", "health"])
+shown = ["n", "p05", "p50", "p95", "outside_support", "ess_ate", "ess_att"]
+tables.results(
+    common[shown].T.round(3), "Overlap of the scores, by arm (0 no drug, 1 drug)."
+)
+
+# %% [markdown]
+# ### Balance, before and after
+#
+# Weighting by the inverse of the score, or matching, should make the arms alike in what was recorded. Judge it by {term}`standardized differences <standardized difference>` and {term}`variance ratios <variance ratio>`. P-values mix balance with sample size and have no place here.
+
+# %%
+checked = data.assign(health_squared=data["health"] ** 2)
+checked["ipw"] = inverse_weights(data, treatment="drug", adjust_for=["age", "health"])
+checked["matched"] = match_weights(data, treatment="drug", adjust_for=["age", "health"])
+terms = {"treatment": "drug", "adjust_for": ["age", "health", "health_squared"]}
+weighted, paired = (balance(checked, **terms, weights=w) for w in ("ipw", "matched"))
+love = weighted.rename(columns=lambda c: c.replace("after", "weighted"))
+love = love.join(
+    paired.filter(like="after").rename(columns=lambda c: c.replace("after", "matched"))
+)
+tables.results(love, "Standardized differences and variance ratios.", digits=2)
+
+# %% mystnb={"figure": {"caption": "Love plot: absolute standardized differences before and after.", "name": "fig-hospital-love"}, "image": {"alt": "Love plot. Before adjustment health differs by 1 standard deviation and age by half of one between the arms. After weighting all absolute standardized differences lie below 0.15, after matching below 0.06."}}
+figures.love_plot(
+    love.filter(like="difference")
+    .abs()
+    .rename(columns=lambda c: c.removeprefix("difference_"))
+)
+plt.show()
+
+# %% [markdown]
+# ### Matching
+#
+# For every treated patient find the nearest untreated one. The recipe uses ties as {cite:t}`abadie2006` do, corrects the bias left by imperfect matches with a regression {cite:p}`abadie2011`, and computes the Abadie–Imbens standard error. The bootstrap, though popular, is invalid for this estimator {cite:p}`abadie2008`.
+
+# %%
+pairs = [
+    match(data, **columns, adjust_for="health", estimand="ATT", bias_correction=False),
+    match(data, **columns, adjust_for="health", estimand="ATT"),
+    match(data, **columns, adjust_for="health", metric="propensity", estimand="ATT"),
+    match(data, **columns, adjust_for="health", estimand="ATE"),
+]
+labels = ["ATT, not corrected", "ATT, corrected", "ATT, on the score", "ATE, corrected"]
+matched = pd.DataFrame(pairs).set_axis(labels)
+tables.results(
+    matched, "Nearest-neighbour matching; exact ATT −3.98, ATE −3.", digits=2
+)
+
+# %% [markdown]
+# ### Weighting, and doubly robust
+#
+# Hájek weighting divides by the sum of the weights, and its standard error must not treat the weighted rows as if they were so many patients. The doubly robust estimator (AIPW) adds an outcome model, fitted on other folds {cite:p}`chernozhukov2018`, and is right if either model is.
+
+# %%
+adjusting = {**columns, "adjust_for": "health"}
+answers = pd.DataFrame(
+    {
+        "weighting, ATE": weight(data, **adjusting, estimand="ATE"),
+        "weighting, ATT": weight(data, **adjusting, estimand="ATT"),
+        "doubly robust, ATE": doubly_robust(data, **adjusting, estimand="ATE", rng=1),
+        "doubly robust, ATT": doubly_robust(data, **adjusting, estimand="ATT", rng=1),
+    }
+).T
+tables.results(answers, "Weighting and doubly robust estimates (points).", digits=2)
+
+# %%
+effective = weight(data, **adjusting).attrs["effective_n"]
+tables.results(
+    pd.Series(effective, name="effective n").round(0),
+    "What the ATE weights leave of each arm.",
+)
+
+# %% [markdown]
+# ### Trimming changes the question
+#
+# Dropping patients with extreme scores steadies the weights. It also changes whom the answer is about, and in a world where the effect varies that moves the truth itself.
+
+# %%
+kept = trim(data, treatment="drug", adjust_for="health", low=0.2, high=0.8)
+inside = weight(kept, **adjusting)
+truth_inside = (-3 + 1.5 * kept["health"]).mean()
+trimmed = pd.DataFrame(
+    {"estimate": [answers.loc["weighting, ATE", "estimate"], inside["estimate"]],
+     "std error": [answers.loc["weighting, ATE", "std_error"], inside["std_error"]],
+     "truth for these patients": [-3.0, truth_inside], "patients": [len(data), len(kept)]},
+    index=["everybody", "scores from 0.2 to 0.8"],
+)  # fmt: skip
+tables.results(
+    trimmed, "Weighting before and after trimming: another population.", digits=2
+)
+
+# %% tags=["remove-cell"]
+tables.headline("hospital-trim-truth", truth_inside)
+assert abs(inside["estimate"] - truth_inside) < 4 * inside["std_error"]
+
+# %% [markdown]
+# ### All of them, in both worlds
+#
+# One function, every estimator with health as the only covariate and linear in it, two worlds.
+
+
+# %% tags=["hide-input"]
+def everything(sample):
+    given = {**columns, "adjust_for": "health"}
+    return {
+        "raw": difference_in_means(sample, **columns),
+        "regression": standardize(sample, **given, interact=[]),
+        "standardization, ATE": standardize(sample, **given),
+        "weighting, ATE": weight(sample, **given, variance="stacked"),
+        "doubly robust, ATE": doubly_robust(sample, **given, rng=1),
+        "standardization, ATT": standardize(sample, **given, estimand="ATT"),
+        "matching, ATT": match(sample, **given, estimand="ATT"),
+        "weighting, ATT": weight(sample, **given, estimand="ATT"),
+        "doubly robust, ATT": doubly_robust(sample, **given, estimand="ATT", rng=1),
+    }
+
+
+tried = {name: pd.DataFrame(everything(sample)).T for name, sample in both.items()}
+wide = pd.concat(
+    {f"{name} world": t[["estimate", "std_error"]] for name, t in tried.items()}, axis=1
+)
+wide.columns = [f"{name}: {what}" for name, what in wide.columns]
+tables.results(
+    wide, "Every estimator in both worlds (points); exact ATE −3, ATT −3.98.", digits=2
+)
+
+# %% tags=["remove-cell"]
+for name, table in tried.items():
+    for row, answer in table.iterrows():
+        tables.headline(f"hospital-{name}-{row}", answer["estimate"])
+good = [r for r in tried["straight"].index if r not in ("raw", "regression")]
+for row in good:
+    target = world.truth[row[-3:]]
+    assert (
+        abs(tried["straight"].loc[row, "estimate"] - target)
+        < 4 * tried["straight"].loc[row, "std_error"]
+    )
+
+# %% mystnb={"figure": {"caption": "Estimators against ATE and ATT. Above: severity straight in health. Below: curved, with the same straight-line models.", "name": "fig-hospital-all"}, "image": {"alt": "Nine estimates in the straight world and in the curved world against the exact ATE of minus 3 and ATT of minus 3.98. In the straight world all but the raw difference and the regression coefficient sit on their target. In the curved world regression and standardization with a straight line miss, while matching, weighting and doubly robust estimates stay on target."}}
+_, panels = plt.subplots(2, 1, figsize=(5.6, 6.8))
+for ax, (name, table) in zip(panels, tried.items(), strict=True):
+    exact = {key: world.truth[key] for key in ("ATE", "ATT")}
+    shown = table.drop(index="raw")
+    figures.estimates(
+        shown,
+        truth=exact,
+        naive=["regression"],
+        xlabel=f"points, {name} world",
+        digits=1,
+        ax=ax,
+    )
+plt.show()
+
+# %% [markdown]
+# ## Try to break it
+#
+# ### The confounder nobody recorded
+#
+# Now let doctors see a frailty that the record does not hold. It makes the drug likelier and severity worse. No recorded set is valid any more.
+
+# %% tags=["hide-input"]
+frail = scenarios.hospital(frailty=1.0)
+print(
+    identify.backdoor(
+        frail.model.graph,
+        treatment="drug",
+        outcome="severity",
+        adjust_for=["age", "health"],
+    )
+)
+unlucky = frail.sample(4_000, rng=13)
+agreed = pd.DataFrame(everything(unlucky)).T
+agreed["exact"] = [
+    frail.truth["raw difference"],
+    np.nan,
+    *[frail.truth[r[-3:]] for r in agreed.index[2:]],
+]
+tables.results(
+    agreed[["estimate", "ci_low", "ci_high", "exact"]],
+    "Unrecorded frailty: every estimator, and the truth (points).",
+    digits=2,
+)
+
+# %% tags=["remove-cell"]
+for row, answer in agreed.iterrows():
+    tables.headline(f"hospital-frail-{row}", answer["estimate"])
+adjusted_ones = agreed.iloc[2:]
+assert (adjusted_ones["ci_low"] > adjusted_ones["exact"]).all()
+
+# %% [markdown]
+# The estimators agree with each other, and all are wrong by about three points. Agreement among methods that share an assumption is no evidence for the assumption. Doubly robust protects against one wrong model, not against a missing column.
+#
+# ### How strong would it have to be?
+#
+# {cite:t}`cinelli2020` turn the question around: how much of the treatment and of the outcome would a confounder have to explain to bring the estimate to zero? We ask in the honest world, where the estimate is right, and compare with what recorded health explains.
+
+# %%
+strength = robustness_value(data, **columns, adjust_for=["age", "health"])
+tables.results(strength, "Robustness of the regression estimate.", digits=3)
+
+# %%
+asked = {**columns, "adjust_for": ["age", "health"]}
+bounds = bias_bounds(data, **asked, benchmark="health", multiples=(0.1, 0.25, 0.5))
+shown = ["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]
+tables.results(
+    bounds[shown], "If a confounder were so many times as strong as health.", digits=3
+)
+
+# %% mystnb={"figure": {"caption": "Adjusted estimate (points) by the strength of an unrecorded confounder. Diamonds: a tenth, a quarter and half as strong as recorded health.", "name": "fig-hospital-contour"}, "image": {"alt": "Contours of the adjusted estimate over the partial R squared of a confounder with the drug and with severity. The estimate of minus 3.6 shrinks towards the upper right and reaches zero along a curve through 0.3 and 0.3. Confounders a tenth, a quarter and half as strong as health stay on the side where the drug still helps."}} tags=["hide-input"]
+strengths = {"r2dz_x": np.linspace(0, 0.3, 31), "r2yz_dx": np.linspace(0, 0.9, 31)}
+grid_of = contour(data, **asked, **strengths)
+_, ax = plt.subplots(figsize=(5.6, 3.6))
+curves = ax.contour(
+    grid_of.columns,
+    grid_of.index,
+    grid_of,
+    levels=[-3, -2, -1, 1, 2],
+    colors=figures.HIDDEN,
+)
+ax.clabel(curves, fmt="%g", fontsize=9.5)
+zero = ax.contour(
+    grid_of.columns,
+    grid_of.index,
+    grid_of,
+    levels=[0],
+    colors=figures.TREATED,
+    linestyles="--",
+)
+ax.clabel(zero, fmt="%g", fontsize=9.5)
+ax.plot(bounds["r2dz_x"], bounds["r2yz_dx"], "D", color=figures.ESTIMATE)
+ax.set_xlabel("share of the drug explained (partial R²)")
+ax.set_ylabel("share of severity explained (partial R²)")
+plt.show()
+
+# %% [markdown]
+# The benchmark is an argument, not a proof: nobody guarantees that what was not recorded is weaker than what was. In a simulated world you can look. Here is the frailty of the frail world beside the health of the same patients.
+
+# %%
+oracle = frail.model.sample(4_000, rng=13)
+asked["adjust_for"] = ["age", "health", "frailty"]
+seen = bias_bounds(oracle, **asked, benchmark=["health", "frailty"], multiples=(0.25,))
+tables.results(
+    seen[["r2dz_x", "r2yz_dx"]],
+    "How much a quarter of each would explain.",
+    digits=3,
+)
+
+# %% [markdown]
+# The frailty explains about as much of the drug as health does, and half of that would have been enough to mislead. The {term}`E-value` {cite:p}`vanderweele2017` puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
+
+# %%
+risk = standardize(
+    data.assign(severe=(data["severity"] > 60).astype(int)),
+    outcome="severe", treatment="drug", adjust_for="health", model="logit", estimand="ATT",
+)  # fmt: skip
+treated_risk = (data.loc[data["drug"] == 1, "severity"] > 60).mean()
+ratio = treated_risk / (treated_risk - risk["estimate"])
+tables.results(
+    pd.Series({"risk ratio, ATT": ratio, "E-value": e_value(ratio)["estimate"]}, name="value"),
+    "Risk ratio of a severe course among the treated, and its E-value.", digits=2,
+)  # fmt: skip
+
+# %% [markdown]
+# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
+
+# %% [markdown]
+# ### Before a randomized benchmark
+#
+# Real data, with the answer known. {cite:t}`lalonde1986` took a randomized job-training experiment, threw its controls away, replaced them by people from a national survey, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of {cite:t}`dehejia1999`, with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
+
+# %%
+from causaldata import cps_mixtape, nsw_mixtape
+
+trial, survey = nsw_mixtape.load_pandas().data, cps_mixtape.load_pandas().data
+earnings = {"outcome": "re78", "treatment": "treat"}
+experiment = difference_in_means(trial, **earnings)
+mixed = pd.concat([trial[trial["treat"] == 1], survey], ignore_index=True)
+mixed = mixed.assign(age_squared=mixed["age"] ** 2)
+mixed = mixed.assign(
+    jobless_74=(mixed["re74"] == 0) * 1, jobless_75=(mixed["re75"] == 0) * 1
+)
+naive_lalonde = difference_in_means(mixed, **earnings)
+usual = "age + educ + black + hisp + marr + nodegree + re74 + re75"
+published = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
+
+# %% [markdown]
+# Now every estimator three times: without the earnings of the years before, with them, and with them on the men whose propensity scores lie between 0.1 and 0.9.
+
+
+# %% tags=["hide-input"]
+def four_ways(men, given):
+    ask = {**earnings, "adjust_for": given}
+    ols = smf.ols(f"re78 ~ treat + {' + '.join(given)}", men).fit(cov_type="HC2")
+    return pd.Series(
+        {
+            "regression": ols.params["treat"],
+            "weighting": weight(men, **ask, estimand="ATT")["estimate"],
+            "matching": match(men, **ask, estimand="ATT")["estimate"],
+            "doubly robust": doubly_robust(men, **ask, estimand="ATT", folds=2, rng=1)[
+                "estimate"
+            ],
+        }
+    )
+
+
+who = ["age", "age_squared", "educ", "black", "marr", "nodegree"]
+past = ["re74", "re75", "jobless_74", "jobless_75"]
+comparable = trim(mixed, treatment="treat", adjust_for=who + past)
+varying = [c for c in who + past if comparable[c].std() > 0]
+lalonde = pd.DataFrame(
+    {
+        "no past earnings": four_ways(mixed, who),
+        "past earnings": four_ways(mixed, who + past),
+        "past earnings, trimmed": four_ways(comparable, varying),
+    }
+)
+lalonde.loc["spread of the four"] = lalonde.max() - lalonde.min()
+caption = "Training and earnings (dollars), ATT; the experiment says 1,794."
+tables.results(lalonde, caption, digits=0)
+
+# %% tags=["remove-cell"]
+for part in ("estimate", "std_error"):
+    tables.headline(f"hospital-lalonde-experiment-{part}", experiment[part], digits=1)
+tables.headline("hospital-lalonde-naive", naive_lalonde["estimate"], digits=1)
+tables.headline("hospital-lalonde-ols", published.params["treat"], digits=1)
+tables.headline("hospital-lalonde-ols-se", published.bse["treat"], digits=1)
+tables.headline("hospital-lalonde-kept", len(comparable), digits=0)
+four = lalonde.drop(index="spread of the four")
+assert (four["no past earnings"] < -2_000).all()
+assert (four["past earnings"] > 0).all()
+assert (
+    abs(four["past earnings, trimmed"] - experiment["estimate"])
+    < 2 * experiment["std_error"]
+).all()
+
+# %% [markdown]
+# The experiment's ATT is {glue:text}`hospital-lalonde-experiment-estimate:,.0f` dollars ({glue:text}`hospital-lalonde-experiment-std_error:,.0f`); the survey comparison starts at {glue:text}`hospital-lalonde-naive:,.0f`, and the published regression gives {glue:text}`hospital-lalonde-ols:,.0f` ({glue:text}`hospital-lalonde-ols-se:,.0f`). Read the table by columns, then by rows. Which covariates, and which men, moves the answer by thousands of dollars; which estimator, by hundreds. That is the lesson that forty years of work on these data have converged on {cite:p}`imbens2024`. Trimming also changed whom the answer is about: {glue:text}`hospital-lalonde-kept:,.0f` men are left of 16,177, and the experiment's number is for all its trainees.
+
+# %% [markdown]
+# ## The decision
+#
+# Three policies, run in the world with `do`: nobody gets the drug, everybody does, or the sicker half does. One point of severity costs the hospital about a bed-day.
+
+# %% tags=["hide-input"]
+policies = {
+    "nobody": 0,
+    "everybody": 1,
+    "the sicker half": lambda health: health < 0,
+    "as it is": None,
+}
+cost = {
+    name: (world.model if rule is None else world.model.do(drug=rule))
+    .sample(200_000, rng=5)["severity"]
+    .mean()
+    for name, rule in policies.items()
+}
+tables.results(
+    pd.Series(cost, name="mean severity").round(1),
+    "Mean severity (points) under each policy.",
+    digits=1,
+)
+
+# %%
+assert cost["everybody"] < cost["the sicker half"] < cost["as it is"] < cost["nobody"]
+
+# %% [markdown]
+# The dashboard would have chosen "nobody", the worst of the four. Everybody gains in this world; if the drug is scarce, the sicker half gets most of the benefit.
+
+# %% [markdown]
+# ## Many worlds
+#
+# One sample is one draw. Over 100 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
+
+
+# %% tags=["hide-input"]
+def regression(sample):
+    return standardize(sample, **columns, adjust_for="health", interact=[])
+
+
+def weighting_ate(sample):
+    return weight(sample, **columns, adjust_for="health", variance="stacked")
+
+
+def robust_ate(sample):
+    return doubly_robust(sample, **columns, adjust_for="health", rng=1)
+
+
+def matching_att(sample):
+    return match(sample, **columns, adjust_for="health", estimand="ATT")
+
+
+def weighting_att(sample):
+    return weight(sample, **columns, adjust_for="health", estimand="ATT")
+
+
+kept_ones = [
+    "regression",
+    "weighting, ATE",
+    "doubly robust, ATE",
+    "matching, ATT",
+    "weighting, ATT",
+]
+analyses = dict(
+    zip(
+        kept_ones,
+        [regression, weighting_ate, robust_ate, matching_att, weighting_att],
+        strict=True,
+    )
+)
+
+# %%
+estimands = {name: "ATT" if name.endswith("ATT") else "ATE" for name in kept_ones}
+worlds = replicate(
+    world, analyses, n=1_000, replications=100, rng=7, n_jobs=2, estimand=estimands
+)
+shown = ["estimand", "bias", "bias_error", "rmse", "coverage", "coverage_error"]
+tables.results(
+    worlds[shown], "100 samples of 1,000 patients, straight world.", digits=2
+)
+
+# %% tags=["remove-cell"]
+for name in kept_ones[1:]:
+    tables.headline(f"hospital-coverage-{name}", worlds.loc[name, "coverage"], digits=3)
+    tables.headline(f"hospital-mc-bias-{name}", worlds.loc[name, "bias"], digits=3)
+assert (abs(worlds["bias"].iloc[1:]) < 4 * worlds["bias_error"].iloc[1:]).all()
+assert worlds.loc["regression", "bias"] < -0.2
+
+# %% [markdown]
+# ## Take it with you
+#
+# ```bash
+# python -m casestudies copy propensity
+# python -m casestudies copy sensitivity
+# ```
+#
+# On your own table, in ten lines: look at the overlap, check the balance, then estimate. Here on the smokers of {cite:t}`hernan2020`, whose weighted estimate of the ATE of quitting on weight is 3.4 kg (2.4 to 4.5).
+
+# %% tags=["hide-input"]
+from causaldata import nhefs_complete
+
+smokers = nhefs_complete.load_pandas().data
+given = ["sex", "race", "education", "exercise", "active"]
+for column in ["age", "wt71", "smokeintensity", "smokeyrs"]:
+    smokers[f"{column}_squared"] = smokers[column] ** 2
+    given += [column, f"{column}_squared"]
+quit_ = {"outcome": "wt82_71", "treatment": "qsmk"}
+nhefs = pd.DataFrame(
+    {
+        "difference in means": difference_in_means(smokers, **quit_),
+        "weighting": weight(smokers, **quit_, adjust_for=given),
+        "doubly robust": doubly_robust(smokers, **quit_, adjust_for=given, rng=1),
+        "matching on the score": match(
+            smokers, **quit_, adjust_for=given, metric="propensity", estimand="ATE"
+        ),
+    }
+).T
+tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
+
+# %% tags=["remove-cell"]
+for part in ("estimate", "ci_low", "ci_high"):
+    tables.headline(f"hospital-nhefs-{part}", nhefs.loc["weighting", part])
+tables.headline("hospital-nhefs-naive", nhefs.loc["difference in means", "estimate"])
+
+# %% [markdown]
+# ## Exercises
+#
+# ```{exercise} The drug that causes heart attacks
+# :label: hospital-ex-heart
+#
+# "If a doctor only gives a heart medication to the sickest patients, a standard model will tell you the drug causes heart attacks." Draw the graph of that sentence. Which of the quantities in this chapter would such a model report, and what would it need to know to report another?
+# ```
+#
+# ```{solution} hospital-ex-heart
+# :class: dropdown
+#
+# Sickness points to medication and to heart attacks; medication points to heart attacks. A predictive model reports $E[Y \mid D = 1] - E[Y \mid D = 0]$, possibly within levels of other features: the raw difference, ATT plus selection bias. With sickness recorded, and overlap ("only the sickest" is a violation of it!), the estimators of this chapter apply. If truly only the sickest get it, there is nobody to compare them with, and the data cannot answer.
+# ```
+#
+# ```{exercise} Rescue the straight line
+# :label: hospital-ex-square
+#
+# In the curved world, add `health_squared` to the regression, to standardization and to weighting. Which of the three needed it?
+# ```
+#
+# ```{solution} hospital-ex-square
+# :class: dropdown
+#
+# Regression and standardization: their outcome model was wrong without it. Weighting did not: the treatment model is linear in health in both worlds. The plain regression coefficient still does not estimate the ATE, since the effect varies.
+# ```
+#
+# ```{exercise} Your own hidden cause
+# :label: hospital-ex-hidden
+#
+# Open-ended. Write a loop over `scenarios.hospital(frailty=phi)` for `phi` from 0 to 1.5. For each, compute the robustness value from the observed columns, and the bias of the doubly robust estimate. Does a large robustness value tell you that the bias is small?
+# ```
+#
+# ```{solution} hospital-ex-hidden
+# :class: dropdown
+#
+# No. The robustness value is computed from the observed data and says how strong a confounder would have to be; it cannot say how strong the real one is. You will find sizeable robustness values in worlds where the estimate is badly biased, and small ones where the estimate is biased towards zero.
+# ```
+
+# %% [markdown]
+# ## What the document says
+#
+# Claims of {cite:t}`wael_causal_ml` on adjustment; those on difference-in-differences have {doc}`a chapter of their own <hospital_upgrade_did>`.
+
+# %% tags=["hide-input"]
+curved_ols = ols.loc["curved, same effect for all", "estimate"]
+verdicts = [
+    (
+        "A model that sees the drug given to the sickest will say that the drug harms.",
+        "holds",
+        f"Raw {raw['estimate']:+.2f} points where the ATT is {world.truth['ATT']:.2f}: "
+        f"a selection bias of {world.truth['selection bias']:.2f}.",
+    ),
+    (
+        "Adding the confounder to a linear regression recovers the effect of the drug.",
+        "holds in part",
+        f"{ols.iloc[0]['estimate']:.2f} for an effect of −3 in the straight world; {curved_ols:.2f} in the curved one; "
+        "with effects that vary the coefficient is neither ATE nor ATT.",
+    ),
+    (
+        "Where the relation is not linear, regression fails and matching solves it.",
+        "holds in part",
+        f"With a straight line it fails, and matching gives {tried['curved'].loc['matching, ATT', 'estimate']:.2f} for an ATT of "
+        f"{world.truth['ATT']:.2f}. Standardization with the square gives {standardized.iloc[2]['estimate']:.2f} for an ATE of −3: regression can bend.",
+    ),
+    (
+        "Pairs with like propensity scores make a synthetic randomized trial; the groups become exchangeable.",
+        "does not hold",
+        f"Only in what was recorded. With an unrecorded frailty matching gives {agreed.loc['matching, ATT', 'estimate']:.2f} "
+        f"for an ATT of {frail.truth['ATT']:.2f}.",
+    ),
+    (
+        "The adjusted coefficient is the treatment effect.",
+        "holds in part",
+        "Of a population that the regression chooses by the variance of treatment; name the estimand first.",
+    ),
+    (
+        "Without adjusting for backdoor paths the coefficients are worthless.",
+        "holds",
+        "The raw sign is wrong here, in every sample.",
+    ),
+]
+ledger = tables.claims(
+    verdicts, document="“We need to talk about Causal ML”, on adjustment"
+)
+glue("hospital-claims", ledger)
+
+# %% tags=["remove-cell"]
+board = {"raw difference": (raw, "ATT", world.truth["ATT"], "exact, this world")}
+for name in good:
+    board[name] = (
+        tried["straight"].loc[name],
+        name[-3:],
+        world.truth[name[-3:]],
+        "exact, this world",
+    )
+board["weighting with unrecorded frailty"] = (
+    agreed.loc["weighting, ATE"],
+    "ATE",
+    -3.0,
+    "exact, frail world",
+)
+board["training and earnings, regression on the survey"] = (
+    {"estimate": published.params["treat"], "ci_low": published.conf_int().loc["treat", 0],
+     "ci_high": published.conf_int().loc["treat", 1]}, "ATT", 1794.0, "the experiment",
+)  # fmt: skip
+board["quitting and weight (NHEFS)"] = (
+    nhefs.loc["weighting"],
+    "ATE",
+    3.44,
+    "What If, section 12.4",
+)
+glue("hospital-scoreboard", tables.scoreboard(board, digits=2), display=False)
