@@ -366,7 +366,7 @@ def test_matching_within_cells_is_stratification():
 def test_matching_keeps_its_answer_when_units_and_order_of_the_columns_change():
     data = coarse(300, rng=6)
     found = match(data, **COLUMNS, neighbours=2)
-    moved = data.assign(x1=1e6 + 3.7 * data["x1"] + 0.1, x2=0.3 * data["x2"])
+    moved = data.assign(x1=1e6 + 3.7e6 * data["x1"], x2=3e-7 * data["x2"])
     moved = moved.sample(frac=1, random_state=1)[["y", "ward", "a", "x2", "x1"]]
     again = match(moved, **COLUMNS | {"adjust_for": ["ward", "x2", "x1"]}, neighbours=2)
     assert again.to_list() == pytest.approx(found.to_list(), rel=1e-8)
@@ -685,6 +685,29 @@ def test_arms_separated_by_a_combination_of_columns_are_refused():
         scores(data, **DESIGN)
 
 
+def test_the_refusal_says_where_the_arms_part_and_whom_a_range_leaves_out():
+    data = pd.DataFrame({"x": [1, 2, 3, 5, 6, 7], "a": [0, 0, 0, 1, 1, 1]})
+    with pytest.raises(ValueError, match=r"column 'x', at 3, separates the arms"):
+        scores(data, treatment="a", adjust_for="x")
+    data = hospital(60, rng=5)
+    score = scores(data, **DESIGN)
+    assert {data["a"][score.idxmin()], data["a"][score.idxmax()]} == {0, 1}
+    for at in (score.idxmin(), score.idxmax()):
+        lacking = "treated" if data["a"][at] == 0 else "control"
+        with pytest.raises(ValueError, match=f"no {lacking} row has a score"):
+            trim(data, **DESIGN, low=score[at] - 1e-9, high=score[at] + 1e-9)
+
+
+def test_more_folds_than_rows_in_the_smaller_arm_are_refused():
+    data = hospital(60, rng=6)
+    smaller = data["a"].value_counts().min()
+    for mirrored in (data, data.assign(a=1 - data["a"])):
+        with pytest.raises(
+            ValueError, match=f"folds is 31, but the smaller arm has {smaller} rows"
+        ):
+            doubly_robust(mirrored, **COLUMNS, folds=31)
+
+
 def test_separation_by_a_hair_in_few_rows_is_refused():
     for rng in range(40):
         data = coarse(10, rng=rng).assign(a=lambda d: (d["x1"] > 0) * 1)
@@ -718,7 +741,6 @@ def test_separation_by_a_hair_in_few_rows_is_refused():
         (lambda d: weight(d.assign(x1=np.nan), **COLUMNS), "'x1' has 100 missing"),
         (lambda d: inverse_weights(d, **DESIGN, estimand="ATO"), "got 'ATO'"),
         (lambda d: doubly_robust(d, **COLUMNS, folds=0), "folds must be a whole number"),
-        (lambda d: doubly_robust(d, **COLUMNS, folds=70), "folds is 70, but the smaller arm has"),
         (lambda d: doubly_robust(d, **COLUMNS, model="forest"), "got 'forest'"),
         (lambda d: doubly_robust(d, **COLUMNS, model="logit"), "'y' must be 0 or 1"),
         (lambda d: doubly_robust(d, **COLUMNS, estimand="ATC"), "got 'ATC'"),
