@@ -94,6 +94,17 @@ def test_a_million_simulated_units_agree_with_every_stated_truth(knobs):
         assert abs(value - world.truth[key]) <= 4 * error, key
 
 
+def test_past_use_has_mean_10_deviation_3_and_the_stated_correlation_with_interest():
+    n = 200_000
+    for r in (0.6, -0.4):
+        units = scenarios.canary(interest_on_past_use=r).model.sample(n, rng=6)
+        past = units["past_use"]
+        assert abs(past.mean() - 10) < 4 * 3 / np.sqrt(n)
+        assert abs(past.std() - 3) < 4 * 3 / np.sqrt(2 * n)
+        found = np.corrcoef(past, units["interest"])[0, 1]
+        assert abs(found - r) < 4 * (1 - r**2) / np.sqrt(n)
+
+
 def test_over_many_worlds_wald_recovers_the_late_and_the_naive_contrasts_do_not():
     def as_treated(data):
         means = data.groupby("adopted")["tasks"].mean()

@@ -62,6 +62,27 @@ def test_answers_from_cross_products_are_the_recipe_s(k, mean_f):
         assert ours["AR bounded"] == np.isfinite(pieces).all()
 
 
+@pytest.mark.parametrize(("k", "mean_f"), [(1, 8.0), (4, 3.0)])
+def test_an_interval_covers_from_the_level_on_at_which_the_recipe_s_does(k, mean_f):
+    """Just above and just below that level, so that the standard error is the recipe's."""
+    z, rng = design(60, k), np.random.default_rng(4)
+    names = [f"z{i}" for i in range(k)]
+    for _ in range(5):
+        y, d = sample(z, mean_f, 0.7, rng)
+        data = pd.DataFrame(z, columns=names).assign(y=y, d=d)
+        moments = [block[np.newaxis] for block in products(z, y, d)]
+        fits = {
+            "2SLS covers": two_stage_least_squares(data, **MODEL, instruments=names),
+            "LIML covers": limited_information(data, **MODEL, instruments=names, cov="bekker"),
+        }
+        for name, fit in fits.items():
+            effect = fit["estimate"] - 1.3 * fit["std_error"]
+            for factor in (0.999, 1.001):
+                level = 2 * stats.norm.cdf(1.3 * factor) - 1
+                ours = iv_answers(*moments, instruments=k, rows=60, effect=effect, level=level)
+                assert ours[name].item() == (factor > 1), name
+
+
 @pytest.mark.parametrize(("k", "mean_f"), [(1, 4.0), (2, 4.0), (5, 2.5)])
 def test_drawn_cross_products_have_the_distribution_of_row_by_row_samples(k, mean_f):
     rows, z, rng = 12, design(12, k), np.random.default_rng(5)
