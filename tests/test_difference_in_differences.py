@@ -279,8 +279,10 @@ def test_event_studies_can_be_stacked_without_losing_their_covariance():
 # placebo
 
 
-def test_placebo_dates_repeat_the_two_by_two_on_means_before_the_treatment():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_placebo_dates_repeat_the_two_by_two_on_means_before_the_treatment(sign):
     frame = panel(np.random.default_rng(13), periods=8)
+    frame["y"] *= sign
     rows = did.placebo(frame, **MANY, first_treated_time=4, cluster="region", level=0.9)
     assert list(rows.index) == [1, 2, 3]
     assert rows.index.name == "time"
@@ -291,6 +293,15 @@ def test_placebo_dates_repeat_the_two_by_two_on_means_before_the_treatment():
         np.testing.assert_allclose(row[expected.index], expected, rtol=1e-10)
         t = expected["estimate"] / expected["std_error"]
         assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), 9), rel=1e-10)
+
+
+def test_two_periods_before_allow_one_placebo_date():
+    frame = panel(np.random.default_rng(13), periods=4)
+    rows = did.placebo(frame, **MANY, first_treated_time=2)
+    early = frame[frame["time"] < 2].assign(post=frame["time"])
+    assert list(rows.index) == [1]
+    expected = did.two_by_two(early, **TWO)
+    np.testing.assert_allclose(rows.loc[1, expected.index], expected, rtol=1e-10)
 
 
 def test_a_placebo_date_catches_a_drift_and_is_not_moved_by_the_effect():
@@ -351,10 +362,12 @@ def extreme_violation(delta, shape, bound, weights):
     return -best.fun, best.x
 
 
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("event_times", [None, [0], [1, 3]])
 @pytest.mark.parametrize("shape", ["relative magnitudes", "smoothness"])
-def test_the_sets_are_those_of_a_linear_program(shape, event_times):
+def test_the_sets_are_those_of_a_linear_program(shape, event_times, sign):
     study = benzarti_carloni()
+    study["estimate"] *= sign
     weights = np.isin(range(4), range(4) if event_times is None else event_times).astype(float)
     weights /= weights.sum()
     delta = np.append(study.loc[:-2, "estimate"], 0)
@@ -413,6 +426,13 @@ def test_relative_magnitude_intervals_cover_when_the_usual_one_does_not():
     usual, robust = covered.mean(0)
     assert robust > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
     assert usual < 0.5
+
+
+def test_bounds_are_given_up_to_twice_the_largest_step_and_for_a_straight_line():
+    rows = did.trend_bounds(benzarti_carloni()).index
+    expected = [("relative magnitudes", bound) for bound in (0, 0.5, 1, 1.5, 2)]
+    assert list(rows) == [*expected, ("smoothness", 0)]
+    assert rows.names == ["restriction", "bound"]
 
 
 def test_few_clusters_widen_the_bounds_by_the_t_distribution():
@@ -561,6 +581,8 @@ def test_trend_bounds_refuse_studies_that_cannot_say():
         did.trend_bounds(study.loc[0:])
     with pytest.raises(ValueError, match="skips event time -3"):
         did.trend_bounds(study.drop(index=-3))
+    with pytest.raises(ValueError, match="skips event time 2"):
+        did.trend_bounds(study.drop(index=2))
     with pytest.raises(ValueError, match="no event time from 0 on"):
         did.trend_bounds(study.loc[:-1])
     with pytest.raises(ValueError, match="study carries no covariance"):

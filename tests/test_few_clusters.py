@@ -112,6 +112,17 @@ def test_the_interval_ends_where_the_test_begins_to_reject(clusters):
     assert result["ci_low"] < result["estimate"] < result["ci_high"]
 
 
+def test_combinations_are_taken_as_soon_as_the_draws_suffice():
+    frame = panel(np.random.default_rng(6))
+    names = {**TWO, "cluster": "state", "rng": 0}
+    every = few.wild_bootstrap_test(frame, **names, draws=64)
+    assert every["distribution"] == "all 64 combinations of rademacher weights"
+    some = few.wild_bootstrap_test(frame, **names, draws=63)
+    assert some["distribution"] == "63 draws of rademacher weights"
+    sets = few.randomization_over_units(frame, **TWO, cluster="state", draws=20, rng=0)
+    assert sets["distribution"] == "all 20 sets of 3 treated of 6"
+
+
 def test_random_draws_follow_their_seed_and_count_the_observed_statistic():
     frame = panel(np.random.default_rng(6), clusters=20, treated=8, effect=30)
     names = {**TWO, "cluster": "state", "draws": 199}
@@ -186,6 +197,9 @@ def test_a_large_effect_reaches_the_smallest_p_value():
     lone = panel(np.random.default_rng(13), clusters=20, treated=1, effect=1000)
     result = few.randomization_over_units(lone, **TWO, cluster="state", rng=0)
     assert result["p_value"] == result["smallest_p_value"] == pytest.approx(1 / 20)
+    many = panel(np.random.default_rng(20), clusters=16, size=1, treated=5, effect=1000)
+    result = few.randomization_over_units(many, **TWO, draws=99, rng=0)
+    assert result["p_value"] == result["smallest_p_value"] == 1 / 100
 
 
 def test_random_sets_approach_all_sets():
