@@ -646,7 +646,7 @@ def weighting_ate(sample):
 
 
 def robust_ate(sample):
-    return doubly_robust(sample, **columns, adjust_for="health", rng=1)
+    return doubly_robust(sample, **columns, adjust_for="health", folds=2, rng=1)
 
 
 def matching_att(sample):
@@ -675,7 +675,7 @@ analyses = dict(
 # %%
 estimands = {name: "ATT" if name.endswith("ATT") else "ATE" for name in kept_ones}
 worlds = replicate(
-    world, analyses, n=1_000, replications=100, rng=7, n_jobs=2, estimand=estimands
+    world, analyses, n=1_000, replications=100, rng=7, estimand=estimands
 )
 shown = ["estimand", "bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(
