@@ -6,6 +6,7 @@ byte for byte. What was last executed is remembered in _build/executed.json.
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers on two cores
 NOTEBOOKS = ROOT / "notebooks"
 MEMORY = ROOT / "_build" / "executed.json"
 
