@@ -46,13 +46,17 @@ def main(replications):
 
     def run(story, world, analyses, n, estimand):
         settings = {"n": n, "replications": replications, "rng": 2026, "n_jobs": 2}
-        table = replicate(world, analyses, **settings, estimand=estimand)
+        targets = estimand if isinstance(estimand, str) else {k: estimand[k] for k in analyses}
+        table = replicate(world, analyses, **settings, estimand=targets)
         for name, row in table.iterrows():
             rows.append((name, row["estimand"], story, n, row["coverage"], row["coverage_error"]))
 
     analyses = hospital()
     estimands = {name: name[-3:] for name in analyses}
-    run("hospital, straight", scenarios.hospital(), analyses, 1_000, estimands)
+    mild = scenarios.hospital(health_on_drug=-0.6)
+    run("hospital, arms overlap well", mild, analyses, 1_000, estimands)
+    thin = {name: analyses[name] for name in ("weight, ATE", "weight, ATT")}
+    run("hospital, thin overlap", scenarios.hospital(), thin, 1_000, estimands)
     logit = {"standardize, logit": lambda d: standardize(d, **EXIT)}
     run("staffing", scenarios.staffing(), logit, 2_000, "ATE")
     means = {
