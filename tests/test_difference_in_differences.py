@@ -563,6 +563,10 @@ def test_event_study_refuses_gaps_and_impossible_dates():
         did.event_study(frame.assign(treated=frame["treated"] * frame["post"]), **names)
     with pytest.raises(ValueError, match=r"'y' holds .* values such as 'a', not numbers"):
         did.event_study(frame.assign(y="a"), **names)
+    with pytest.raises(ValueError, match="'y' has 1 missing value"):
+        did.event_study(frame.assign(y=frame["y"].where(frame.index != 4)), **names)
+    with pytest.raises(ValueError, match="no column 'regio' in data; did you mean 'region'"):
+        did.event_study(frame, **names, cluster="regio")
     with pytest.raises(ValueError, match=r"'time' has 1 period before 1"):
         did.placebo(frame, **MANY, first_treated_time=1)
 

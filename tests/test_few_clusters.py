@@ -117,6 +117,8 @@ def test_combinations_are_taken_as_soon_as_the_draws_suffice():
     names = {**TWO, "cluster": "state", "rng": 0}
     every = few.wild_bootstrap_test(frame, **names, draws=64)
     assert every["distribution"] == "all 64 combinations of rademacher weights"
+    one = few.wild_bootstrap_test(frame, **names, draws=1)
+    assert one["smallest_p_value"] == 1 / 2
     some = few.wild_bootstrap_test(frame, **names, draws=63)
     assert some["distribution"] == "63 draws of rademacher weights"
     sets = few.randomization_over_units(frame, **TWO, cluster="state", draws=20, rng=0)
