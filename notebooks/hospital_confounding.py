@@ -674,13 +674,9 @@ analyses = dict(
 
 # %%
 estimands = {name: "ATT" if name.endswith("ATT") else "ATE" for name in kept_ones}
-worlds = replicate(
-    world, analyses, n=1_000, replications=60, rng=7, estimand=estimands
-)
+worlds = replicate(world, analyses, n=1_000, replications=60, rng=7, estimand=estimands)
 shown = ["estimand", "bias", "bias_error", "rmse", "coverage", "coverage_error"]
-tables.results(
-    worlds[shown], "60 samples of 1,000 patients, straight world.", digits=2
-)
+tables.results(worlds[shown], "60 samples of 1,000 patients, straight world.", digits=2)
 
 # %% tags=["remove-cell"]
 for name in kept_ones[1:]:
