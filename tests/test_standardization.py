@@ -347,6 +347,7 @@ def small(**columns):
         (small().rename(columns={"x": 7}), {"adjust_for": []}, "column name 7 is not a string"),
         (small(), {"model": "logit"}, "'y' must be 0 or 1 for model='logit', found .*'linear'"),
         (small(x=5), {}, "column 'x' is constant"),
+        (small(x="north"), {}, "column 'x' is 'north' in all rows; drop it"),
         (
             small(x=range(12), twice=range(0, 24, 2)),
             {"adjust_for": ["x", "twice"]},

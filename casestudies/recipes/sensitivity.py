@@ -484,6 +484,8 @@ def _design(data, columns):
             parts.append(data[name].astype(float))
         else:
             levels = data[name].astype("category").cat.remove_unused_categories()
+            if len(levels.cat.categories) < 2:
+                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
             parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
     return pd.concat(parts, axis=1)
 
@@ -496,8 +498,9 @@ def _check_rank(design):
             f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
             "use fewer covariates or more rows"
         )
-    norms = np.linalg.norm(design, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(design / np.where(norms > 0, norms, 1), mode="r")))
+    values = design.to_numpy()
+    norms = np.linalg.norm(values, axis=0)
+    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
     for name in design.columns[new < 1e-9]:
         raise ValueError(
             f"column {name!r} is constant or a linear combination of the columns before it; drop it"

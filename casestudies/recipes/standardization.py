@@ -182,14 +182,16 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
     population = d == 1 if estimand == "ATT" else np.full(len(d), True)
 
     def terms(dose):
-        control = own[0].mul(1 - dose, axis=0).add_suffix(f" where {treatment} is 0")
-        treated = own[1].mul(dose, axis=0).add_suffix(f" where {treatment} is 1")
-        return pd.concat([shared, control, treated], axis=1)
+        shares = (1 - dose)[:, np.newaxis], dose[:, np.newaxis]
+        arms = (part.to_numpy() * share for part, share in zip(own, shares, strict=True))
+        return np.hstack([shared.to_numpy(), *arms])
 
-    fit = _fit(y, terms(d), model, outcome)
+    groups = [f"{name} where {treatment} is {arm}" for arm in (0, 1) for name in own[arm]]
+    design = pd.DataFrame(terms(d), columns=[*shared, *groups], index=data.index)
+    fit = _fit(y, design, model, outcome)
     means, influence = {}, {}
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
-        means[arm], influence[arm] = _average(fit, terms(dose).to_numpy(), population)
+        means[arm], influence[arm] = _average(fit, terms(dose), population)
     return means, influence
 
 
@@ -398,6 +400,8 @@ def _design(data, columns):
             parts.append(data[name].astype(float))
         else:
             levels = data[name].astype("category").cat.remove_unused_categories()
+            if len(levels.cat.categories) < 2:
+                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
             parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
     return pd.concat(parts, axis=1)
 
@@ -410,8 +414,9 @@ def _check_rank(design):
             f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
             "use fewer covariates or more rows"
         )
-    norms = np.linalg.norm(design, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(design / np.where(norms > 0, norms, 1), mode="r")))
+    values = design.to_numpy()
+    norms = np.linalg.norm(values, axis=0)
+    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
     for name in design.columns[new < 1e-9]:
         raise ValueError(
             f"column {name!r} is constant or a linear combination of the columns before it; drop it"
