@@ -955,7 +955,7 @@ def straight_drift_allowed(data):
 
 
 # %%
-settings = {"n": 100, "rng": 2026, "n_jobs": 2, "estimand": "ATT"}
+settings = {"n": 100, "rng": 2026, "estimand": "ATT"}
 drift_worlds = replicate(
     drifting,
     {"usual": usual, "straight drift allowed": straight_drift_allowed},

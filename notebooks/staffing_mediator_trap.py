@@ -599,7 +599,7 @@ def by_the_recipe(sample):
 
 functions = [raw_difference, silence_held_fixed, talent_adjusted_for, by_the_recipe]
 analyses = dict(zip(names, functions, strict=True))
-worlds = replicate(world, analyses, n=2_000, replications=300, rng=2026, n_jobs=2)
+worlds = replicate(world, analyses, n=2_000, replications=300, rng=2026)
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(worlds[shown], "300 samples of 2,000 candidates against the exact ATE.")
 

@@ -78,6 +78,11 @@ def sync_pairs():
     if pairs:
         command = [sys.executable, "-m", "jupytext", "--quiet", "--sync", *pairs]
         subprocess.run(command, check=True)
+    for pair in pairs:
+        path = Path(pair).with_suffix(".ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        if notebook.metadata.pop("jupytext", None) is not None:  # the settings have one home
+            nbformat.write(notebook, path)
 
 
 def main():
