@@ -4,6 +4,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -12,9 +14,24 @@ def rounded(svg):
     return re.sub(r"-?\d+\.\d+", lambda m: f"{float(m.group()):.1f}", svg)
 
 
-def test_the_first_picture_is_the_one_that_the_code_draws():
-    spec = importlib.util.spec_from_file_location("draw", ROOT / "tools" / "draw_pictures.py")
-    draw = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(draw)
-    stored = (ROOT / "book" / "_static" / "one_table.svg").read_text(encoding="utf-8")
-    assert rounded(draw.one_table_three_analyses()) == rounded(stored)
+def tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+draw = tool("draw_pictures")
+
+
+@pytest.mark.parametrize("name", draw.PICTURES)
+def test_a_stored_picture_is_the_one_that_the_code_draws(name):
+    stored = (ROOT / "book" / "_static" / f"{name}.svg").read_text(encoding="utf-8")
+    assert rounded(draw.PICTURES[name]()) == rounded(stored)
+
+
+def test_the_pages_have_the_colours_of_the_figures():
+    css = (ROOT / "book" / "_static" / "book.css").read_text(encoding="utf-8")
+    light = css[: css.index("@media screen")]
+    stated = dict(re.findall(r"--role-(\w+): (#\w{6});", light))
+    assert stated == {name: colour.lower() for name, colour in draw.roles().items()}
