@@ -390,10 +390,10 @@ def mediation(table):
 
 
 # %% [markdown]
-# Thirty fresh samples show how far one sample may stray.
+# Twenty fresh samples show how far one sample may stray.
 
 # %%
-many = pd.DataFrame([mediation(world.sample(10_000, rng=i)) for i in range(30)])
+many = pd.DataFrame([mediation(world.sample(10_000, rng=i)) for i in range(20)])
 effects = pd.DataFrame(
     {"exact": pd.Series(world.truth)[list(many)], "document's rows": mediation(data)}
 )
@@ -577,7 +577,7 @@ tables.results(
 # %% [markdown]
 # ## Many worlds
 #
-# One sample proves little. Over 300 fresh samples of 2,000 candidates, each analysis is held against the exact ATE: its bias, and how often its 95% interval covers. All three models go through the recipe; the last lets coefficients differ between the arms, the two before do not.
+# One sample proves little. Over 300 fresh samples of 2,000 candidates, three of the four analyses are held against the exact ATE: their bias, and how often their 95% interval covers. Both models go through the recipe; the last lets coefficients differ between the arms.
 
 
 # %%
@@ -589,27 +589,23 @@ def silence_held_fixed(sample):
     return standardize(sample, **logit, adjust_for=["talent", "silence"], interact=[])
 
 
-def talent_adjusted_for(sample):
-    return standardize(sample, **logit, adjust_for=["talent"], interact=[])
-
-
 def by_the_recipe(sample):
     return standardize(sample, **columns, adjust_for=["talent"], model="logit")
 
 
-functions = [raw_difference, silence_held_fixed, talent_adjusted_for, by_the_recipe]
-analyses = dict(zip(names, functions, strict=True))
+functions = [raw_difference, silence_held_fixed, by_the_recipe]
+analyses = dict(zip([names[0], names[1], names[3]], functions, strict=True))
 worlds = replicate(world, analyses, n=2_000, replications=300, rng=2026)
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(worlds[shown], "300 samples of 2,000 candidates against the exact ATE.")
 
 # %% tags=["remove-cell"]
-for key, name in zip(["raw", "flattened", "adjusted", "recipe"], names, strict=True):
+for key, name in zip(["raw", "flattened", "recipe"], analyses, strict=True):
     tables.headline(f"staffing-{key}-bias", worlds.loc[name, "bias"], digits=3)
     tables.headline(f"staffing-{key}-coverage", worlds.loc[name, "coverage"], digits=3)
-right_ones = worlds.iloc[2:]
-assert (abs(right_ones["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 300)).all()
-assert (abs(right_ones["bias"]) < 4 * right_ones["bias_error"]).all()
+right_one = worlds.iloc[2]
+assert abs(right_one["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 300)
+assert abs(right_one["bias"]) < 4 * right_one["bias_error"]
 assert worlds.loc[["raw difference", "silence held fixed"], "coverage"].max() < 0.5
 
 # %% [markdown]

@@ -49,7 +49,6 @@ HEADLINES = [
     ("staffing_mediator_trap", "staffing-shap-mismatch", 0.64, 0.005, "xgboost TreeSHAP"),
     ("staffing_mediator_trap", "staffing-shap-talent", 0.41, 0.005, "xgboost TreeSHAP"),
     # Many worlds: nominal coverage within four standard errors of 300 samples; no bias
-    ("staffing_mediator_trap", "staffing-adjusted-coverage", 0.95, 0.05, "nominal coverage"),
     ("staffing_mediator_trap", "staffing-recipe-coverage", 0.95, 0.05, "nominal coverage"),
     ("staffing_mediator_trap", "staffing-raw-bias", 0.36213 - 0.29346, 0.005, "quadrature"),
     # Hernan and Robins, What If, section 13.3: 3.5 kg
