@@ -397,7 +397,7 @@ many = pd.DataFrame([mediation(world.sample(10_000, rng=i)) for i in range(20)])
 effects = pd.DataFrame(
     {"exact": pd.Series(world.truth)[list(many)], "document's rows": mediation(data)}
 )
-effects["mean of 30 samples"] = many.mean()
+effects["mean of 20 samples"] = many.mean()
 effects["their spread"] = many.std()
 tables.results(effects, "Direct, indirect and total effects: exact, and estimated.")
 
@@ -405,8 +405,8 @@ tables.results(effects, "Direct, indirect and total effects: exact, and estimate
 for key in ["CDE(silence=0)", "CDE(silence=1)", "NDE", "NIE"]:
     tables.headline(f"staffing-{key}", world.truth[key], digits=5)
 assert (
-    abs(effects["mean of 30 samples"] - effects["exact"])
-    < 4 * effects["their spread"] / np.sqrt(30)
+    abs(effects["mean of 20 samples"] - effects["exact"])
+    < 4 * effects["their spread"] / np.sqrt(20)
 ).all()
 
 # %% [markdown]
