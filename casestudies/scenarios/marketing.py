@@ -84,7 +84,7 @@ def marketing(
     >>> truth["ATE"], round(truth["raw slope"], 3), round(truth["slope given seasonality"], 3)
     (3.0, 4.714, 1.235)
     >>> round(marketing("campaign").truth["ATT"], 1)
-    164.0
+    164.4
     """
     if treatment not in TREATMENTS:
         raise ValueError(f"treatment must be one of {TREATMENTS}, got {treatment!r}")
