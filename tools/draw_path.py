@@ -135,7 +135,7 @@ PATH = (
         ),
         "No",
     ),
-    Step("None of these", (("Do not report an effect", "collect"),)),
+    Step("None of these?", (("Then do not report an effect", "collect"),)),
 )
 
 
@@ -178,8 +178,9 @@ def _card(name):
         for chapter in leaf.chapters
     )
     return (
-        f'<div class="path-leaf path-{leaf.kind}"><p class="path-kind">{KINDS[leaf.kind]}</p>'
-        f'<p class="path-title"><a href="#leaf-{name}">{escape(leaf.title)}</a></p>'
+        f'<div class="path-leaf path-{leaf.kind}"><p class="path-title">'
+        f'<a href="#leaf-{name}">{escape(leaf.title)}</a> '
+        f'<span class="path-kind">{KINDS[leaf.kind].lower()}</span></p>'
         f"<p>Estimand: {escape(leaf.estimand)}</p><p>Read: {chapters}</p></div>"
     )
 
