@@ -4,13 +4,19 @@ Prints a Markdown table; `make bench` writes it to book/_coverage.md.
 """
 
 import sys
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
 
 from casestudies import scenarios
 from casestudies.montecarlo import replicate
 from casestudies.recipes import propensity
 from casestudies.recipes.difference_in_differences import two_by_two
+from casestudies.recipes.few_clusters import wild_bootstrap
 from casestudies.recipes.instrumental_variables import anderson_rubin, t_f, two_stage_least_squares
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.staggered_adoption import overall_att
 from casestudies.recipes.standardization import standardize
 
 DRUG = {"outcome": "severity", "treatment": "drug"}
@@ -18,6 +24,7 @@ HEALTH = {**DRUG, "adjust_for": "health"}
 EXIT = {"outcome": "exit", "treatment": "mismatch", "adjust_for": "talent", "model": "logit"}
 DAY = {"outcome": "output", "treatment": "pomodoro"}
 WAGE = {"outcome": "wage", "treatment": "schooling"}
+PANEL = {"outcome": "outcome", "unit": "unit", "treated": "treated", "post": "post"}
 
 
 def hospital():
@@ -76,6 +83,10 @@ def main(replications):
         run(f"weak_instrument, mean F about {strength}", world, iv, 1_000, "ATE")
     before_after = {"two_by_two": _two_by_two}
     run("two periods, parallel trends", _panel(), before_after, 200, "ATT")
+    few = {"wild_bootstrap": _wild_bootstrap, "two_by_two, by cluster": _by_cluster}
+    run("two periods, clusters with shocks of their own", _Clusters(), few, 10, "ATT")
+    staggered = {"overall_att": _overall_att}
+    run("counties, two dates", scenarios.minimum_wage_panel(), staggered, 100, "ATT")
 
     print("| recipe | estimand | world | n | coverage | its error |")
     print("|---|---|---|---:|---:|---:|")
@@ -115,8 +126,39 @@ def _panel():
     )  # fmt: skip
 
 
+class _Clusters:
+    """Clusters of five units, every other one treated, hit by a shock in each period."""
+
+    truth: ClassVar = {"ATT": 2.0}
+
+    def sample(self, n, *, rng):
+        """Return both periods of n clusters."""
+        rng = np.random.default_rng(rng)
+        cluster = np.repeat(np.arange(n), 5)
+        columns = {"unit": np.arange(5 * n), "cluster": cluster, "treated": cluster % 2}
+        periods = []
+        for post in (0, 1):
+            level = 5 + post + 3 * columns["treated"] + 2 * columns["treated"] * post
+            outcome = level + rng.normal(size=n)[cluster] + rng.normal(size=5 * n)
+            periods.append(pd.DataFrame({**columns, "post": post, "outcome": outcome}))
+        return pd.concat(periods, ignore_index=True)
+
+
+def _wild_bootstrap(data):
+    return wild_bootstrap(data, **PANEL, cluster="cluster", rng=0)
+
+
+def _by_cluster(data):
+    return two_by_two(data, **PANEL, cluster="cluster")
+
+
+def _overall_att(data):
+    columns = {"outcome": "employment", "unit": "county", "time": "quarter"}
+    return overall_att(data, **columns, first_treated="first_raised")
+
+
 def _two_by_two(data):
-    return two_by_two(data, outcome="outcome", unit="unit", treated="treated", post="post")
+    return two_by_two(data, **PANEL)
 
 
 if __name__ == "__main__":

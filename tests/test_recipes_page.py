@@ -1,0 +1,178 @@
+"""The recipes' pages: examples that run as written, figures that are the published ones."""
+
+import importlib.util
+import re
+import sys
+from functools import cache
+
+import pytest
+from stored import ROOT
+
+FOLDER = ROOT / "book" / "recipes"
+RECIPES = sorted(
+    p.stem for p in (ROOT / "casestudies" / "recipes").glob("*.py") if p.stem != "__init__"
+)
+WITHOUT_PUBLISHED = {"pretrends", "staggered_adoption"}
+
+
+def loaded(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def examples():
+    return loaded(ROOT / "tools" / "run_examples.py")
+
+
+@cache
+def pages():
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    try:
+        return loaded(ROOT / "book" / "_ext" / "recipe_pages.py")
+    finally:
+        sys.path.pop(0)
+
+
+@cache
+def text_of(recipe):
+    return (FOLDER / f"{recipe}.md").read_text(encoding="utf-8")
+
+
+@cache
+def run(recipe):
+    return examples().run(text_of(recipe))
+
+
+def test_every_recipe_has_a_page_a_row_in_the_table_and_a_place_in_the_contents():
+    assert sorted(p.stem for p in FOLDER.glob("*.md")) == RECIPES
+    table = (ROOT / "book" / "recipes.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\{doc\}`recipes/(\w+)`", table)) == RECIPES
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"file: book/recipes/(\w+)", contents)) == RECIPES
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_examples_print_what_the_page_says(recipe):
+    renewed, _ = run(recipe)
+    assert renewed == text_of(recipe), "run tools/run_examples.py and look at what changed"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_examples_use_the_copied_file_and_leave_no_trace(recipe):
+    path, modules = list(sys.path), set(sys.modules)
+    with examples().borrowed([recipe]):
+        copied = importlib.import_module(recipe)
+        assert copied.__file__ == f"{sys.path[0]}/{recipe}.py"
+        assert ROOT not in (ROOT / copied.__file__).parents
+    assert sys.path == path
+    assert recipe not in set(sys.modules) - modules
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_borrower_needs_one_copy_command_and_less_than_ten_lines(recipe):
+    assert recipe in examples().COPY.findall(text_of(recipe))
+    _, first, output = examples().EXAMPLE.search(text_of(recipe)).groups()
+    assert len([line for line in first.splitlines() if line]) < 10
+    assert f"from {recipe} import" in first
+    assert output
+    lines = [
+        line
+        for example in examples().EXAMPLE.findall(text_of(recipe))
+        for line in example[1].splitlines()
+    ]
+    assert max(map(len, lines)) <= 88
+
+
+@pytest.mark.parametrize("recipe", [r for r in RECIPES if r not in WITHOUT_PUBLISHED])
+def test_the_figures_are_the_published_ones_to_their_last_digit(recipe):
+    held = run(recipe)[1]["held"]
+    assert list(held.columns) == ["published", "recipe"]
+    for name, (published, got) in held.iterrows():
+        shown = f"{published:.10f}".rstrip("0").rstrip(".")
+        digits = len(shown.partition(".")[2])
+        assert abs(got - published) <= 0.5 * 10.0**-digits + 1e-9, name
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_page_shows_promises_checks_refusals_coverage_chapters_and_the_file(recipe):
+    text = text_of(recipe)
+    for directive in ("summary", "checks", "chapters", "reference", "source"):
+        assert f"```{{recipe-{directive}}} {recipe}\n" in text
+    measured = bool(pages().coverage(recipe))
+    assert (f"```{{recipe-coverage}} {recipe}\n" in text) == measured
+    assert "except ValueError as refusal" in text
+    assert pages().chapters_of(recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_estimand_and_assumptions_are_read_from_the_docstrings(recipe):
+    functions = pages().functions_of(recipe)
+    summary = pages().summary(recipe)
+    for function in functions:
+        assert f"{function.name}(" in summary
+        first, *kept = pages().promises(function)
+        for paragraph in (first, *kept):
+            assert pages().NAME.sub(r"``\1``", paragraph) in summary
+        assert "Parameters" not in "".join(kept)
+    if recipe not in ("pretrends", "sensitivity"):  # they estimate no effect
+        assert re.search(r"[Ee]stimand", summary + text_of(recipe))
+        assert re.search(r"[Aa]ssum|causal if|must be", summary)
+
+
+def test_a_paragraph_brings_along_the_formula_before_it_and_the_list_after_it():
+    code = '''def f(data):
+    """Do it.
+
+    With
+
+    .. math:: x
+
+    where x is. Estimand: the ATE if:
+
+    - one
+    - two
+
+    Not this.
+
+    Parameters
+    ----------
+    data : Estimand
+    """
+'''
+    (function,) = pages().ast.parse(code).body
+    kept = pages().promises(function)
+    assert [p.strip() for p in kept] == [
+        "Do it.",
+        "With",
+        ".. math:: x",
+        "where x is. Estimand: the ATE if:",
+        "- one\n- two",
+    ]
+
+
+def test_checks_are_told_apart_from_refusals_and_read_as_sentences():
+    answers, refusals = pages().checks("standardization")
+    assert "test_without_covariates_it_is_the_difference_in_means" in answers
+    assert "test_a_group_without_counterparts_is_refused" in refusals
+    assert pages().sentence("test_the_set_covers") == "The set covers."
+
+
+def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
+    rows = "\n".join(pages().coverage("randomized_experiment"))
+    assert "difference_in_means" in rows
+    assert "adjusted" in rows
+    assert "standardize" not in rows
+    assert pages().coverage("pretrends") == []
+
+
+def test_packages_are_those_outside_the_standard_library():
+    assert pages().packages("propensity") == ["numpy", "pandas", "scipy"]
+
+
+def test_names_of_functions_are_set_as_code_and_formulas_left_alone():
+    summary = pages().summary("standardization")
+    assert "effect of ``standardize``" in summary
+    assert ":math:`d = 1, 0`" in summary
