@@ -31,6 +31,7 @@ FIELDS = {
     "stop": [*BOTH, "Not known", "Collect instead"],
 }
 NAMES = list(draw.LEAVES)
+RECIPE = r"\{doc\}`\w+ <recipes/(\w+)>`|`([a-z_]+)`"
 
 
 def section(name):
@@ -133,17 +134,18 @@ def test_a_chapter_is_there_under_the_title_that_the_path_gives_it(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_and_function_that_a_leaf_names_exists(name):
-    known, owner = set(RECIPES), None
-    for word in re.findall(r"`([a-z_]+)`", field(name, "Recipe")):
-        if word in known:
-            owner = ast.parse(RECIPES[word].read_text(encoding="utf-8"))
-            public = {node.name for node in owner.body if isinstance(node, ast.FunctionDef)}
+    public = set()
+    for recipe, word in re.findall(RECIPE, field(name, "Recipe")):
+        if recipe:
+            assert (BOOK / "recipes" / f"{recipe}.md").exists()
+            body = ast.parse(RECIPES[recipe].read_text(encoding="utf-8")).body
+            public = {node.name for node in body if isinstance(node, ast.FunctionDef)}
         else:
             assert word in public, f"{word} is not in the recipe named before it"
 
 
 def test_every_recipe_of_the_package_is_named_by_a_leaf():
-    named = {word for name in NAMES for word in re.findall(r"`(\w+)`", field(name, "Recipe"))}
+    named = {found for name in NAMES for found, _ in re.findall(RECIPE, field(name, "Recipe"))}
     assert set(RECIPES) <= named
 
 

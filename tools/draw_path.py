@@ -112,7 +112,7 @@ PATH = (
     ),
     Step(
         "Are all common causes of treatment and outcome recorded, "
-        "well and as they were before the treatment?",
+        "without much error, from before the treatment?",
         (
             ("Yes, and at each level some are treated and some are not", "adjust"),
             ("Yes, but some units have no counterpart", "no-overlap"),
@@ -130,7 +130,7 @@ PATH = (
         (
             ("Yes, many groups, one start", "did"),
             ("Yes, many groups, several starts", "staggered"),
-            ("Yes, but one or two treated groups", "few-groups"),
+            ("Yes, but only a few groups", "few-groups"),
             ("Yes, but something else began with it", "at-once"),
         ),
         "No",
