@@ -125,12 +125,13 @@ def scoreboard(rows, *, digits=3):
     lines = []
     for name, (answer, estimand, target, origin) in rows.items():
         low, high = answer["ci_low"], answer["ci_high"]
+        interval = f"{low:.{digits}f} to {high:.{digits}f}".replace("-", "−")
         lines.append(
             {
                 "analysis": name,
                 "estimand": estimand,
                 "estimate": answer["estimate"],
-                "95% interval": f"{low:.{digits}f} to {high:.{digits}f}",
+                "95% interval": interval,
                 "held against": target,
                 "which is": origin,
                 "covered": "yes" if low <= target <= high else "no",

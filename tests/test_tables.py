@@ -50,15 +50,60 @@ def test_the_scoreboard_says_whether_the_interval_covers():
     known = {"in": (answer, "ATE", 1.5, "exact"), "out": (answer, "ATT", 1.51, "exact")}
     _, rows = rows_of(tables.scoreboard(known, digits=2))
     assert [row[-1] for row in rows[1:]] == ["yes", "no"]
-    assert rows[1][:5] == ["in", "ATE", "1.00", "0.50 to 1.50", "1.50"]
+    assert rows[0] == [
+        *("analysis", "estimand", "estimate", "95% interval", "held against", "which is"),
+        "covered",
+    ]
+    assert rows[1][:6] == ["in", "ATE", "1.00", "0.50 to 1.50", "1.50", "exact"]
+
+
+def test_the_scoreboard_shows_three_decimals_and_says_what_it_holds():
+    answer = {"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}
+    root, rows = rows_of(tables.scoreboard({"in": (answer, "ATE", 1.5, "exact")}))
+    assert rows[1][2:5] == ["1.000", "0.500 to 1.500", "1.500"]
+    assert root.find(".//caption").text.startswith("Headline estimates, each held against")
+
+
+def test_a_table_of_words_wraps_and_a_table_with_numbers_does_not():
+    words, numbers = pd.DataFrame({"a": ["x"]}), pd.DataFrame({"a": ["x"], "b": [1.5]})
+    for frame, kind in [(words, "table words"), (numbers, "table"), (words[[]], "table words")]:
+        root, _ = rows_of(tables.results(frame, "x"))
+        assert root.find(".//table").get("class") == kind
+
+
+def test_counts_are_whole_and_small_whole_numbers_are_not():
+    frame = pd.DataFrame({"n": [10.0, 2.0], "small": [9.0, 1.0], "whole": [1, 2]})
+    _, rows = rows_of(tables.results(frame, "x"))
+    assert rows[1:] == [["0", "10", "9.000", "1"], ["1", "2", "1.000", "2"]]
+
+
+def test_minus_signs_of_claims_stand_before_numbers_only():
+    claim = ("-1 is not one", "cannot be tested here", "-1.5, not card-1990 or well-known")
+    root, rows = rows_of(tables.claims([claim], document="a text"))
+    assert rows[0] == ["claim", "verdict", "what the numbers say"]
+    assert rows[1] == [
+        "-1 is not one",
+        "cannot be tested here",
+        "−1.5, not card-1990 or well-known",
+    ]
+    for verdict in ("holds", "holds in part", "does not hold"):
+        tables.claims([("x", verdict, "")], document="a text")
+
+
+def test_the_scoreboard_writes_minus_signs_in_its_intervals():
+    answer = {"estimate": -1.0, "ci_low": -1.5, "ci_high": -0.5}
+    _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "exact")}, digits=1))
+    assert rows[1][2:4] == ["−1.0", "−1.5 to −0.5"]
 
 
 def test_a_headline_is_glued_as_a_plain_rounded_number(monkeypatch):
     stored = {}
-    monkeypatch.setattr("myst_nb.glue", lambda key, value, display: stored.update({key: value}))
+    monkeypatch.setattr(
+        "myst_nb.glue", lambda key, value, display: stored.update({key: (value, display)})
+    )
     tables.headline("x-ate", np.float64(0.123456))
     tables.headline("x-share", 12.349, digits=1)
-    assert repr(stored) == "{'x-ate': 0.1235, 'x-share': 12.3}"
+    assert repr(stored) == "{'x-ate': (0.1235, False), 'x-share': (12.3, False)}"
 
 
 def test_several_row_labels_are_written_as_one():
