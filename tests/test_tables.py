@@ -79,7 +79,7 @@ def test_counts_are_whole_and_small_whole_numbers_are_not():
 
 def test_minus_signs_of_claims_stand_before_numbers_only():
     claim = ("-1 is not one", "cannot be tested here", "-1.5, not card-1990 or well-known")
-    root, rows = rows_of(tables.claims([claim], document="a text"))
+    _, rows = rows_of(tables.claims([claim], document="a text"))
     assert rows[0] == ["claim", "verdict", "what the numbers say"]
     assert rows[1] == [
         "-1 is not one",
