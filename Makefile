@@ -1,9 +1,9 @@
-# make book · make test · make lab · make notebooks · make serve · make bench · make clean
+# make book · make test · make lab · make notebooks · make serve · make bench · make pdf · make clean
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: book test lab notebooks serve bench clean
+.PHONY: book test lab notebooks serve bench pdf clean
 .DEFAULT_GOAL := book
 
 book: $(INSTALLED)
@@ -27,6 +27,10 @@ bench: $(INSTALLED)
 	@echo "Coverage of 1,000 samples a recipe, and the speed of the instruments (some minutes) ..."
 	@$(BIN)/python benchmarks/coverage.py > _build/coverage.md && mv _build/coverage.md book/_coverage.md
 	@$(BIN)/python benchmarks/iv_speed.py > _build/performance.md && mv _build/performance.md book/performance.md
+
+pdf: book
+	@echo "Printing the book with Chromium (about a minute) ..."
+	@$(BIN)/python tools/make_pdf.py
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache

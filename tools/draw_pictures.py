@@ -44,7 +44,7 @@ def one_table_three_analyses():
 
 
 # A hidden cause, a treatment and an outcome; do() has cut the arrow into the treatment.
-LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 64" role="img" \
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 212 64" role="img" \
 aria-label="Seeing Is Not Doing">
   <g fill="none" stroke-width="4">
     <circle cx="13" cy="13" r="9" stroke="$hidden" stroke-dasharray="5.4 4.03"/>

@@ -58,12 +58,29 @@ def first_words(doctree, limit=200):
     return "Executable case studies in causal inference."
 
 
+IMAGE = re.compile(r'<img (?=[^>]*?src="([^"]+)")')
+SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', re.S)
+
+
+def light_image(tag, folder, drawn):
+    """Return the start of an image tag: loaded when it is near, its room kept free until then."""
+    source = drawn.get(tag[1].rsplit("/", 1)[-1], "")
+    size = None
+    if source.endswith(".svg"):
+        with (folder / source).open(encoding="utf-8") as file:
+            size = SIZE.search(file.read(2_000))
+    room = [round(float(points) * 4 / 3) for points in size.groups()] if size else []
+    room = "".join(f'{k}="{v}" ' for k, v in zip(["width", "height"], room, strict=False))
+    return f'<img loading="lazy" decoding="async" {room}'
+
+
 def add_metadata(app, pagename, templatename, context, doctree):
     """Describe the page to search engines and to whoever a link is sent to."""
     if doctree is None:
         return
     body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')  # ARIA dropped it
-    context["body"] = body.replace("<img ", '<img loading="lazy" decoding="async" ')
+    drawn = {name: source for source, name in app.builder.images.items()}
+    context["body"] = IMAGE.sub(lambda tag: light_image(tag, Path(app.srcdir), drawn), body)
     title = html.unescape(re.sub("<[^>]+>", "", context.get("title", "")))
     about = {"description": first_words(doctree)}
     social = {"og:title": title, "og:description": about["description"], "og:type": "article"}

@@ -1,0 +1,230 @@
+"""Print the built book into one PDF with contents, bookmarks, page numbers and inner links."""
+
+import os
+import posixpath
+import re
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib as mpl
+import yaml
+from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+PDF = ROOT / "_build" / "seeing-is-not-doing.pdf"
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+LEFT_OUT = "details.hide, .headerlink, .viewcode-link, script, style, noscript"
+FACES = [  # they come with Matplotlib, so that the book looks the same everywhere
+    ("STIX text", 400, "normal", "STIXGeneral.ttf"),
+    ("STIX text", 400, "italic", "STIXGeneralItalic.ttf"),
+    ("STIX text", 700, "normal", "STIXGeneralBol.ttf"),
+    ("STIX text", 700, "italic", "STIXGeneralBolIta.ttf"),
+    ("DejaVu code", 400, "normal", "DejaVuSansMono.ttf"),
+]
+TEXT_AREA = {"width": 635, "height": 930}  # A4 without the margins of pdf.css, in CSS pixels
+TITLE_PAGE = f"""<section class="title-page"><img src="html/_static/logo.svg" alt="">
+<p class="title">Seeing Is Not Doing</p>
+<p class="subtitle">Executable case studies in causal inference</p>
+<p class="small">Version {version("casestudies")}. Code under the MIT License, text and figures
+under CC BY 4.0.<br>Code that is folded on the web pages (imports, drawings) is left out here;
+the notebooks have all of it.</p></section>"""
+READY = """async () => {
+  await MathJax.startup.promise;
+  await document.fonts.ready;
+  await Promise.all([...document.images].map(image => image.decode()));
+  for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+    const share = formula.clientWidth / formula.scrollWidth;
+    if (share < 1) formula.style.setProperty('font-size', `${100 * share}%`, 'important');
+  }
+}"""
+FILL = """pages => document.querySelectorAll('[data-page-of]').forEach(
+  place => { place.textContent = pages[place.dataset.pageOf] })"""
+
+
+def parse(text):
+    """Return HTML as a tree."""
+    return BeautifulSoup(text, "html.parser")
+
+
+def chapters_of(toc):
+    """Return the book's pages in order, as (part or None, name of the page)."""
+    pages = [(None, toc["root"])]
+    for part in toc["parts"]:
+        pages += [(part["caption"], entry["file"]) for entry in part["chapters"]]
+    return pages
+
+
+def slug(name, anchor=""):
+    """Return the id, in the whole book, of a page or of a place on it."""
+    return re.sub(r"[^\w.-]", "-", f"{name}--{anchor}" if anchor else name)
+
+
+def chapter(html, name, names):
+    """Return a page's article with ids and links that hold in the whole book."""
+    page = parse((html / f"{name}.html").read_text(encoding="utf-8"))
+    article = page.find("article")
+    for tag in article.select(LEFT_OUT):
+        tag.decompose()
+    for tag in article.select("[id]"):
+        tag["id"] = slug(name, tag["id"])
+    for link in article.select("a[href]"):
+        redirect(link, name, names)
+    for image in article.select("img"):
+        image["src"] = posixpath.normpath(posixpath.join("html", name, "..", image["src"]))
+        del image["loading"]
+    article["id"], article["class"] = slug(name), ["bd-article", "chapter"]
+    article["style"] = f"page: {slug(name)}"
+    return article
+
+
+def redirect(link, name, names):
+    """Point a link into the whole book, or take it away if it leads to a page without a place."""
+    if re.match(r"[a-z]+:", link["href"]):
+        return
+    path, _, anchor = link["href"].partition("#")
+    target = posixpath.normpath(posixpath.join(name, "..", path)) if path else f"{name}.html"
+    if target.removesuffix(".html") in names:
+        link["href"] = f"#{slug(target.removesuffix('.html'), anchor)}"
+    else:
+        del link["href"]
+
+
+def title(article):
+    """Return the title of a chapter."""
+    return article.select_one("h1:not(.part), h2").get_text()
+
+
+def begin_part(caption, articles):
+    """Put the name of a part over its first chapter, and all its headings one level below."""
+    for article in articles:
+        for heading in article.select("h1, h2, h3, h4, h5"):
+            heading.name = f"h{int(heading.name[1]) + 1}"
+    articles[0].insert(0, parse(f'<h1 class="part">{caption}</h1>'))
+
+
+def solutions_of(articles):
+    """Move the solutions out of their chapters and return them as the book's last chapter."""
+    end = parse('<article id="solutions" style="page: solutions"><h1>Solutions</h1></article>')
+    end.article["class"] = ["bd-article", "chapter"]
+    for article in articles:
+        found = article.select(".solution")
+        if found:
+            end.article.append(parse(f"<h2>{title(article)}</h2>"))
+        for solution in found:
+            exercise = article.find(id=solution.find("a")["href"].removeprefix("#"))
+            exercise.append(parse(f'<p class="to-solution">{link_to(solution["id"])}</p>'))
+            end.article.append(solution.extract())
+    return end.article
+
+
+def link_to(place, text="Solution on page ", between=""):
+    """Return a link that says the page of its target."""
+    number = f'<span data-page-of="{place}">000</span>'
+    return f'<a href="#{place}">{text}{between}{number}</a>'
+
+
+def contents(parts):
+    """Return the table of contents of (part or None, articles)."""
+    dots = '<span class="dots"></span>'
+    lines = []
+    for caption, articles in parts:
+        lines += [f'<li class="part">{caption}</li>'] if caption else []
+        lines += [f"<li>{link_to(a['id'], title(a), dots)}</li>" for a in articles]
+    return f'<section class="contents"><h1>Contents</h1><ol>{"".join(lines)}</ol></section>'
+
+
+def head(html, articles):
+    """Return the head of the document: the pages' styles, fonts, running titles, formulas."""
+    page = (html / "book" / "intro.html").read_text(encoding="utf-8")
+    styles = re.findall(r'<link[^>]*href="\.\./(_static/[^"?]+\.css)', page)
+    links = "".join(f'<link rel="stylesheet" href="html/{style}">' for style in styles)
+    fonts = Path(mpl.get_data_path(), "fonts", "ttf")
+    rules = "".join(
+        f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style};'
+        f' src: url("{(fonts / file).as_uri()}") }}\n'
+        for family, weight, style, file in FACES
+    )
+    running = "".join(
+        f'@page {article["id"]} {{ @top-left {{ content: "{title(article)}" }} }}\n'
+        for article in articles
+    )
+    return (
+        f'<meta charset="utf-8"><title>Seeing Is Not Doing</title>{links}<style>{rules}'
+        f"{(ROOT / 'tools' / 'pdf.css').read_text(encoding='utf-8')}{running}</style>"
+        '<script>window.MathJax = {options: {processHtmlClass: "math", enableMenu: false}}</script>'
+        '<script defer src="html/_static/mathjax/tex-chtml.js"></script>'
+    )
+
+
+def whole_book(html, pages):
+    """Return the pages, (part or None, name) each, as one HTML document beside their folder."""
+    names = {name for _, name in pages}
+    articles = {name: chapter(html, name, names) for _, name in pages}
+    parts = []
+    for caption in dict.fromkeys(caption for caption, _ in pages):
+        parts.append((caption, [articles[name] for part, name in pages if part == caption]))
+        if caption:
+            begin_part(caption, parts[-1][1])
+    end = solutions_of(articles.values())
+    if end.select(".solution"):
+        parts.append((None, [end]))
+    every = [article for _, group in parts for article in group]
+    body = TITLE_PAGE + contents(parts) + "".join(map(str, every))
+    return (
+        f'<!doctype html><html lang="en" data-theme="light"><head>{head(html, every)}</head>'
+        '<body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">'
+        f"{body}</div></div></main></body></html>"
+    )
+
+
+def page_numbers(pdf):
+    """Return the page on which each place that is linked to stands."""
+    reader = PdfReader(pdf)
+    places = reader.named_destinations.items()
+    return {
+        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
+        for name, place in places
+    }
+
+
+def print_twice(document, pdf):
+    """Print once to learn the page numbers, and again with them filled in."""
+    options = {"path": pdf, "prefer_css_page_size": True, "print_background": True}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport=TEXT_AREA)
+        page.emulate_media(media="print")
+        page.goto(document.as_uri())
+        page.evaluate(READY)
+        page.pdf(**options)
+        page.evaluate(FILL, page_numbers(pdf))
+        page.pdf(**options, outline=True, tagged=True)
+        browser.close()
+
+
+def make(html, pages, pdf):
+    """Print the pages of a built book into a PDF."""
+    document = html.parent / "whole_book.html"
+    document.write_text(whole_book(html, pages), encoding="utf-8")
+    print_twice(document, pdf)
+
+
+def main():
+    """Print the whole book and say where it is."""
+    if not CHROMIUM.exists():
+        sys.exit(
+            f"There is no Chromium at {CHROMIUM}. On Debian, `apt-get install chromium` brings it; "
+            "elsewhere, set CHROMIUM to the path of yours."
+        )
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    make(HTML, chapters_of(toc), PDF)
+    print(f"{len(PdfReader(PDF).pages)} pages in {PDF}")
+
+
+if __name__ == "__main__":
+    main()
