@@ -58,3 +58,11 @@ def test_a_wrong_address_has_a_page_that_needs_nothing_else():
     page = text_of(HTML / "404.html")
     assert "<h1>" in page
     assert not re.search(r'src=|rel="stylesheet"', page)
+
+
+def test_glued_numbers_have_minus_signs():
+    glued = [
+        n for page in CHAPTERS for n in re.findall(r'"pasted-text">([^<]*)<', text_of(HTML / page))
+    ]
+    assert any(number.startswith("−") for number in glued)
+    assert [number for number in glued if re.match(r"-[\d.]", number)] == []
