@@ -109,7 +109,7 @@ def drifting_event_study(*, drift, hospitals, level=0.95):
     drift : float
         :math:`\delta`, points per month: how the groups part without the drug.
     hospitals : int
-        Hospitals N in the region, an even number of at least 4.
+        Hospitals N in the region, an even number of at least 2.
     level : float, default 0.95
         Coverage that the intervals promise.
 
@@ -412,11 +412,11 @@ def _over_v(probability, mu, *, breaks):
     low, high = mu - 9, mu + 9
     inner = sorted(x for b in breaks for x in {b, -b} if low < x < high)
     edges = [low, *inner, high]
-    pieces = [
-        integrate.quad(lambda v: probability(v) * stats.norm.pdf(v - mu), *ends, epsabs=1e-12)
-        for ends in pairwise(edges)
-    ]
-    return sum(value for value, _ in pieces)
+
+    def weighted(v):
+        return probability(v) * np.exp(-((v - mu) ** 2) / 2) / np.sqrt(2 * np.pi)
+
+    return sum(integrate.quad(weighted, *ends, epsabs=1e-12)[0] for ends in pairwise(edges))
 
 
 def _strength(mean_f, endogeneity):
@@ -429,8 +429,8 @@ def _strength(mean_f, endogeneity):
 def _check_region(drift, hospitals, level):
     """Raise unless every parameter lies in its range."""
     _require(np.isfinite(drift), "drift", drift, "be a finite number")
-    even = hospitals == int(hospitals) and hospitals % 2 == 0 and hospitals >= 4
-    _require(even, "hospitals", hospitals, "be an even number of at least 4")
+    even = hospitals == int(hospitals) and hospitals % 2 == 0 and hospitals >= 2
+    _require(even, "hospitals", hospitals, "be an even number of at least 2")
     _require(0 < level < 1, "level", level, "lie in (0, 1)")
 
 

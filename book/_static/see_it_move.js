@@ -245,7 +245,7 @@
 
   /* Return linear (or logarithmic) scales and the pieces that every picture is made of. */
   function canvas(width, xs, ys, options = {}) {
-    const box = { left: 40, right: width - (options.right ?? 12), top: options.top ?? 12, bottom: HEIGHT - 42 };
+    const box = { left: 50, right: width - 30, top: options.top ?? 12, bottom: HEIGHT - 42 };
     const walk = options.logarithmic ? Math.log10 : (v) => v;
     const x = (v) => box.left + (walk(v) - walk(xs[0])) / (walk(xs[1]) - walk(xs[0])) * (box.right - box.left);
     const y = (v) => box.bottom - (v - ys[0]) / (ys[1] - ys[0]) * (box.bottom - box.top);
@@ -269,9 +269,10 @@
       parts.push(`<path class="axis" d="M${x(value).toFixed(2)},${box.bottom}v5"/>`);
       parts.push(text(x(value), box.bottom + 18, label, "middle", "x-tick"));
     }
+    const digits = yTicks.some((value) => value % 1) ? 1 : 0;
     for (const value of yTicks) {
       parts.push(`<path class="axis" d="M${box.left},${y(value).toFixed(2)}h-5"/>`);
-      parts.push(text(box.left - 8, y(value) + 4, number(value, value % 1 ? 1 : 0), "end", "y-tick"));
+      parts.push(text(box.left - 8, y(value) + 4, number(value, digits), "end", "y-tick"));
     }
     parts.push(text((box.left + box.right) / 2, box.bottom + 36, xName, "middle", "name"));
     const middle = (box.top + box.bottom) / 2;
@@ -280,23 +281,24 @@
   }
 
   const SIZES = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000];
+  const GRID = Array.from({ length: 37 }, (_, i) => Math.round(20 * 10 ** (i / 10))).concat(100000);
 
   function drawSlopes(width, { traffic, rows }) {
-    const c = canvas(width, [20, 1e5], [-1.2, 5], { logarithmic: true, right: 16 });
-    const all = SIZES.map((n) => [n, slopes(traffic, n)]), now = slopes(traffic, rows);
+    const c = canvas(width, [20, 1e5], [-1.2, 5], { logarithmic: true });
+    const all = GRID.map((n) => [n, slopes(traffic, n)]), now = slopes(traffic, rows);
     const band = (role, low, high) => {
       const lower = all.map(([n, a]) => [n, a[low]]), upper = all.map(([n, a]) => [n, a[high]]);
       return `<path class="band ${role}" d="${c.path([...lower, ...upper.reverse()])}Z"/>`;
     };
-    const at = c.x(rows), [first, second] = at < c.box.left + 8 ? [at + 7, at + 17] : [at - 5, at + 5];
+    const at = Math.min(Math.max(c.x(rows), c.box.left + 12), c.box.right - 12);
     const ticks = [[20, "20"], [100, "100"], [1000, "1,000"], [1e4, "10,000"], [1e5, "100,000"]];
     return [
       band("estimate", "adjustedLow", "adjustedHigh"), band("naive", "low", "high"),
-      line("truth", c.path([[20, now.effect], [1e5, now.effect]])),
       line("naive", c.path([[20, now.limit], [1e5, now.limit]])),
-      segment("naive", first, c.y(now.low), first, c.y(now.high)), diamond(first, c.y(now.limit)),
-      segment("estimate", second, c.y(now.adjustedLow), second, c.y(now.adjustedHigh)),
-      dotMark("estimate", second, c.y(now.effect)),
+      line("truth", c.path([[20, now.effect], [1e5, now.effect]])),
+      segment("naive", at - 5, c.y(now.low), at - 5, c.y(now.high)), diamond(at - 5, c.y(now.limit)),
+      segment("estimate", at + 5, c.y(now.adjustedLow), at + 5, c.y(now.adjustedHigh)),
+      dotMark("estimate", at + 5, c.y(now.effect)),
       text(c.box.right, c.y(now.limit) - 12, `dashboard ${number(now.limit)}`, "end"),
       text(c.box.right, c.y(now.effect) + 20, `ATE ${number(now.effect)}`, "end"),
       axes(c, ticks, [-1, 0, 1, 2, 3, 4, 5], "hours in the sample", "slope, ms per point of load"),
@@ -304,7 +306,7 @@
   }
 
   function drawDid(width, { drift, hospitals }) {
-    const c = canvas(width, [-4.4, 5.2], [-6.2, 2.9]), now = did(drift, hospitals);
+    const c = canvas(width, [-4.4, 5.2], [-6.9, 3.4]), now = did(drift, hospitals);
     const parts = [
       segment("hidden", c.x(-0.5), c.box.top, c.x(-0.5), c.box.bottom),
       line("hidden", c.path([[-4, -3 * drift], [3, 4 * drift]])),
@@ -317,7 +319,8 @@
     });
     parts.push(segment("naive", c.x(4.5), c.y(now.low), c.x(4.5), c.y(now.high)));
     parts.push(diamond(c.x(4.5), c.y(now.estimate)));
-    parts.push(text(c.x(4.5), c.y(now.high) - 8, `DiD ${number(now.estimate)}`));
+    const beside = drift < 0 ? c.y(now.low) + 18 : c.y(now.high) - 8;
+    parts.push(text(c.x(4.5), beside, `DiD ${number(now.estimate)}`));
     parts.push(text(c.x(-0.6), c.y(ATT) + 4, `ATT ${number(ATT)}`, "end"));
     parts.push(text(c.x(3.2), c.y(4 * drift) + 4, "drift", "start"));
     const ticks = [...TIMES.map((k) => [k, number(k, 0)]), [4.5, "DiD"]];
@@ -333,7 +336,7 @@
     const c = canvas(width, [-1, 2], [0, peak], { top: 66 }), { top, bottom } = c.box;
     const step = [0.1, 0.2, 0.5, 1, 2].find((s) => peak / s < 6);
     const flag = (row, value, words) => {
-      const end = value > 1.2;
+      const end = c.x(value) + 7.5 * words.length > width;
       return text(c.x(value) + (end ? -6 : 6), top - 46 + 18 * row, words, end ? "end" : "start");
     };
     const median = truth + now.median;
@@ -342,8 +345,8 @@
       mu > 0 ? line("hidden", c.path(normal)) : "",
       line("estimate", c.path(curve)),
       segment("estimate", c.x(median), top - 38, c.x(median), bottom),
-      segment("truth", c.x(truth), top - 56, c.x(truth), bottom),
       segment("naive", c.x(truth + rho), top - 20, c.x(truth + rho), bottom),
+      segment("truth", c.x(truth), top - 56, c.x(truth), bottom),
       diamond(c.x(truth + rho), bottom), dotMark("estimate", c.x(median), bottom),
       flag(0, truth, `ATE ${number(truth)}`), flag(1, median, `median of 2SLS ${number(median)}`),
       flag(2, truth + rho, `OLS ${number(truth + rho)}`),
@@ -356,28 +359,31 @@
   // What a screen reader hears when the sliders rest
 
   function saySlopes(now, { traffic, rows }) {
-    const wrong = traffic === 0 ? "which is the ATE, since nothing is confounded" : `the ATE is ${number(now.effect)}`;
-    return `${whole(rows)} hours, traffic adds ${traffic} ms. The dashboard's slope is ${number(now.limit)} ms per point, `
-      + `interval ${to(now.low, now.high)}; ${wrong}. ${percent(now.coverage)} of such intervals cover the ATE. `
-      + `With traffic in the regression the interval is ${to(now.adjustedLow, now.adjustedHigh)}, and 95.0% cover.`;
+    const truth = traffic === 0 ? "this is the ATE, for nothing is confounded" : `the ATE is ${number(now.effect)}`;
+    return `${whole(rows)} hours, traffic adds ${traffic} ms. The dashboard's slope is ${number(now.limit)} ms per point `
+      + `on average, interval ${to(now.low, now.high)}; ${truth}. Of such intervals, ${percent(now.coverage)} cover the ATE. `
+      + `With traffic in the regression the slope is ${number(now.effect)}, interval `
+      + `${to(now.adjustedLow, now.adjustedHigh)}, and 95.0% cover.`;
   }
 
   function sayDid(now, { drift, hospitals }) {
-    const off = drift === 0 ? "exactly the ATT" : `off by ${signed(now.bias)}, ${number(Math.abs(now.bias) / now.error, 1)} standard errors`;
-    const passed = 1 - now.power > 1e-6 && drift !== 0
-      ? ` In regions where it finds nothing, DiD is still off by ${signed(now.biasIfPassed)}.` : "";
-    return `${hospitals} hospitals, drift ${signed(drift)} points a month. DiD is ${number(now.estimate)} on average, `
-      + `interval ${to(now.low, now.high)}; the ATT is ${number(now.att)}, so DiD is ${off}. `
-      + `${percent(now.coverage)} of such intervals cover the ATT. The test of the months before `
-      + `${drift === 0 ? "raises a false alarm" : "finds the drift"} in ${percent(now.power)} of regions.${passed}`;
+    const still = drift === 0;
+    const off = still ? "as it should be" : `off by ${signed(now.bias)}, ${number(Math.abs(now.bias) / now.error, 1)} standard errors`;
+    const passed = 1 - now.power > 1e-6 && !still
+      ? ` In regions where it finds nothing, DiD is still off by ${signed(now.biasIfPassed)} on average.` : "";
+    return `${hospitals} hospitals, drift ${signed(drift)} points a month. The ATT is ${number(now.att)}. DiD is `
+      + `${number(now.estimate)} on average, ${off}; interval ${to(now.low, now.high)}. Of such intervals, `
+      + `${percent(now.coverage)} cover the ATT. The test of the months before `
+      + `${still ? "raises a false alarm" : "finds the drift"} in ${percent(now.power)} of regions.${passed}`;
   }
 
   function sayIv(now, { meanF, rho }) {
-    const share = rho === 0 ? "OLS is right here" : `an error of ${percent(now.median / rho)} of that of OLS`;
-    return `Mean F ${meanF}, errors correlated ${number(rho)}. The median of 2SLS is ${number(0.5 + now.median)}, ${share}; `
-      + `the ATE is ${number(0.5)}, and OLS says ${number(0.5 + rho)}. ${percent(now.coverage)} of the 95% intervals cover the ATE. `
-      + `F exceeds 10 in ${percent(now.passes)} of samples, and in those ${percent(now.coverageIfPassed)} of the intervals cover. `
-      + `${percent(now.outside)} of the estimates lie outside the picture.`;
+    const share = rho === 0 ? "and OLS is right too"
+      : `${percent(now.median / rho)} of the way to OLS, which says ${number(0.5 + rho)}`;
+    return `Mean F ${meanF}, errors correlated ${number(rho)}. The ATE is ${number(0.5)}. The median of 2SLS is `
+      + `${number(0.5 + now.median)}, ${share}. Of the 95% intervals, ${percent(now.coverage)} cover the ATE. F exceeds 10 in `
+      + `${percent(now.passes)} of samples; of the intervals in those, ${percent(now.coverageIfPassed)} cover. Of the estimates, `
+      + `${percent(now.outside)} lie outside the picture.`;
   }
 
   // Wiring
@@ -403,7 +409,7 @@
     iv: {
       compute: ({ meanF, rho }) => iv(meanF, rho), draw: drawIv, say: sayIv,
       knobs: {
-        meanF: { value: (i) => STRENGTHS[i], words: (v) => `F of ${v}` },
+        meanF: { value: (i) => STRENGTHS[i], words: (v) => `${v}` },
         rho: { value: (i) => i / 20, words: (v) => number(v) },
       },
     },
@@ -435,7 +441,7 @@
       timer = setTimeout(() => { summary.textContent = say(now, setting); }, 250);
     }
 
-    for (const part of box.querySelectorAll("[hidden]")) part.hidden = false;
+    for (const part of box.querySelectorAll("[hidden]")) part.removeAttribute("hidden");
     const still = document.getElementById(box.dataset.still);
     if (still) still.hidden = true;
     inputs.forEach((input) => input.addEventListener("input", show));
