@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +14,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers on two cores
 BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 PARALLEL = ["-n", "2", "--dist", "loadscope"]
-NOTEBOOKS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "notebooks").glob("*.ipynb"))
+WITHOUT_DOWHY = find_spec("dowhy") is None  # it has no release for the newest Python yet
+NOTEBOOKS = sorted(
+    str(p.relative_to(ROOT))
+    for p in (ROOT / "notebooks").glob("*.ipynb")
+    if not (WITHOUT_DOWHY and "dowhy" in p.stem)
+)
 APART = ["tests/test_pairs.py", "tests/test_headlines.py"]
 UNIT = [*PARALLEL, "tests", *(f"--ignore={path}" for path in [*APART, "tests/browser"])]
 
@@ -68,6 +74,8 @@ def main():
     results = [run(name, command) for name, command in steps]
     if steps is not STEPS:
         print(f"{STEPS[-1][0]}: not run, there is no {CHROMIUM} (set CHROMIUM to yours)")
+    if WITHOUT_DOWHY:
+        print("notebooks/four_steps_with_dowhy: not run, DoWhy has no release for this Python")
     passed, failed = (sum(column) for column in zip(*results, strict=True))
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
