@@ -3,9 +3,13 @@
 The expected values stand here with their source; none was copied from a notebook.
 """
 
+from math import comb
+
 import numpy as np
 import pytest
 from stored import SCRIPTS, glued
+
+DOWHY = "four_steps_with_dowhy"
 
 # notebook, glued key, expected value, tolerance, source
 HEADLINES = [
@@ -441,6 +445,84 @@ HEADLINES = [
     # Organ donations: The Effect, chapter 18, and the 27 differences ranked with pandas
     ("hospital_upgrade_did", "upgrade-donors", -0.022, 5e-4, "Huntington-Klein (2021), ch. 18"),
     ("hospital_upgrade_did", "upgrade-donors-p", 5 / 27, 5e-5, "rank of California"),
+    # Closed forms of marketing: cov / var; 480 / 280, and -240 / 136 with the season held fixed
+    (DOWHY, "dowhy-ate", 3.0, 1e-9, "equation"),
+    (DOWHY, "dowhy-raw", 3 + 480 / 280, 6e-5, "closed form"),
+    (DOWHY, "dowhy-season", 3 - 240 / 136, 6e-5, "closed form"),
+    (DOWHY, "dowhy-break-even", 1 / 0.4, 1e-9, "40 cents of margin a euro"),
+    (DOWHY, "dowhy-raw-estimate", 3 + 480 / 280, 4 * 0.12, "closed form, 4 errors"),
+    (DOWHY, "dowhy-season-estimate", 3 - 240 / 136, 4 * 0.134, "closed form, 4 errors"),
+    (DOWHY, "dowhy-estimate", 3.0, 4 * 60 / (10 * np.sqrt(2_000)), "equation, 4 errors"),
+    (DOWHY, "dowhy-sweep-strongest", 3 - 160 * 3 / 136, 6e-5, "closed form"),
+    # The campaign, by adaptive quadrature over season
+    (DOWHY, "dowhy-campaign-ate", 150, 1e-9, "equation"),
+    (DOWHY, "dowhy-campaign-att", 164.36254, 6e-5, "quadrature"),
+    (DOWHY, "dowhy-campaign-raw", 195.99584, 6e-5, "quadrature"),
+    (DOWHY, "dowhy-campaign-season", 130.63229, 6e-5, "quadrature"),
+    (DOWHY, "dowhy-campaign-raw-estimate", 195.99584, 4 * 6.6, "quadrature, 4 errors"),
+    (DOWHY, "dowhy-campaign-dowhy", 150, 4 * 6.2, "equation, 4 errors"),
+    (DOWHY, "dowhy-campaign-match", 150, 4 * 6.2, "equation, 4 errors"),
+    (DOWHY, "dowhy-campaign-match-att", 164.36254, 4 * 8.6, "quadrature, 4 errors"),
+    (DOWHY, "dowhy-campaign-standardized", 150, 4 * 4.3, "equation, 4 errors"),
+    (DOWHY, "dowhy-clean", 130.63229, 4 * 6.2, "quadrature, 4 errors"),
+    # DoWhy 0.14's source: a stored score is not fitted again; an int seeds each subset alike
+    (DOWHY, "dowhy-as-written-change", 0, 1e-9, "source of DoWhy"),
+    (DOWHY, "dowhy-as-written-p", 1, 1e-9, "source of DoWhy: ties count half"),
+    (DOWHY, "dowhy-stale", 0, 1e-9, "source of DoWhy"),
+    (DOWHY, "dowhy-p-seeded", 0, 1e-9, "source of DoWhy: one subset, repeated"),
+    (DOWHY, "dowhy-reproduced", 0, 0.0201, "the same draws, one rank"),
+    # 2 min(K, 100 - K) / 100 with K binomial: mean 1 - C(100, 50) / 2^100, s.d. 0.060
+    (DOWHY, "dowhy-binomial-mean", 1 - comb(100, 50) / 2**100, 6e-5, "binomial"),
+    (DOWHY, "dowhy-p-cause", 0.92041, 4 * 0.0603, "binomial, 4 errors"),
+    (DOWHY, "dowhy-p-placebo", 0.92041, 4 * 0.0603, "binomial, 4 errors"),
+    (DOWHY, "dowhy-p-subset", 0.92041, 4 * 0.0603, "binomial, 4 errors"),
+    (DOWHY, "dowhy-mean-p-right", 0.92041, 4 * 0.0603 / np.sqrt(60), "binomial, 4 errors"),
+    (DOWHY, "dowhy-mean-p-wrong", 0.92041, 4 * 0.0603 / np.sqrt(60), "binomial, 4 errors"),
+    (DOWHY, "dowhy-rejected-right", 0, 1e-9, "binomial: 8e-27 a test"),
+    (DOWHY, "dowhy-rejected-wrong", 0, 1e-9, "binomial: 8e-27 a test"),
+    (DOWHY, "dowhy-matching-rejected-right", 0.05, 0.113, "nominal level, 4 errors"),
+    (DOWHY, "dowhy-matching-rejected-wrong", 0.05, 0.113, "nominal level, 4 errors"),
+    # f = (3 - 2.5) * 10 / 60; the competitor: 36 / 136 of spend, 1176.5 / 4776.5 of revenue
+    (DOWHY, "dowhy-rv", 0.07993, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
+    (DOWHY, "dowhy-competitor-spend", 36 / 136, 4 * 0.017, "closed form, 4 errors"),
+    (DOWHY, "dowhy-competitor-revenue", 0.24630, 4 * 0.017, "closed form, 4 errors"),
+    # Ten thousand more at 40 percent: 10 * (0.4 b - 1)
+    (DOWHY, "dowhy-budget-exact", 2.0, 1e-9, "closed form"),
+    (DOWHY, "dowhy-budget-simulated", 2.0, 1e-6, "common random numbers"),
+    (DOWHY, "dowhy-budget-none", 8.857, 4 * 0.48, "closed form, 4 errors"),
+    (DOWHY, "dowhy-budget-season", -5.059, 4 * 0.54, "closed form, 4 errors"),
+    (DOWHY, "dowhy-budget-both", 2.0, 4 * 0.54, "closed form, 4 errors"),
+    # Closed forms of pricing: Var(p) = 0.011204, Cov(c, p) = 0.8 * 0.0036
+    (DOWHY, "dowhy-price-raw", -3 + 0.04 / 0.011204, 6e-5, "closed form"),
+    (DOWHY, "dowhy-price-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
+    (DOWHY, "dowhy-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
+    (DOWHY, "dowhy-iv", -3, 4 * 0.251, "equation, 4 errors"),
+    (DOWHY, "dowhy-f", 1 + 2_000 * 0.002304 / 0.0089, 4 * 46, "concentration, 4 errors"),
+    (DOWHY, "dowhy-cut", 100 * (1 / 0.729 - 1), 6e-5, "0.9 to the power of -3"),
+    (DOWHY, "dowhy-iv-tenth", -2.1110, 6e-5, "closed form"),
+    (DOWHY, "dowhy-iv-minus-tenth", -4.2425, 6e-5, "closed form"),
+    # Lerner: 6 exp(0.0018) * 3 / 2; profits by quadrature over footfall
+    (DOWHY, "dowhy-best-price", 9 * np.exp(0.0018), 6e-5, "Lerner (1934)"),
+    (DOWHY, "dowhy-best-footfall", 9.0162, 4 * 1.5 * 0.0645, "Lerner (1934), 4 errors"),
+    (DOWHY, "dowhy-best-iv", 9.0162, 4 * 1.5 * 0.251, "Lerner (1934), 4 errors"),
+    (DOWHY, "dowhy-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
+    (DOWHY, "dowhy-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
+    (DOWHY, "dowhy-profit-gain", 18.3, 0.06, "quadrature"),
+    # Many worlds: 200 samples of 500 rows, four standard errors
+    (DOWHY, "dowhy-many-raw", 480 / 280, 4 * 0.017, "closed form, 4 errors"),
+    (DOWHY, "dowhy-many-season", -240 / 136, 4 * 0.019, "closed form, 4 errors"),
+    (DOWHY, "dowhy-many-both", 0, 4 * 0.019, "unbiased, 4 errors"),
+    (DOWHY, "dowhy-many-price", 0.04 / 0.011204, 4 * 0.0115, "closed form, 4 errors"),
+    (DOWHY, "dowhy-many-footfall", 0, 4 * 0.0092, "unbiased, 4 errors"),
+    (DOWHY, "dowhy-many-iv", 0, 4 * 0.038, "consistent, 4 errors"),
+    (DOWHY, "dowhy-coverage-both", 0.95, 0.062, "nominal coverage"),
+    (DOWHY, "dowhy-coverage-footfall", 0.95, 0.062, "nominal coverage"),
+    (DOWHY, "dowhy-coverage-iv", 0.95, 0.062, "nominal coverage"),
+    (DOWHY, "dowhy-coverage-raw", 0, 0.005, "seven standard errors off"),
+    (DOWHY, "dowhy-coverage-season", 0, 0.005, "six standard errors off"),
+    (DOWHY, "dowhy-coverage-price", 0, 0.005, "far off"),
+    # Thornton (2008), abstract: 34 percent without an incentive
+    (DOWHY, "dowhy-thornton-free", 0.34, 0.005, "Thornton (2008), abstract"),
 ]
 
 
