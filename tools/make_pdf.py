@@ -55,8 +55,14 @@ def chapters_of(toc):
     """Return the book's pages in order, as (part or None, name of the page)."""
     pages = [(None, toc["root"])]
     for part in toc["parts"]:
-        pages += [(part["caption"], entry["file"]) for entry in part["chapters"]]
+        pages += [(part["caption"], name) for name in _names(part["chapters"])]
     return pages
+
+
+def _names(entries):
+    for entry in entries:
+        yield entry["file"]
+        yield from _names(entry.get("sections", []))
 
 
 def slug(name, anchor=""):
@@ -66,15 +72,15 @@ def slug(name, anchor=""):
 
 def chapter(html, name, names):
     """Return a page's article with ids and links that hold in the whole book."""
-    page = parse((html / f"{name}.html").read_text(encoding="utf-8"))
-    article = page.find("article")
+    page = (html / f"{name}.html").read_text(encoding="utf-8")
+    article = parse(page[page.index("<article") : page.index("</article>")]).article
     for tag in article.select(LEFT_OUT):
         tag.decompose()
-    for tag in article.select("[id]"):
+    for tag in article.find_all(id=True):
         tag["id"] = slug(name, tag["id"])
-    for link in article.select("a[href]"):
+    for link in article.find_all("a", href=True):
         redirect(link, name, names)
-    for image in article.select("img"):
+    for image in article.find_all("img"):
         image["src"] = posixpath.normpath(posixpath.join("html", name, "..", image["src"]))
         del image["loading"]
     article["id"], article["class"] = slug(name), ["bd-article", "chapter"]
@@ -102,7 +108,7 @@ def title(article):
 def begin_part(caption, articles):
     """Put the name of a part over its first chapter, and all its headings one level below."""
     for article in articles:
-        for heading in article.select("h1, h2, h3, h4, h5"):
+        for heading in article.find_all(re.compile("^h[1-5]$")):
             heading.name = f"h{int(heading.name[1]) + 1}"
     articles[0].insert(0, parse(f'<h1 class="part">{caption}</h1>'))
 
@@ -112,7 +118,7 @@ def solutions_of(articles):
     end = parse('<article id="solutions" style="page: solutions"><h1>Solutions</h1></article>')
     end.article["class"] = ["bd-article", "chapter"]
     for article in articles:
-        found = article.select(".solution")
+        found = article.find_all(class_="solution")
         if found:
             end.article.append(parse(f"<h2>{title(article)}</h2>"))
         for solution in found:
@@ -171,7 +177,7 @@ def whole_book(html, pages):
         if caption:
             begin_part(caption, parts[-1][1])
     end = solutions_of(articles.values())
-    if end.select(".solution"):
+    if end.find(class_="solution"):
         parts.append((None, [end]))
     every = [article for _, group in parts for article in group]
     body = TITLE_PAGE + contents(parts) + "".join(map(str, every))

@@ -35,7 +35,7 @@ STEPS = [
     ]),
     ("headline numbers", [*PYTEST, "tests/test_headlines.py"]),
     ("book build, warnings as errors", [sys.executable, "tools/build_book.py", "--clean"]),
-    ("pages in Chromium", [*PYTEST, "-n", "2", "tests/browser"]),
+    ("pages in Chromium", [*PYTEST, "-n", "2", "--dist", "loadgroup", "tests/browser"]),
 ]  # fmt: skip
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 

@@ -58,6 +58,7 @@ def first_words(doctree, limit=200):
     return "Executable case studies in causal inference."
 
 
+CARD = "One table, three analyses: only the one that adjusts for the common cause covers the truth."
 IMAGE = re.compile(r'<img (?=[^>]*?src="([^"]+)")')
 SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', re.S)
 
@@ -88,6 +89,8 @@ def add_metadata(app, pagename, templatename, context, doctree):
     if app.config.html_baseurl:
         base = app.config.html_baseurl.rstrip("/")
         social |= {"og:url": f"{base}/{pagename}.html", "og:image": f"{base}/_static/card.png"}
+        social["og:image:alt"] = CARD
+        about["twitter:card"] = "summary_large_image"
     tags = [f'<meta name="{k}" content="{html.escape(v)}">' for k, v in about.items()]
     tags += [f'<meta property="{k}" content="{html.escape(v)}">' for k, v in social.items()]
     context["metatags"] = context.get("metatags", "") + "\n".join(tags)
