@@ -10,6 +10,7 @@ import pytest
 from stored import SCRIPTS, glued
 
 DOWHY = "four_steps_with_dowhy"
+READMISSION = "readmission_accuracy_trap"
 
 # notebook, glued key, expected value, tolerance, source
 HEADLINES = [
@@ -523,6 +524,60 @@ HEADLINES = [
     (DOWHY, "dowhy-coverage-price", 0, 0.005, "far off"),
     # Thornton (2008), abstract: 34 percent without an incentive
     (DOWHY, "dowhy-thornton-free", 0.34, 0.005, "Thornton (2008), abstract"),
+    # Follow-up calls: Gauss-Legendre quadrature over age, with the ages at which calls begin found
+    # by root search (scipy), outside the package
+    (READMISSION, "readmission-accuracy", 1 - 0.0601092, 5e-5, "quadrature"),
+    (READMISSION, "readmission-base", 0.0601092, 5e-5, "quadrature"),
+    (READMISSION, "readmission-ate", -0.0191245, 6e-6, "quadrature"),
+    (READMISSION, "readmission-cate-mobile", -0.0297283, 6e-6, "quadrature"),
+    (READMISSION, "readmission-raw-truth", 0.0026509, 6e-6, "quadrature"),
+    (READMISSION, "readmission-per-routine", 60.1092, 6e-4, "quadrature"),
+    (READMISSION, "readmission-per-none", 64.2545, 6e-4, "quadrature"),
+    (READMISSION, "readmission-per-full", 64.2545, 6e-4, "all calls to the stranded: no calls"),
+    (READMISSION, "readmission-per-random", 64.2545 - 0.25 * 19.1245, 6e-4, "quadrature"),
+    (READMISSION, "readmission-per-risk", 61.9976, 6e-4, "quadrature, ages 81.86 and 75.66"),
+    (READMISSION, "readmission-per-effect", 54.3812, 6e-4, "quadrature"),
+    (READMISSION, "readmission-per-inputs", 57.0081, 6e-4, "quadrature"),
+    (READMISSION, "readmission-rise", 1.8883, 6e-4, "quadrature"),
+    (READMISSION, "readmission-year", 40 * 1.88835, 0.06, "quadrature"),
+    (READMISSION, "readmission-year-effect", 40 * 5.728, 0.5, "quadrature"),
+    (READMISSION, "readmission-transport", 0.643309, 6e-5, "quadrature"),
+    (READMISSION, "readmission-top-transport", 0.174089, 6e-5, "quadrature"),
+    (READMISSION, "readmission-top-before", 11.1008, 6e-4, "quadrature"),
+    (READMISSION, "readmission-top-after", 10.5357, 6e-4, "quadrature"),
+    (READMISSION, "readmission-alarm-tenth", 0.3272, 6e-4, "sum over ages"),
+    (READMISSION, "readmission-no-alarm", 61.9976 - 64.2545, 6e-4, "quadrature"),
+    # A calibrated score R has AUC 1/2 + E|R - R'| / (4 m (1 - m)) and Brier score E[R (1 - R)]
+    (READMISSION, "readmission-auc", 0.665878, 6e-5, "closed form, quadrature"),
+    (READMISSION, "readmission-auc-full", 0.683231, 6e-5, "closed form, quadrature"),
+    (READMISSION, "readmission-brier", 0.055309, 6e-6, "closed form, quadrature"),
+    (READMISSION, "readmission-auc-after-truth", 0.649530, 6e-5, "sum over ages"),
+    (READMISSION, "readmission-brier-after-truth", 0.057182, 6e-6, "sum over ages"),
+    # Samples: four standard errors of the exact value
+    (READMISSION, "readmission-accuracy-sample", 1 - 0.0601092, 4 * 0.0012, "binomial"),
+    (READMISSION, "readmission-auc-sample", 0.665878, 4 * 0.0055, "exact, 4 errors"),
+    (READMISSION, "readmission-auc-after", 0.649530, 4 * 0.0036, "exact, 4 errors"),
+    (READMISSION, "readmission-slope-before", 1, 4 * 0.0366, "calibrated; information matrix"),
+    (READMISSION, "readmission-slope-after", 0.8908, 4 * 0.0226, "logit on a grid of ages"),
+    (READMISSION, "readmission-raw", 0.00265, 4 * 0.0028, "exact, 4 errors"),
+    (READMISSION, "readmission-adjusted", -0.01912, 4 * 0.0023, "exact, 4 errors"),
+    (READMISSION, "readmission-visit", 0, 4 * 0.0035, "a call works through the visit alone"),
+    (READMISSION, "readmission-pilot", -0.01912, 4 * 0.0045, "exact, 4 errors"),
+    (READMISSION, "readmission-mobile", -0.02973, 4 * 0.0020, "exact, 4 errors"),
+    (READMISSION, "readmission-mobile-pilot", -0.02973, 4 * 0.0039, "exact, 4 errors"),
+    (READMISSION, "readmission-stranded", 0, 4 * 0.0054, "equation"),
+    (READMISSION, "readmission-stranded-pilot", 0, 4 * 0.0104, "equation"),
+    (READMISSION, "readmission-placebo-adjusted", 0, 4 * 0.0041, "no effect is possible"),
+    (READMISSION, "readmission-foreseen-risk", 61.998, 4 * 1.0, "exact, 4 errors"),
+    (READMISSION, "readmission-replayed-risk", 61.998, 4 * 0.76, "exact, 4 binomial errors"),
+    (READMISSION, "readmission-replayed-effect", 54.381, 4 * 0.72, "exact, 4 binomial errors"),
+    (READMISSION, "readmission-shuttle-1", 50.021, 4 * 0.69, "quadrature, 4 binomial errors"),
+    (READMISSION, "readmission-shuttle-3", 56.287, 4 * 0.73, "quadrature, 4 binomial errors"),
+    (READMISSION, "readmission-many-bias", 0, 4 * 0.0005, "no bias, 4 errors"),
+    (READMISSION, "readmission-many-raw-bias", 0.02178, 4 * 0.0006, "exact, 4 errors"),
+    (READMISSION, "readmission-many-coverage", 0.95, 0.062, "nominal coverage"),
+    # Thornton (2008), abstract: 34 percent without an incentive
+    (READMISSION, "readmission-malawi-unpaid", 0.34, 0.005, "Thornton (2008), abstract"),
 ]
 
 

@@ -1,0 +1,880 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The readmission accuracy trap
+#
+# **The question.** A hospital has a score that says, with great accuracy, which patients will be back within a month. It can call a quarter of its patients after discharge. Should it call those with the highest scores?
+#
+# **The answer in short.** In this world the score is {glue:text}`readmission-accuracy:.1%` accurate, exactly as accurate as the sentence "nobody will be back", and it is as well {term}`calibrated <calibration>` as a score can be. Moving the calls to the highest scores *raises* readmissions, from {glue:text}`readmission-per-routine:.1f` to {glue:text}`readmission-per-risk:.1f` per 1,000 patients. The highest scores belong to the old, and what the old lack is a way to the clinic: a call lowers the risk of a patient with transport by {glue:text}`readmission-cate-mobile-size:.1f` points and that of a patient without by none. The same number of calls, sent to those whom they help, brings {glue:text}`readmission-per-effect:.1f`. The prediction was right. It answered another question.
+#
+# The story is from {cite:t}`wael_actionable`, who tells it in one paragraph and without numbers. We write down a mechanism that gives his result, say what the result is relative to, and show the worlds in which it would have come out otherwise.
+
+# %% [markdown]
+# ## The story
+#
+# Patients who come to a follow-up visit in the week after discharge are seldom readmitted. A nurse's call reminds them of the visit. The hospital has 40,000 discharges a year and nurses enough to call one patient in four. So far the nurses have called as they saw fit, the old rather than the young.
+#
+# A start-up offers a model that predicts readmission. It is right 94 times in 100. Nothing seems more natural than to let it choose whom to call. A year later there are more readmissions than before, some 75 of them, and everybody looks for the bug in the model. There is none.
+
+# %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+from causaldata import thornton_hiv
+from myst_nb import glue
+from scipy.special import logit
+
+from casestudies import figures, identify, scenarios, tables
+from casestudies.montecarlo import replicate
+from casestudies.recipes.randomized_experiment import difference_in_means
+from casestudies.recipes.sensitivity import robustness_value
+from casestudies.recipes.standardization import standardize
+from casestudies.scm import Bernoulli
+
+figures.house_style()
+
+# %% [markdown]
+# ## The world
+#
+# Age $A$ is uniform between 50 and 90, and $Z = (A - 70) / 10$ counts it in decades; three patients in ten have a chronic disease $C$. With transport $T$ (a way to get to the clinic), call $D$, shuttle $S$ (there are none as yet), visit $V$ and readmission $Y$,
+#
+# $$
+# \begin{aligned}
+# P(T = 1) &= \operatorname{expit}(1.2 - 2\, Z) \\
+# P(D = 1) &= 0.25\, (1 + 0.4\, Z) \\
+# P(V = 1) &= 0.5 + 0.45\, D \text{ with transport or a shuttle, else } 0.05 \\
+# P(Y = 1) &= \operatorname{expit}(-2.53 + 0.3\, Z + 0.4\, C)\,(1 - 0.9\, V)
+# \end{aligned}
+# $$
+#
+# A visit takes away nine tenths of the risk. A call makes a visit likelier, if the patient can get there. The score $R$ of the start-up knows age and chronic disease. We are generous and give it the exact probability $P(Y = 1 \mid A, C)$ under the nurses' routine: no model of these two inputs, on any amount of data, can predict better.
+
+# %% mystnb={"figure": {"caption": "The world in the routine (above) and once the score decides on the calls (below). A prediction has no arrow out, until somebody acts on it.", "name": "fig-readmission-graph"}, "image": {"alt": "Two causal graphs. In both, age points to transport, to the score and to readmitted; chronic points to the score and to readmitted; transport, call and shuttle point to visit, visit points to readmitted. Above, age points to call and nothing leaves the score. Below, the arrow from age to call is cut and the score points to call."}}
+world = scenarios.readmission()
+routine = world.model.graph
+acted_on = world.model.do(call=lambda risk: risk > 0.085).graph
+places = {"age": (0, 1), "chronic": (0, 2), "risk": (1.1, 2), "call": (1.1, 1)}
+places |= {"transport": (1.1, 0), "shuttle": (2.2, 0), "visit": (2.2, 1)}
+places |= {"readmitted": (3.3, 1.5)}
+roles = {"treatment": "call", "outcome": "readmitted"}
+_, axes = plt.subplots(2, 1, figsize=(6.2, 6.4))
+figures.causal_graph(routine, **roles, positions=places, ax=axes[0])
+figures.causal_graph(
+    acted_on, **roles, positions=places, cut=[("age", "call")], ax=axes[1]
+)
+plt.show()
+
+# %% [markdown]
+# A year of discharges, by age:
+
+# %%
+patients = world.sample(40_000, rng=2)
+decade = (patients["age"] // 10 * 10).astype(int)
+columns = ["transport", "call", "visit", "risk", "readmitted"]
+by_age = patients.groupby(decade)[columns].mean().rename_axis("age from")
+tables.results(by_age, "Shares of 40,000 patients by age, and their mean score.")
+
+# %% [markdown]
+# The oldest are readmitted more than three times as often as the youngest, the score says so, and the nurses call them most. They seldom come.
+
+# %% [markdown]
+# ## The trap
+#
+# ### Ninety-four percent
+#
+# Here is the score on that year's patients, beside the sentence "nobody will be back" and beside a logistic regression of our own on the same two inputs. A patient counts as predicted to return if the score is above one half. The {term}`AUC` is the chance that a returning patient has the higher score of the two when paired with another; the {term}`Brier score` is the mean squared error of a probability {cite:p}`brier1950`.
+
+
+# %%
+def quality(score, returned):
+    cases = returned.sum()
+    rank_gap = score.rank()[returned == 1].mean() - (cases + 1) / 2
+    entries = {
+        "accuracy": ((score > 0.5) == returned).mean(),
+        "AUC": rank_gap / (len(returned) - cases),
+        "Brier score": ((score - returned) ** 2).mean(),
+    }
+    return pd.Series(entries)
+
+
+returned = patients["readmitted"]
+inputs = "age + I(age ** 2) + chronic"
+own = smf.logit(f"readmitted ~ {inputs}", patients).fit(disp=0)
+forecasts = {
+    "the score": patients["risk"],
+    "our own model": own.predict(patients),
+    "nobody will be back": pd.Series(0.0, patients.index),
+}
+report = pd.DataFrame({k: quality(v, returned) for k, v in forecasts.items()}).T
+tables.results(report, "How good the predictions are, 40,000 patients.")
+
+# %% tags=["remove-cell"]
+truth = world.truth
+RATE = "E[readmitted | {}]".format
+tables.headline("readmission-accuracy", 1 - truth["E[readmitted]"])
+tables.headline("readmission-accuracy-sample", report.loc["the score", "accuracy"])
+tables.headline("readmission-auc", truth["AUC"])
+tables.headline("readmission-auc-sample", report.loc["the score", "AUC"])
+tables.headline("readmission-brier", truth["Brier score"], digits=5)
+tables.headline("readmission-base", truth["E[readmitted]"])
+assert patients["risk"].max() < 0.5
+assert (report["accuracy"] == report["accuracy"].iloc[0]).all()
+assert abs(report["AUC"].iloc[0] - report["AUC"].iloc[1]) < 0.005
+assert abs(report["AUC"].iloc[0] - truth["AUC"]) < 0.03
+
+# %% [markdown]
+# All three are equally accurate, to the last patient: no score reaches one half, so that the score, too, predicts that nobody will be back. With {glue:text}`readmission-base:.1%` returning, accuracy counts the others. The AUC says that the score does order patients, moderately well; models of readmission seldom do much better. And it is honest: among patients with a score of 10%, one in ten is back. Regressing the outcome on the log odds of the score gives a {term}`calibration slope` of one and an intercept of zero, up to noise {cite:p}`vancalster2019`.
+
+
+# %%
+def calibration(rows):
+    fit = smf.logit("readmitted ~ log_odds", rows.assign(log_odds=logit(rows["risk"])))
+    fit = fit.fit(disp=0)
+    frame = pd.DataFrame({"estimate": fit.params, "std_error": fit.bse})
+    return frame.set_axis(["intercept", "slope"])
+
+
+before = calibration(patients)
+tables.results(before, "Calibration of the score in the routine.")
+
+# %% tags=["remove-cell"]
+tables.headline("readmission-slope-before", before.loc["slope", "estimate"])
+assert (abs(before["estimate"] - [0, 1]) < 4 * before["std_error"]).all()
+
+# %% [markdown]
+# There is nothing wrong with this model.
+#
+# ### Then somebody acts on it
+#
+# Next year the top quarter of the scores is called. This is an intervention: it replaces the equation of the call. We replay the same 100,000 patients under the routine and under the new rule, with the same noise ({term}`common random numbers`).
+
+
+# %%
+def top(score, share=0.25):
+    return score >= np.quantile(score, 1 - share)
+
+
+year = world.model.sample(100_000, rng=5)
+by_score = world.model.imagine(year, call=lambda risk: top(risk), rng=6)
+both = pd.DataFrame(
+    {
+        name: rows[["call", "visit", "readmitted"]].mean()
+        for name, rows in {"routine": year, "top scores called": by_score}.items()
+    }
+).T
+tables.results(both * 1_000, "Calls, visits and readmissions per 1,000.", digits=1)
+
+# %% tags=["remove-cell"]
+change = by_score["readmitted"] - year["readmitted"]
+noise = change.std() / np.sqrt(len(year))
+expected = truth[RATE("by risk")] - truth["E[readmitted]"]
+assert abs(change.mean() - expected) < 4 * noise
+assert change.mean() > 4 * noise
+tables.headline("readmission-per-routine", 1_000 * truth["E[readmitted]"], digits=3)
+tables.headline("readmission-per-risk", 1_000 * truth[RATE("by risk")], digits=3)
+tables.headline("readmission-per-effect", 1_000 * truth[RATE("by effect")], digits=3)
+tables.headline("readmission-rise", 1_000 * expected, digits=3)
+tables.headline("readmission-year", 40_000 * expected, digits=1)
+
+# %% [markdown]
+# As many calls as before, fewer visits, more readmissions: {glue:text}`readmission-rise:.2f` per 1,000 in the exact figures, {glue:text}`readmission-year:.0f` in a year of 40,000 patients.
+#
+# ### Perhaps calls do nothing?
+#
+# Somebody now compares last year's patients who were called with those who were not.
+
+# %%
+columns = {"outcome": "readmitted", "treatment": "call"}
+raw = difference_in_means(patients, **columns)
+tables.results([raw], "Readmitted: called minus not called, last year.", digits=4)
+
+# %% tags=["remove-cell"]
+assert raw["ci_low"] > truth["ATE"] + 0.01
+assert raw["ci_low"] < truth["raw difference"] < raw["ci_high"]
+
+# %% [markdown]
+# The called were, if anything, back more often. So the calls are useless, and nothing was lost by sending them elsewhere? That would be the second mistake of the day.
+
+# %% [markdown]
+# ## What must be true
+#
+# The score estimates $P(Y = 1 \mid A, C)$, which belongs to seeing. Who should be called depends on what a call *changes*, for each kind of patient $x$:
+#
+# $$
+# \mathrm{CATE}(x) = P(Y = 1 \mid do(D = 1), x) - P(Y = 1 \mid do(D = 0), x),
+# $$
+#
+# the {term}`conditional average treatment effect`. Its mean over all patients is the {term}`ATE`. With a budget for a quarter of the patients, the fewest readmissions come from calling those with the most negative CATE {cite:p}`manski2004`; marketing calls a model of it an {term}`uplift model <uplift>`. High risk is neither necessary nor sufficient for a large effect {cite:p}`ascarza2018`. A prediction alone is enough where the action is not meant to change what is predicted, as when the forecast of rain decides on an umbrella {cite:p}`kleinberg2015`.
+#
+# Last year's table can give the CATE under these conditions:
+#
+# :::{admonition} Assumptions, and how each could fail
+# :class: important
+# - **The routine looked at nothing but age** ({term}`ignorability` given age). It fails if nurses skip patients who said that they cannot come, or call those who sounded unwell.
+# - **{term}`Overlap <overlap>`.** At every age some are called and some are not: here between 5% and 45%. It fails entirely for shuttles. Nobody has had one, so no analysis of this table can say what they do.
+# - **No {term}`interference`.** A patient's call takes no visit from another. It fails if the clinic runs out of appointments.
+# - **{term}`Consistency <consistency>`.** A call that a score asks for is the same thing as a call that a nurse chose to make.
+# :::
+#
+# The graph says what to adjust for.
+
+# %%
+for names in ([], ["age"], ["risk"], ["age", "visit"]):
+    print(identify.backdoor(routine, **roles, adjust_for=names))
+
+# %% [markdown]
+# Age is enough. The score is not, although it is made of age, because patients with one score differ in age. And the visit is what a call works through: holding it fixed takes the effect away.
+#
+# ## The estimate
+#
+# First by hand: a logistic regression in which the call's coefficient may change with age, predictions for everybody with and without a call, and their mean difference. That is {term}`standardization`, and the recipe adds the standard error.
+
+# %%
+rows = patients.assign(square=((patients["age"] - 70) / 10) ** 2)
+fit = smf.logit("readmitted ~ call * (age + square)", rows).fit(disp=0)
+with_call, without = (fit.predict(rows.assign(call=d)) for d in (1, 0))
+by_hand = (with_call - without).mean()
+
+ages = ["age", "square"]
+adjusted = standardize(rows, **columns, adjust_for=ages, model="logit")
+fixed_visit = standardize(rows, **columns, adjust_for=[*ages, "visit"], model="logit")
+print(f"by hand {by_hand:.4f}, recipe {adjusted['estimate']:.4f}")
+
+# %% tags=["remove-cell"]
+assert abs(by_hand - adjusted["estimate"]) < 1e-6
+
+# %% [markdown]
+# Then a pilot that needs none of the first assumption. For a part of the next year, 20,000 patients, a coin decides on the call and another on a shuttle.
+
+# %%
+coins = {"call": Bernoulli(0.5), "shuttle": Bernoulli(0.5)}
+pilot = world.model.do(**coins).sample(20_000, rng=2)
+no_shuttle = pilot[pilot["shuttle"] == 0]
+experiment = difference_in_means(no_shuttle, **columns)
+answers = {
+    "called minus not called": raw,
+    "adjusted for age": adjusted,
+    "for age and the visit": fixed_visit,
+    "pilot": experiment,
+}
+for name, t in {"with transport": 1, "without transport": 0}.items():
+    group = rows[rows["transport"] == t]
+    answers[f"{name}: age"] = standardize(
+        group, **columns, adjust_for=ages, model="logit"
+    )
+    answers[f"{name}: pilot"] = difference_in_means(
+        no_shuttle[no_shuttle["transport"] == t], **columns
+    )
+
+# %%
+answers = pd.DataFrame(answers).T
+shown = ["estimate", "std_error", "ci_low", "ci_high"]
+points = 100 * answers[shown]
+points["exact"] = [100 * truth["ATE"]] * 4 + [
+    100 * truth[f"CATE(transport={t})"] for t in (1, 1, 0, 0)
+]
+tables.results(points, "Effect of a call on readmission, percentage points.", digits=2)
+
+# %% tags=["remove-cell"]
+keys = ["raw", "adjusted", "visit", "pilot"]
+keys += ["mobile", "mobile-pilot", "stranded", "stranded-pilot"]
+for key, (_, row) in zip(keys, answers.iterrows(), strict=True):
+    tables.headline(f"readmission-{key}", row["estimate"], digits=5)
+for key, name in {"ate": "ATE", "cate-mobile": "CATE(transport=1)"}.items():
+    tables.headline(f"readmission-{key}", truth[name], digits=5)
+    tables.headline(f"readmission-{key}-size", -100 * truth[name], digits=3)
+tables.headline("readmission-raw-truth", truth["raw difference"], digits=5)
+covered = (points["ci_low"] < points["exact"]) & (points["exact"] < points["ci_high"])
+assert covered.tolist() == [False, True, False, True, True, True, True, True]
+
+# %% mystnb={"figure": {"caption": "What a call does. The comparison of called and uncalled patients sees no help at all, because the called are older.", "name": "fig-readmission-estimates"}, "image": {"alt": "Eight estimates of the effect of a call in percentage points, with 95% intervals. Called minus not called is plus 0.2 and adjusting for age and the visit gives about zero; both miss the exact ATE of minus 1.9. Adjusting for age and the pilot cover it. With transport both routes find minus 3, without transport zero."}}
+figures.estimates(
+    points,
+    truth={
+        "with": 100 * truth["CATE(transport=1)"],
+        "ATE": 100 * truth["ATE"],
+        "without": 0.0,
+    },
+    naive=["called minus not called", "for age and the visit"],
+    xlabel="effect of a call (percentage points)",
+    digits=1,
+)
+plt.show()
+
+# %% [markdown]
+# A call prevents about two readmissions in a hundred patients; three in a hundred with transport, none without. The routine table and the pilot agree.
+#
+# ### Risk and effect
+#
+# Now put the two questions on one axis. For each age, the share that will be back without a call, and the share that a call would save:
+
+# %%
+replays = {
+    (c, s): world.model.imagine(year, call=c, shuttle=s, rng=6)["readmitted"]
+    for c in (0, 1)
+    for s in (0, 1)
+}
+saved = replays[0, 0] - replays[1, 0]
+bins = 51 + 2 * ((year["age"] - 50) // 2)
+curves = pd.DataFrame({"not called": replays[0, 0], "saved": saved})
+curves = 100 * curves.groupby(bins).mean()
+
+# %% mystnb={"figure": {"caption": "Risk and effect by age, in the replayed patients. The risk of a patient who is not called rises with age; what a call takes off it falls to nothing.", "name": "fig-readmission-risk-effect"}, "image": {"alt": "Two curves over age from 50 to 90, in patients per 100. Readmitted without a call rises from about 3 at 50 to about 14 at 90, steeply after 70. Saved by a call stays between 2 and 3 until about 70 and then falls to nearly zero at 90. The top quarter of the scores, patients above 82 or above 76 with a chronic disease, is where the saving is least."}} tags=["hide-input"]
+_, ax = plt.subplots()
+looks = {
+    "not called": (figures.NAIVE, "D", "white", "readmitted,\nif not called"),
+    "saved": (figures.TRUTH, "o", figures.TRUTH, "saved by\na call"),
+}
+for name, (colour, marker, fill, label) in looks.items():
+    mark = {"marker": marker, "markerfacecolor": fill, "markersize": 5}
+    ax.plot(curves[name], color=colour, **mark)
+    ax.text(91, curves[name].iloc[-1], label, va="center", fontsize=10)
+ax.axhline(0, color=figures.HIDDEN, linewidth=0.8)
+ax.set(xlim=(49, 103), xlabel="age (years)", ylabel="patients per 100")
+ax.set_xticks(range(50, 91, 10))
+plt.show()
+
+# %% [markdown]
+# The score ranks by the first curve, or nearly. The decision needs the second. They part where transport ends.
+
+# %% tags=["remove-cell"]
+assert curves["saved"].iloc[-3:].mean() < 0.8 < 1.5 < curves["saved"].iloc[:8].mean()
+assert curves["not called"].iloc[-3:].mean() > 11
+tables.headline("readmission-top-transport", truth["P(transport | top risk)"])
+tables.headline("readmission-transport", truth["P(transport)"])
+
+# %% [markdown]
+# Of all patients {glue:text}`readmission-transport:.0%` have transport; in the top quarter of the scores, {glue:text}`readmission-top-transport:.0%`. Four calls in five now go to people who cannot come.
+#
+# ## Try to break it
+#
+# ### Where a call cannot help
+#
+# Patients without transport make a {term}`placebo test`, if we believe the story: no effect is possible. And chronic disease is older than any call. The raw comparison should fail both, the adjusted one should pass.
+
+# %%
+stranded = rows[rows["transport"] == 0]
+checks = {
+    "without transport: raw": difference_in_means(stranded, **columns),
+    "without transport: adjusted": answers.loc["without transport: age"],
+    "transport as the outcome: raw": difference_in_means(
+        rows, outcome="transport", treatment="call"
+    ),
+    "transport as the outcome: adjusted": standardize(
+        rows, outcome="transport", treatment="call", adjust_for=ages, model="logit"
+    ),
+    "chronic as the outcome: adjusted": standardize(
+        rows, outcome="chronic", treatment="call", adjust_for=ages
+    ),
+}
+checks = pd.DataFrame(checks).T
+tables.results(checks[shown], "Differences that should be zero.")
+
+# %% tags=["remove-cell"]
+passes = (checks["ci_low"] < 0) & (checks["ci_high"] > 0)
+assert passes.iloc[[1, 4]].all()
+assert not passes.iloc[2]
+tables.headline("readmission-placebo-raw", checks["estimate"].iloc[2])
+tables.headline("readmission-placebo-adjusted", checks["estimate"].iloc[3])
+
+# %%
+strength = robustness_value(rows, **columns, adjust_for=[*ages, "chronic", "transport"])
+print(f"robustness value {strength['rv_q']:.3f}, at the 5% level {strength['rv_q_alpha']:.3f}")  # fmt: skip
+
+# %% [markdown]
+# By the {term}`robustness value`, a confounder that the nurses saw and the table does not hold would have to explain about three percent of what is left of both the calls and the readmissions to make the effect vanish. That is not much: whoever cannot ask the nurses needs the pilot.
+#
+# ### A better model
+#
+# Perhaps the score was only too simple. The start-up adds the missing column, transport, to its inputs. Prediction improves. Again the top quarter is called.
+
+# %%
+formula = "readmitted ~ age + square + chronic"
+better = smf.logit(f"{formula} + C(transport)", rows).fit(disp=0)
+this_year = year.assign(square=((year["age"] - 70) / 10) ** 2)
+full_risk = better.predict(this_year)
+by_full = np.where(top(full_risk), replays[1, 0], replays[0, 0])
+upgrade = pd.DataFrame(
+    {
+        "the score": quality(year["risk"], year["readmitted"])[["AUC", "Brier score"]],
+        "with transport": quality(full_risk, year["readmitted"]),
+    }
+).T.drop(columns="accuracy")
+upgrade["readmitted"] = [by_score["readmitted"].mean(), by_full.mean()]
+tables.results(upgrade, "A better prediction, and the readmissions if it chooses.", digits=4)  # fmt: skip
+
+# %% tags=["remove-cell"]
+assert upgrade["AUC"].is_monotonic_increasing
+assert upgrade["readmitted"].is_monotonic_increasing
+assert not year.loc[top(full_risk), "transport"].any()
+tables.headline("readmission-auc-full", truth["AUC of full risk"])
+tables.headline("readmission-per-full", 1_000 * truth[RATE("by full risk")], digits=3)
+tables.headline("readmission-per-none", 1_000 * truth[RATE("do(call=0, shuttle=0)")], digits=3)  # fmt: skip
+
+# %% [markdown]
+# The AUC rises from {glue:text}`readmission-auc:.3f` to {glue:text}`readmission-auc-full:.3f`, and now not one call goes to a patient who can come. Readmissions are {glue:text}`readmission-per-full:.1f` per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport is the best predictor of who returns *because* it is what keeps a call from helping.
+#
+# ### Why they rose, and when they would not
+#
+# "Readmissions rose" compares with something, and the document does not say with what. Three statements have to be kept apart.
+#
+# 1. **Relative to the routine** they rise, because the calls *move*: from patients of all ages, most of whom can come, to the oldest, who cannot. Nobody is harmed by a call; somebody else's call is missing. This is the mechanism that reproduces the claim.
+# 2. **They merely fail to fall** if transport depends less on age. The knob `age_on_transport` says by how much.
+# 3. **Relative to no calls at all** they do not rise in this world. A call never harms. For that a further mechanism is needed, `alarm`: a patient who is called, describes symptoms and cannot come is sent to the emergency room.
+
+# %%
+slopes = np.arange(0, 3.1, 0.25)
+policies = {"by risk": "by risk", "no calls": "do(call=0, shuttle=0)"}
+policies["by effect"] = "by effect"
+turned = {s: scenarios.readmission(age_on_transport=s).truth for s in slopes}
+moved = pd.DataFrame(
+    {
+        name: [1_000 * (t[RATE(key)] - t["E[readmitted]"]) for t in turned.values()]
+        for name, key in policies.items()
+    },
+    index=slopes,
+)
+
+# %% mystnb={"figure": {"caption": "Exact change of readmissions relative to the routine, by how fast transport falls with age. The default world is at 2.", "name": "fig-readmission-mechanism"}, "image": {"alt": "Change in readmissions per 1,000 against the log odds of lacking transport per decade, from 0 to 3. Calls by risk lower readmissions by 2.4 at 0, cross zero at 1.0 and raise them by 1.9 at 2 and by 2.5 at 3. Calls by effect lower them by 5 to 6 throughout. No calls raise them by 8 at 0 and by 3 at 3."}} tags=["hide-input"]
+_, ax = plt.subplots()
+looks = {
+    "no calls": (figures.HIDDEN, ":"),
+    "by risk": (figures.NAIVE, "-"),
+    "by effect": (figures.TRUTH, "--"),
+}
+for name, (colour, dash) in looks.items():
+    ax.plot(moved[name], dash, color=colour)
+    ax.text(3.06, moved[name].iloc[-1], name, va="center", fontsize=10)
+ax.plot(2, moved.loc[2, "by risk"], "D", color=figures.NAIVE, mfc="white")
+ax.axhline(0, color=figures.ESTIMATE, linewidth=0.8)
+ax.set(xlim=(0, 3.7), xlabel="log odds of lacking transport per ten years of age")
+ax.set_ylabel("change per 1,000 patients")
+ax.set_xticks(range(4))
+plt.show()
+
+# %% [markdown]
+# Where transport has nothing to do with age, calls to the highest risk are nearly as good as can be known from age and disease, because the highest risk then has most to gain. At a slope of about one they change nothing. So the document's result is no law about accurate models; it takes a cause of risk that also blocks the remedy, and is common among those who are called.
+#
+# The third statement, with the alarm turned up:
+
+# %%
+alarms = [0.0, 0.05, 0.1, 0.2]
+loud = {h: scenarios.readmission(alarm=h).truth for h in alarms}
+names = ["do(call=0, shuttle=0)", "by risk"]
+heard = pd.DataFrame({h: [t[RATE(k)] for k in names] for h, t in loud.items()}).T
+heard = (1_000 * heard).set_axis(["no calls", "calls by risk"], axis=1)
+heard["difference"] = heard["calls by risk"] - heard["no calls"]
+tables.results(heard.rename_axis("alarm"), "Readmissions per 1,000, exact.", digits=1)
+
+# %% tags=["remove-cell"]
+assert (heard["difference"] > 0).tolist() == [False, False, True, True]
+assert abs(moved.loc[1.0, "by risk"]) < 0.02
+tables.headline("readmission-flat-risk", moved.loc[0.0, "by risk"], digits=3)
+tables.headline("readmission-alarm-tenth", heard.loc[0.1, "difference"], digits=3)
+tables.headline("readmission-no-alarm", heard.loc[0.0, "difference"], digits=3)
+
+# %% [markdown]
+# If being called without coming raised a patient's risk by a tenth, calls by risk would be worse than none. Nothing in the document points to such harm, and it is not needed for the claim.
+
+# %% [markdown]
+# ## The decision
+#
+# ### Who gets the calls
+#
+# Six rules spend the same budget. Two of them need the effect: it is estimated from the pilot, once with transport among the inputs and once from the score's own inputs, age and chronic disease. Before a rule is tried on anybody, last year's table can say what to expect of it: fit readmission given call and patient, and average the predictions under the rule. Then we replay the new year, and hold both against the exact figure. (The exact figures are for rules that know the risks and effects; ours know estimates.)
+
+# %%
+pilot_rows = pilot.assign(square=((pilot["age"] - 70) / 10) ** 2)
+uplift = smf.logit("readmitted ~ age + chronic + transport * call * shuttle", pilot_rows).fit(disp=0)  # fmt: skip
+blind = smf.logit(
+    "readmitted ~ call * (age + square + chronic)",
+    pilot_rows[pilot_rows["shuttle"] == 0],
+).fit(disp=0)
+last_year = smf.logit("readmitted ~ age + square + chronic + transport * call", rows)
+last_year = last_year.fit(disp=0)
+
+
+def gain(model, people):
+    return model.predict(people.assign(call=0)) - model.predict(people.assign(call=1))
+
+
+def scores(people):
+    return {
+        "at random": pd.Series(np.random.default_rng(7).random(len(people))),
+        "by risk": people["risk"],
+        "by full risk": better.predict(people),
+        "by effect": gain(uplift, people),
+        "by effect, same inputs": gain(blind, people),
+    }
+
+
+# %%
+foreseen, replayed = {}, {}
+for people, column in ((rows.assign(shuttle=0), foreseen), (this_year, replayed)):
+    if column is foreseen:
+        on, off = (last_year.predict(people.assign(call=d)) for d in (1, 0))
+        column["routine"] = last_year.predict(people).mean()
+    else:
+        on, off = replays[1, 0], replays[0, 0]
+        column["routine"] = people["readmitted"].mean()
+    column["no calls"] = off.mean()
+    for name, score in scores(people).items():
+        column[name] = np.where(top(score), on, off).mean()
+who = 1_000 * pd.DataFrame({"foreseen": foreseen, "replayed": replayed})
+exact = {"routine": "E[readmitted]", "no calls": RATE("do(call=0, shuttle=0)")}
+who["exact"] = [1_000 * truth[exact.get(name, RATE(name))] for name in who.index]
+tables.results(who, "Readmissions per 1,000 under each rule for the calls.", digits=1)
+
+# %% tags=["remove-cell"]
+spread = 1_000 * np.sqrt(0.06 * 0.94 / len(year))
+assert (abs(who["replayed"] - who["exact"])[:5] < 4 * spread).all()
+assert (abs(who["foreseen"] - who["exact"])[:5] < 8 * spread).all()
+assert (who.loc["by risk"] > who.loc["routine"]).all()
+assert (who.loc["by effect"] < who.loc["by effect, same inputs"]).all()
+assert (who.loc["by effect, same inputs"] < who.loc["at random"]).all()
+for key, name in {"random": "at random", "inputs": "by effect, same inputs"}.items():
+    tables.headline(f"readmission-per-{key}", who.loc[name, "exact"], digits=3)
+for key, name in {"risk": "by risk", "effect": "by effect"}.items():
+    for column in ("foreseen", "replayed"):
+        tables.headline(f"readmission-{column}-{key}", who.loc[name, column], digits=2)
+better_use = who.loc["routine", "exact"] - who.loc["by effect", "exact"]
+tables.headline("readmission-year-effect", 40 * better_use, digits=0)
+
+# %% mystnb={"figure": {"caption": "Readmissions under six rules for the same number of calls, exact. Open diamonds: rules that go by a prediction.", "name": "fig-readmission-policies"}, "image": {"alt": "Readmissions per 1,000 patients under seven rules. No calls and calls by full risk 64.3, by risk 62.0, routine 60.1, at random 59.5, by effect from the score's own inputs 57.0, by effect with transport 54.4. Both rules that go by risk lie above the dashed line of the routine."}} tags=["hide-input"]
+order = who["exact"].sort_values(ascending=False)
+_, ax = plt.subplots(figsize=(5.6, 3.2))
+for y, (name, rate) in enumerate(order.items()):
+    naive = "risk" in name
+    colour = figures.NAIVE if naive else figures.ESTIMATE
+    ax.plot(
+        rate, y, "D" if naive else "o", color=colour, mfc="white" if naive else colour
+    )
+    ax.text(rate + 0.35, y, f"{rate:.1f}", va="center", fontsize=10)
+ax.axvline(who.loc["routine", "exact"], color=figures.HIDDEN, linestyle="--", zorder=0)
+ax.set_yticks(range(len(order)), order.index)
+ax.set(ylim=(len(order) - 0.5, -0.5), xlim=(53, 66.5))
+ax.set_xlabel("readmissions per 1,000 patients")
+plt.show()
+
+# %% [markdown]
+# - The last year's table, adjusted, **foresaw** that calls by risk would raise readmissions ({glue:text}`readmission-foreseen-risk:.1f` against {glue:text}`readmission-per-routine:.1f`), before anybody was called by score.
+# - Drawing lots would have been better than the score, and a little better than the nurses, who lean towards the old for the same good reason.
+# - **From the score's own inputs**, age and disease, ranking by effect brings {glue:text}`readmission-per-inputs:.1f`. The columns were not the problem, the target was.
+# - **With transport among the inputs** it brings {glue:text}`readmission-per-effect:.1f`: {glue:text}`readmission-year-effect:.0f` readmissions fewer a year than in the routine. The same column that ruined the rule by risk makes the rule by effect.
+#
+# ### Calls or shuttles
+#
+# The rule by effect gives up on those who cannot come, who are at the highest risk. That is what a call can do, not what the hospital can do. A shuttle repairs the cause. It costs more than a call, so spend the same money: the price of calling one patient in four. A patient can get a call, a shuttle or both; effects are estimated from the pilot's two coins.
+
+# %%
+actions = [(1, 0), (0, 1), (1, 1)]
+people = this_year.drop(columns=["call", "shuttle"])
+at_rest = uplift.predict(people.assign(call=0, shuttle=0))
+promised = np.column_stack(
+    [at_rest - uplift.predict(people.assign(call=c, shuttle=s)) for c, s in actions]
+)
+actual = np.column_stack([replays[action] for action in actions])
+
+
+def spend(cost, worth, budget=0.25):
+    """Buy for each patient the package worth most per unit of money, best first."""
+    package = (worth / cost).argmax(axis=1)
+    rows = np.arange(len(package))
+    first = np.argsort(-(worth / cost)[rows, package])
+    bought = first[np.cumsum(cost[package][first]) <= budget * len(package)]
+    outcome = replays[0, 0].to_numpy().copy()
+    outcome[bought] = actual[bought, package[bought]]
+    return 1_000 * outcome.mean()
+
+
+# %%
+stranded_risk = (year["risk"] * (year["transport"] == 0)).to_numpy()
+only_both = stranded_risk[:, np.newaxis] * [0, 0, 1]
+prices = np.array([0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8])
+bill = pd.DataFrame(
+    {
+        price: {
+            "shuttle and call by risk": spend(
+                np.array([1, price, 1 + price]), only_both
+            ),
+            "best mix": spend(np.array([1, price, 1 + price]), promised),
+        }
+        for price in prices
+    }
+).T
+bill["calls by effect"] = who.loc["by effect", "replayed"]
+bill["calls by risk"] = who.loc["by risk", "replayed"]
+tables.results(bill.loc[[0.5, 1, 3, 6]].rename_axis("price of a shuttle, in calls"), "Readmissions per 1,000 for the same money, replayed.", digits=1)  # fmt: skip
+
+# %% tags=["remove-cell"]
+for price in (1, 3):
+    tables.headline(f"readmission-shuttle-{price}", bill.loc[price].iloc[0], digits=2)
+tables.headline("readmission-mix-1", bill.loc[1, "best mix"], digits=2)
+assert bill.loc[6].iloc[0] < bill.loc[6, "calls by risk"]
+assert bill.loc[0.5].iloc[0] < bill.loc[0.5, "calls by effect"]
+assert bill.loc[3].iloc[0] > bill.loc[3, "calls by effect"]
+assert (bill["best mix"] <= bill[["shuttle and call by risk", "calls by effect"]].min(axis=1) + 0.4).all()  # fmt: skip
+
+# %% mystnb={"figure": {"caption": "Calls and shuttles for the same money, replayed, by the price of a shuttle. The best mix buys whatever prevents most per unit of money, by the pilot's estimates.", "name": "fig-readmission-shuttles"}, "image": {"alt": "Readmissions per 1,000 against the price of a shuttle, from half a call to eight calls. Calls by risk are flat at 62, calls by effect flat at 54. Shuttle with call for the highest risks without transport starts at 46, crosses calls by effect near a price of two calls, and stays below calls by risk throughout. The best mix starts at 44 and joins calls by effect at about three."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(5.6, 3.4))
+looks = {
+    "calls by risk": (figures.NAIVE, "-", ""),
+    "shuttle and call by risk": (figures.TREATED, "--", "s"),
+    "calls by effect": (figures.TRUTH, "--", ""),
+    "best mix": (figures.ESTIMATE, "-", "o"),
+}
+for name, (colour, dash, marker) in looks.items():
+    ax.plot(bill[name], dash, color=colour, marker=marker, markersize=4, label=name)
+ax.legend(loc="upper center", bbox_to_anchor=(0.45, 1.28), ncols=2)
+ax.set(xlabel="price of a shuttle (calls)", ylabel="readmissions per 1,000")
+ax.set_xticks(range(9))
+plt.show()
+
+# %% [markdown]
+# A shuttle with a call, for a few of those at highest risk, beats calls to all of them at every price in the picture, and so the document's diagnosis is confirmed: the bottleneck was transport. Whether to buy shuttles is another matter. Per unit of money a call to a patient who can come prevents more, unless a shuttle costs less than about two calls. If money is short, the numbers say: calls first, to those who can come. They also say what it costs to leave nobody behind, which is for the hospital to decide and not for the model.
+
+# %% [markdown]
+# ### The model, after it was acted upon
+#
+# Back to the rule by risk. How does the same score do in the year in which it chose the calls?
+
+# %%
+after = calibration(by_score)
+years = {"routine": year, "top scores called": by_score}
+report = pd.DataFrame(
+    {k: quality(v["risk"], v["readmitted"]) for k, v in years.items()}
+)
+report.loc["calibration slope"] = [calibration(v)["estimate"]["slope"] for v in years.values()]  # fmt: skip
+high = top(year["risk"])
+for name, group in {"top quarter": high, "the others": ~high}.items():
+    report.loc[f"{name}: mean score"] = [v.loc[group, "risk"].mean() for v in years.values()]  # fmt: skip
+    report.loc[f"{name}: readmitted"] = [v.loc[group, "readmitted"].mean() for v in years.values()]  # fmt: skip
+tables.results(report, "The score before and after it decides on the calls.", digits=4)
+
+# %% tags=["remove-cell"]
+tables.headline("readmission-slope-after", after.loc["slope", "estimate"])
+tables.headline("readmission-auc-after", report.loc["AUC"].iloc[1])
+tables.headline("readmission-auc-after-truth", truth["AUC, by risk"])
+tables.headline(
+    "readmission-brier-after-truth", truth["Brier score, by risk"], digits=5
+)
+tables.headline("readmission-top-before", 100 * truth["E[readmitted | top risk]"], digits=3)  # fmt: skip
+tables.headline("readmission-top-after", 100 * truth["E[readmitted | top risk, by risk]"], digits=3)  # fmt: skip
+assert after.loc["slope", "estimate"] < report.loc["calibration slope"].iloc[0]
+assert report.loc["top quarter: readmitted"].is_monotonic_decreasing
+assert report.loc["the others: readmitted"].is_monotonic_increasing
+assert abs(after.loc["slope", "estimate"] - 1) > 3 * after.loc["slope", "std_error"]
+
+# %% mystnb={"figure": {"caption": "Calibration by tenths of the score, before and after it decides on the calls; 100,000 replayed patients with 95% intervals.", "name": "fig-readmission-calibration"}, "image": {"alt": "Share readmitted against mean score in ten groups of patients. Under the routine the open diamonds follow the diagonal from 0.025 to 0.13. After the score decides on the calls, the groups below the top quarter lie above the diagonal, by up to 0.01, and the top groups slightly below it."}} tags=["hide-input"]
+tenth = pd.qcut(year["risk"], 10, labels=False)
+_, ax = plt.subplots()
+ax.plot([0, 0.15], [0, 0.15], color=figures.HIDDEN, linewidth=0.8)
+looks = [(figures.CONTROL, "D", "white"), (figures.TREATED, "o", figures.TREATED)]
+for (name, people), (colour, marker, fill) in zip(years.items(), looks, strict=True):
+    groups = people.groupby(tenth)
+    shift = 0.0006 if marker == "o" else -0.0006
+    ax.errorbar(
+        groups["risk"].mean() + shift,
+        groups["readmitted"].mean(),
+        yerr=1.96 * groups["readmitted"].sem(),
+        fmt=marker,
+        color=colour,
+        mfc=fill,
+        markersize=5,
+        label=name,
+    )
+ax.legend(loc="upper left")
+ax.set(xlim=(0, 0.145), ylim=(0, 0.15), xlabel="mean score", ylabel="share readmitted")
+plt.show()
+
+# %% [markdown]
+# Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to {glue:text}`readmission-slope-after:.2f`, the AUC from {glue:text}`readmission-auc:.3f` to {glue:text}`readmission-auc-after-truth:.3f`. Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called {term}`performative <performative prediction>` {cite:p}`perdomo2020`. Accuracy is the last to notice: it falls by two patients in a thousand.
+#
+# Note which way this goes. Had the calls helped the top quarter, their readmissions would have fallen and the score would look *worse*. A risk score whose action works must lose its calibration {cite:p}`lenert2019`; judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
+#
+# ## Many worlds
+#
+# Two hundred fresh years of a smaller hospital, 4,000 patients each.
+
+
+# %%
+def for_age(sample):
+    squared = sample.assign(square=((sample["age"] - 70) / 10) ** 2)
+    return standardize(squared, **columns, adjust_for=["age", "square"])
+
+
+analyses = {
+    "called minus not called": lambda sample: difference_in_means(sample, **columns),
+    "adjusted for age": for_age,
+}
+many = replicate(world, analyses, n=4_000, replications=200, rng=9)
+shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
+tables.results(many[shown], "200 samples of 4,000 patients against the exact ATE.", digits=4)  # fmt: skip
+
+# %% tags=["remove-cell"]
+naive, sound = many.iloc[0], many.iloc[1]
+tables.headline("readmission-many-bias", sound["bias"])
+tables.headline("readmission-many-raw-bias", naive["bias"])
+tables.headline("readmission-many-coverage", sound["coverage"])
+assert abs(sound["bias"]) < 4 * sound["bias_error"]
+assert abs(sound["coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)
+assert naive["bias"] > 0.015
+assert naive["coverage"] < 0.5
+
+# %% [markdown]
+# ## Take it with you
+#
+# ```bash
+# python -m casestudies copy randomized_experiment
+# ```
+#
+# Is it a law that those at the highest risk are the hardest to help? Here is a real experiment about the way to a clinic. In rural Malawi people were tested for HIV and could fetch the result from a nearby tent; a draw decided whether they got a small sum for coming, and where the tent stood was drawn as well {cite:p}`thornton2008`. ({doc}`four_steps_with_dowhy` has the same data, for another question.)
+
+# %%
+malawi = thornton_hiv.load_pandas().data.dropna(subset=["got", "any", "distvct"])
+malawi = malawi.astype(float)
+near = malawi["distvct"] <= 1.5  # kilometres
+groups = {"everybody": malawi, "near": malawi[near], "far": malawi[~near]}
+came = pd.DataFrame(
+    {
+        name: difference_in_means(people, outcome="got", treatment="any")
+        for name, people in groups.items()
+    }
+).T
+came.insert(
+    0, "came unpaid", [g.loc[g["any"] == 0, "got"].mean() for g in groups.values()]
+)
+tables.results(came, "Fetched the result: effect (ATE) of being paid to come.")
+
+# %% tags=["remove-cell"]
+tables.headline("readmission-malawi-unpaid", came["came unpaid"].iloc[0])
+for name in groups:
+    tables.headline(f"readmission-malawi-{name}", came.loc[name, "estimate"])
+assert came.loc["far", "came unpaid"] < came.loc["near", "came unpaid"]
+assert came.loc["far", "estimate"] > 0.35
+
+# %% [markdown]
+# Those who live farther away come less often by themselves, as in our world. But the payment moves them just as much. A payment covers the way, a phone call does not. In this case going by risk would have done no harm. The trap is not a law about risk; whether risk and effect part is a fact about an action, and an experiment can find it out.
+#
+# ## Exercises
+#
+# ```{exercise} What a threshold is worth
+# :label: readmission-ex-threshold
+#
+# Lower the threshold, so that a patient counts as predicted to return if the score is above 0.1. (a) What is the accuracy on `patients`, and how many of the returning are found? (b) Is the new threshold better? (c) At what threshold is accuracy highest, and what does that say about accuracy?
+# ```
+#
+# ```{solution} readmission-ex-threshold
+# :class: dropdown
+#
+# (a) `((patients["risk"] > 0.1) == returned).mean()` falls to about 0.82, and `(patients["risk"] > 0.1)[returned == 1].mean()`, the share of the returning who are found, rises from 0 to about a third. (b) Better for what? If finding a returning patient and a needless alarm cost differently, weigh them; accuracy weighs them equally. (c) For a calibrated score accuracy is highest at one half, where here nobody is named. It rewards silence whenever the outcome is rare.
+# ```
+#
+# ```{exercise} Nurses who know
+# :label: readmission-ex-nurses
+#
+# Suppose the nurses had only called patients whom they knew to have transport, a quarter of them whatever their age: `world.model.do(call=Bernoulli(lambda transport: 0.25 * transport))`. (a) Which of {age}, {transport}, {age, transport} does `identify.backdoor` accept? (b) What do the three adjustments give, and what stands in the way of one of them? (c) Which effect can be learned at all?
+# ```
+#
+# ```{solution} readmission-ex-nurses
+# :class: dropdown
+#
+# (a) Those with transport: call ← transport → visit is now a backdoor path, and with age alone it stays open. (b) Age alone exaggerates the effect, because the uncalled include all who cannot come. With transport there is no overlap: nobody without transport was called, and the recipe refuses. (c) The effect among patients with transport, by comparing within them. That is all that the hospital needs in order to leave the others out, and nothing in the table says that it should.
+# ```
+#
+# ```{exercise} Trained on its own consequences
+# :label: readmission-ex-loop
+#
+# Open-ended. Take a world in which calls to the highest risk help, because transport does not depend on age: `scenarios.readmission(age_on_transport=0.0, age_on_readmission=0.4, chronic_on_readmission=0.0)`. Each year, fit a logistic regression of readmission on age, its square and chronic disease to the year before, and call the top quarter of *its* scores. Run six years. Record the readmissions, and how many patients of a fixed list would be called in two successive years. What happens, why, and what should the model predict instead?
+# ```
+#
+# ```{solution} readmission-ex-loop
+# :class: dropdown
+#
+# A start for one year: `model.do(call=lambda age, chronic: top(fit.predict(pd.DataFrame({"age": age, "chronic": chronic})))).sample(40_000, rng=year)`, then fit again. The first model calls the old, and it works. The second sees that the old returned seldom, takes them for low risks and sends the calls to others; the third finds the old at high risk again. Most of the called change from one year to the next, and every other year is worse. Let the model predict the outcome *without a call*: put the call among the regressors and predict with it set to zero. Then it stays with those whom it helps. Even that rests on extrapolation once the calls are decided by the inputs alone, as no two patients alike differ in the call; a few calls decided by a coin keep the {term}`overlap`.
+# ```
+
+# %% [markdown]
+# ## What the document says
+#
+# The claims of {cite:t}`wael_actionable` about accuracy, and its takeaway. What it says of the ladder is audited in {doc}`ladder_of_causation`.
+
+
+# %% mystnb={"code_prompt_show": "Show the claims and verdicts"} tags=["hide-input"]
+def per(key):
+    """Write an exact rate per 1,000."""
+    return f"{1_000 * truth[key]:.1f}"
+
+
+level = scenarios.readmission(age_on_transport=0.0).truth
+verdicts = [
+    (
+        "94% accuracy shows that the readmission model was textbook.",
+        "does not hold",
+        f"With {truth['E[readmitted]']:.1%} readmitted, 'nobody will be back' scores {1 - truth['E[readmitted]']:.1%} too. (The document does not say how many are.) The AUC, {truth['AUC']:.3f}, does tell the two apart.",
+    ),
+    (
+        "High accuracy is killing your return on investment.",
+        "holds in part",
+        f"Not the accuracy, its use. A better prediction made the calls worse ({per(RATE('by full risk'))} readmitted per 1,000 against {per(RATE('by risk'))}); where transport does not depend on age the same use helps ({1_000 * (level[RATE('by risk')] - level['E[readmitted]']):+.1f}).",
+    ),
+    (
+        "When the predictions chose the follow-up calls, readmissions increased.",
+        "holds in part",
+        f"Against calls by routine: {per('E[readmitted]')} to {per(RATE('by risk'))} per 1,000, because calls move away from those whom they help. Against no calls ({per(RATE('do(call=0, shuttle=0)'))}) they fall, unless calls do harm. The document does not say what it compares with, nor show numbers.",
+    ),
+    (
+        "The model captured a correlation of age and risk, and missed the cause, which was lack of transport.",
+        "holds in part",
+        f"True of this world: {truth['P(transport)']:.0%} have transport, {truth['P(transport | top risk)']:.0%} in the top quarter. But giving the model the cause as an input makes its calls worse still.",
+    ),
+    (
+        "Calling the patients did not solve the transport bottleneck.",
+        "holds",
+        f"Effect of a call with transport {100 * truth['CATE(transport=1)']:.1f} points, without {100 * truth['CATE(transport=0)']:.1f}; of a shuttle without transport {100 * truth['CATE of a shuttle(transport=0)']:.1f}.",
+    ),
+    (
+        "Answering 'what should we do' with an associational model, you pull levers that have no causal link to the outcome.",
+        "holds in part",
+        f"The call has an effect, of {100 * truth['ATE']:.1f} points on average. The model sends {1 - truth['P(transport | top risk)']:.0%} of the calls to where it has none.",
+    ),
+    (
+        "The problem is not the data or the features, it is the missing causal logic.",
+        "holds in part",
+        f"From the score's own inputs a ranking by effect brings {per(RATE('by effect, same inputs'))}; but the missing column brings it to {per(RATE('by effect'))}.",
+    ),
+    (
+        "Fed enough data, a model will find every correlation.",
+        "does not hold",
+        f"The score is the best there is for its inputs at any number of rows, AUC {truth['AUC']:.3f}. With transport, which it was not fed, {truth['AUC of full risk']:.3f}.",
+    ),
+    (
+        "If the intervention changes the relationships that the model learned, the correlations vanish after deployment.",
+        "holds in part",
+        f"They change: AUC {truth['AUC']:.3f} to {truth['AUC, by risk']:.3f}, calibration slope 1 to {after.loc['slope', 'estimate']:.2f}. Where the calls reach people whom they help, more: AUC {level['AUC']:.3f} to {level['AUC, by risk']:.3f}. They do not vanish.",
+    ),
+    (
+        "Accuracy measures how well you capture patterns, causal inference how well you can change the world.",
+        "holds in part",
+        "The second half is this chapter. The first is too kind: with a rare outcome, accuracy does not measure patterns either. The AUC and the Brier score do.",
+    ),
+]
+ledger = tables.claims(verdicts, document="The Secret to Actionable ML, on accuracy")
+glue("readmission-claims", ledger)
+
+# %% tags=["remove-cell"]
+estimands = ["ATE"] * 4 + ["CATE, transport"] * 2 + ["CATE, no transport"] * 2
+known = {
+    name: (row, estimand, exact / 100, "exact, this world")
+    for (name, row), estimand, exact in zip(
+        answers.iterrows(), estimands, points["exact"], strict=True
+    )
+}
+glue("readmission-scoreboard", tables.scoreboard(known), display=False)
