@@ -329,6 +329,7 @@ def test_levels_come_with_their_probabilities_and_abduction_undoes_them():
         found = level.abduct(drawn, np.random.default_rng(2), p)
         assert (level.value(found, p) == drawn).all()
         assert abs(found.mean() - 0.5) < 4 * np.sqrt(1 / 12 / n)
+        assert abs(found.var() - 1 / 12) < 4 * np.sqrt((1 / 80 - 1 / 144) / n)
 
 
 def test_a_rule_can_be_run_on_the_world_by_do():

@@ -175,7 +175,7 @@ def kinds(model):
     Examples
     --------
     >>> table = kinds(pneumonia().model)
-    >>> len(table), round(table["share"].sum(), 9)
+    >>> len(table), round(float(table["share"].sum()), 9)
     (100, 1.0)
     """
     names = [*KIND, "frailty"]
