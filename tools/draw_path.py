@@ -45,13 +45,15 @@ CHAPTERS = {
     "card_krueger_did": "Card and Krueger",
     "quarter_of_birth_iv": "Quarter of birth",
     "canary_flag_iv": "The canary flag",
+    "readmission_accuracy_trap": "The readmission accuracy trap",
+    "four_steps_with_dowhy": "Four steps with DoWhy",
 }
 
 LEAVES = {
     "forecast": Leaf(
         "Forecast",
         "none; the expected outcome given what is seen",
-        ("ladder_of_causation", "seeing_and_doing"),
+        ("ladder_of_causation", "seeing_and_doing", "readmission_accuracy_trap"),
         "forecast",
     ),
     "blame": Leaf(
@@ -65,7 +67,7 @@ LEAVES = {
     "adjust": Leaf(
         "Adjustment",
         "ATE or ATT, of your choice",
-        ("hospital_confounding", "staffing_mediator_trap", "seeing_and_doing"),
+        ("hospital_confounding", "staffing_mediator_trap", "four_steps_with_dowhy"),
     ),
     "no-overlap": Leaf(
         "Nobody to compare with",
