@@ -47,7 +47,7 @@
   /* Sum weight_j below_j, where below_{j+1} = below_j - step_j. */
   function mixture(weight, grow, step, shrink, below = LEVEL) {
     let total = 0;
-    for (let j = 0; j < 1e5 && below > 1e-17; j++) {
+    for (let j = 0; step > 1e-18; j++) {
       total += weight * below;
       below -= step;
       weight *= grow(j);
@@ -179,10 +179,11 @@
 
   function simpson(f, from, to, panels) {
     const h = (to - from) / panels;
-    let sum = 0;
+    let sum = 0, left = f(from);
     for (let i = 0; i < panels; i++) {
-      const a = from + i * h;
-      sum += f(a) + 4 * f(a + h / 2) + f(a + h);
+      const right = f(from + (i + 1) * h);
+      sum += left + 4 * f(from + (i + 0.5) * h) + right;
+      left = right;
     }
     return sum * h / 6;
   }
@@ -283,9 +284,9 @@
   const SIZES = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000];
   const GRID = Array.from({ length: 37 }, (_, i) => Math.round(20 * 10 ** (i / 10))).concat(100000);
 
-  function drawSlopes(width, { traffic, rows }) {
+  function drawSlopes(width, { traffic, rows }, now) {
     const c = canvas(width, [20, 1e5], [-1.2, 5], { logarithmic: true });
-    const all = GRID.map((n) => [n, slopes(traffic, n)]), now = slopes(traffic, rows);
+    const all = GRID.map((n) => [n, slopes(traffic, n)]);
     const band = (role, low, high) => {
       const lower = all.map(([n, a]) => [n, a[low]]), upper = all.map(([n, a]) => [n, a[high]]);
       return `<path class="band ${role}" d="${c.path([...lower, ...upper.reverse()])}Z"/>`;
@@ -305,8 +306,8 @@
     ].join("");
   }
 
-  function drawDid(width, { drift, hospitals }) {
-    const c = canvas(width, [-4.4, 5.2], [-6.9, 3.4]), now = did(drift, hospitals);
+  function drawDid(width, { drift }, now) {
+    const c = canvas(width, [-4.4, 5.2], [-6.9, 3.4]);
     const parts = [
       segment("hidden", c.x(-0.5), c.box.top, c.x(-0.5), c.box.bottom),
       line("hidden", c.path([[-4, -3 * drift], [3, 4 * drift]])),
@@ -327,8 +328,8 @@
     return parts.join("") + axes(c, ticks, [-6, -4, -2, 0, 2], "months since the drug started", "drug minus others, points");
   }
 
-  function drawIv(width, { meanF, rho }) {
-    const now = iv(meanF, rho), mu = Math.sqrt(meanF - 1), truth = 0.5;
+  function drawIv(width, { meanF, rho }, now) {
+    const mu = Math.sqrt(meanF - 1), truth = 0.5;
     const grid = Array.from({ length: 601 }, (_, i) => -1 + i / 200);
     const curve = grid.map((e) => [e, ivDensity(e - truth, meanF, rho)]);
     const normal = grid.map((e) => [e, mu * pdf(mu * (e - truth))]);
@@ -433,7 +434,7 @@
     function show() {
       const setting = read(), now = compute(setting);
       const width = Math.max(260, Math.min(640, box.clientWidth - 24));
-      svg.innerHTML = draw(width, setting);
+      svg.innerHTML = draw(width, setting, now);
       svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
       svg.setAttribute("width", width);
       Object.assign(box.dataset, setting, now);

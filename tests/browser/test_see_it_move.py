@@ -1,0 +1,420 @@
+"""The moving figures say what Python says, to whoever moves them and however."""
+
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+
+from casestudies import closed_forms
+
+PAGE = "book/see_it_move.html"
+SIZES = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]
+HOSPITALS = [20, 40, 80, 160, 320, 640]
+STRENGTHS = [1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 75, 105, 150, 200]
+SLIDERS = {
+    "slopes": {"traffic": list(range(21)), "rows": SIZES},
+    "did": {"drift": [i / 20 for i in range(-10, 11)], "hospitals": HOSPITALS},
+    "iv": {"meanF": STRENGTHS, "rho": [i / 20 for i in range(20)]},
+}
+IDS = {"traffic": "move-traffic", "rows": "move-rows", "drift": "move-drift"}
+IDS |= {"hospitals": "move-hospitals", "meanF": "move-strength", "rho": "move-rho"}
+EVERY = """([box, first, second]) => {
+    const all = [];
+    for (let i = +first.min; i <= +first.max; i++) {
+        for (let k = +second.min; k <= +second.max; k++) {
+            first.value = i; second.value = k;
+            second.dispatchEvent(new Event("input", {bubbles: true}));
+            all.push({...box.dataset});
+        }
+    }
+    return all;
+}"""
+
+
+def slopes_by_python(traffic, rows):
+    table = closed_forms.confounded_slopes(rows, traffic_on_latency=traffic)
+    raw, adjusted = table.iloc[0], table.iloc[1]
+    return {
+        "effect": adjusted["estimate"],
+        "limit": raw["estimate"],
+        "error": raw["std_error"],
+        "low": raw["ci_low"],
+        "high": raw["ci_high"],
+        "coverage": raw["coverage"],
+        "adjustedError": adjusted["std_error"],
+        "adjustedLow": adjusted["ci_low"],
+        "adjustedHigh": adjusted["ci_high"],
+    }
+
+
+def did_by_python(drift, hospitals):
+    answer = closed_forms.drifting_did(drift=drift, hospitals=hospitals)
+    study = closed_forms.drifting_event_study(drift=drift, hospitals=hospitals)
+    return {
+        "att": answer["ATT"],
+        "estimate": answer["estimate"],
+        "bias": answer["estimate"] - answer["ATT"],
+        "error": answer["std_error"],
+        "low": answer["ci_low"],
+        "high": answer["ci_high"],
+        "coverage": answer["coverage"],
+        "power": answer["power"],
+        "biasIfPassed": answer["bias_if_passed"] if answer["power"] < 1 - 1e-6 else None,
+        "mean": study["estimate"].to_numpy(),
+        "errors": study["std_error"].to_numpy(),
+    }
+
+
+def iv_by_python(meanF, rho):
+    knobs = {"mean_f": meanF, "endogeneity": rho}
+    answer = closed_forms.iv_error_summary(**knobs)
+    inside = np.diff([closed_forms.iv_error_cdf(e, **knobs) for e in (-1.5, 1.5)])[0]
+    return {
+        "median": answer["median"],
+        "coverage": answer["coverage"],
+        "passes": answer["passes"],
+        "coverageIfPassed": answer["coverage_if_passed"],
+        "outside": 1 - inside,
+    }
+
+
+BY_PYTHON = {"slopes": slopes_by_python, "did": did_by_python, "iv": iv_by_python}
+
+
+def box(page, name):
+    return page.locator(f"[data-moving={name}]")
+
+
+def numbers(text):
+    return np.array([float(part) for part in str(text).split(",")])
+
+
+def compare(shown, name):
+    """Hold the numbers on a figure against Python's for the setting that it states."""
+    setting = {knob: float(shown[knob]) for knob in SLIDERS[name]}
+    for key, value in BY_PYTHON[name](**setting).items():
+        if value is not None:
+            away = abs(numbers(shown[key]) - value).max()
+            assert away < 1e-6, (setting, key, shown[key], value)
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_every_position_of_the_sliders_gives_python_s_numbers(visit, name):
+    page = visit(PAGE)
+    knobs = [page.locator(f"#{IDS[knob]}").element_handle() for knob in SLIDERS[name]]
+    shown = page.evaluate(EVERY, [box(page, name).element_handle(), *knobs])
+    settings = [tuple(float(one[knob]) for knob in SLIDERS[name]) for one in shown]
+    assert settings == list(product(*SLIDERS[name].values()))
+    for one in shown:
+        compare(one, name)
+
+
+def test_the_curve_is_python_s_density(visit):
+    page = visit(PAGE)
+    errors = np.linspace(-4, 4, 41)
+    for mean_f in STRENGTHS:
+        for rho in (0, 0.3, 0.8, 0.95):
+            density = page.evaluate(
+                "([errors, f, rho]) => errors.map((e) => seeItMove.ivDensity(e, f, rho))",
+                [errors.tolist(), mean_f, rho],
+            )
+            exact = closed_forms.iv_error_density(errors, mean_f=mean_f, endogeneity=rho)
+            assert abs(density - exact).max() < 1e-6, (mean_f, rho)
+
+
+# What is drawn
+
+
+def scale(page, name, axis):
+    """Return the function from pixels to values that the tick labels of an axis imply."""
+    ticks = [
+        (float(tick.get_attribute(axis)), tick.text_content())
+        for tick in box(page, name).locator(f"svg .{axis}-tick").all()
+    ]
+    pixels = np.array([pixel for pixel, _ in ticks]) - (4 if axis == "y" else 0)
+    values = [label.replace("−", "-").replace(",", "") for _, label in ticks]
+    kept = [i for i, value in enumerate(values) if value != "DiD"]
+    return np.poly1d(np.polyfit(pixels[kept], [float(values[i]) for i in kept], 1))
+
+
+def diamond(page, name):
+    """Return the centre of the diamond in pixels."""
+    path = box(page, name).locator("svg path.mark.naive").get_attribute("d")
+    x, y = (float(part) for part in re.match(r"M([\d.-]+),([\d.-]+)l", path).groups())
+    return x, y + 6.5
+
+
+def dots(page, name):
+    marks = box(page, name).locator("svg circle.mark").all()
+    return np.array([[float(mark.get_attribute(a)) for a in ("cx", "cy")] for mark in marks])
+
+
+def line(page, name, role):
+    path = box(page, name).locator(f"svg path.line.{role}").first.get_attribute("d")
+    return np.array([[float(v) for v in pair.split(",")] for pair in re.split("[ML]", path)[1:]])
+
+
+MOVES = [{}, {"move-traffic": "End", "move-drift": "Home", "move-rho": "Home"}]
+MOVES += [{"move-rows": "End", "move-hospitals": "End", "move-strength": "End"}]
+
+
+@pytest.mark.parametrize("moves", MOVES)
+@pytest.mark.parametrize("width", [360, 1280])
+def test_marks_and_lines_stand_where_the_axes_put_their_numbers(visit, moves, width):
+    page = visit(PAGE, width=width)
+    for knob, key in moves.items():
+        page.locator(f"#{knob}").press(key)
+    y, shown = scale(page, "slopes", "y"), box(page, "slopes").evaluate("b => ({...b.dataset})")
+    assert y(diamond(page, "slopes")[1]) == pytest.approx(float(shown["limit"]), abs=0.002)
+    assert y(dots(page, "slopes")[0, 1]) == pytest.approx(float(shown["effect"]), abs=0.002)
+    for role, low, high in [("naive", "low", "high"), ("estimate", "adjustedLow", "adjustedHigh")]:
+        bar = box(page, "slopes").locator(f"svg path.line.{role}").last.get_attribute("d")
+        ends = [y(float(pair.split(",")[1])) for pair in re.split("[ML]", bar)[1:]]
+        assert ends == pytest.approx([float(shown[low]), float(shown[high])], abs=0.002)
+
+    x, y = (scale(page, "did", axis) for axis in "xy")
+    shown = box(page, "did").evaluate("b => ({...b.dataset})")
+    assert x(dots(page, "did")[:, 0]) == pytest.approx(range(-4, 4), abs=0.002)
+    assert y(dots(page, "did")[:, 1]) == pytest.approx(numbers(shown["mean"]), abs=0.01)
+    assert y(diamond(page, "did")[1]) == pytest.approx(float(shown["estimate"]), abs=0.01)
+
+    x, y = (scale(page, "iv", axis) for axis in "xy")
+    shown = box(page, "iv").evaluate("b => ({...b.dataset})")
+    assert x(dots(page, "iv")[0, 0]) == pytest.approx(0.5 + float(shown["median"]), abs=0.002)
+    assert x(diamond(page, "iv")[0]) == pytest.approx(0.5 + float(shown["rho"]), abs=0.002)
+    curve = line(page, "iv", "estimate")
+    knobs = {"mean_f": float(shown["meanF"]), "endogeneity": float(shown["rho"])}
+    exact = closed_forms.iv_error_density(x(curve[:, 0]) - 0.5, **knobs)
+    assert abs(y(curve[:, 1]) - exact).max() < 0.02 * exact.max()
+
+
+# Who moves it, and how
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_the_keyboard_alone_moves_every_slider_from_end_to_end(visit, name):
+    page = visit(PAGE)
+    for knob, values in SLIDERS[name].items():
+        slider = page.locator(f"#{IDS[knob]}")
+        start = float(box(page, name).get_attribute(f"data-{re.sub('F', '-f', knob)}"))
+        places = [("Home", 0), ("ArrowRight", 1), ("End", -1), ("ArrowLeft", -2)]
+        assert start in values
+        for key, place in places:
+            slider.press(key)
+            shown = box(page, name).evaluate("b => ({...b.dataset})")
+            assert float(shown[knob]) == values[place], key
+            compare(shown, name)
+        slider.press("PageDown")
+        assert float(box(page, name).evaluate(f"b => b.dataset.{knob}")) < values[-2]
+
+
+def test_tab_reaches_the_six_sliders_in_order_and_their_focus_is_seen(visit):
+    page = visit(PAGE)
+    page.locator("#move-traffic").focus()
+    order = []
+    for _ in range(60):
+        order.append(page.evaluate("document.activeElement.id"))
+        if order[-1] in IDS.values():
+            outline = page.evaluate(
+                "(s => [s.outlineStyle, parseFloat(s.outlineWidth)])"
+                "(getComputedStyle(document.activeElement))"
+            )
+            assert outline[0] == "solid"
+            assert outline[1] >= 2
+        page.keyboard.press("Tab")
+    assert [name for name in order if name in IDS.values()] == list(IDS.values())
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_each_slider_has_a_label_and_says_its_value_with_its_unit(visit, name):
+    page = visit(PAGE)
+    units = {"traffic": "ms", "rows": "hours", "drift": "points a month", "hospitals": "hospitals"}
+    for knob in SLIDERS[name]:
+        slider = page.locator(f"#{IDS[knob]}")
+        label = slider.evaluate("s => s.labels.length === 1 && s.labels[0].textContent")
+        said = slider.get_attribute("aria-valuetext")
+        assert len(label) > 20
+        assert label.endswith(said)
+        assert said.endswith(units.get(knob, ""))
+        slider.press("Home")
+        assert slider.get_attribute("aria-valuetext") != said
+        assert box(page, name).locator(f"output[for={IDS[knob]}]").text_content() == (
+            slider.get_attribute("aria-valuetext")
+        )
+
+
+def summary(page, name):
+    """Return the sentences below a figure once they have settled."""
+    page.wait_for_timeout(400)
+    return box(page, name).locator("[aria-live=polite]").text_content()
+
+
+def minus(text):
+    return text.replace("-", "−")
+
+
+SENTENCES = {
+    "slopes": (
+        "move-rows",
+        lambda n: [
+            f"{int(n['rows'])} hours",
+            f"{n['limit']:.2f} ms per point",
+            f"interval from {n['low']:.2f} to {n['high']:.2f}; the ATE is 0.50",
+            f"{n['adjustedLow']:.2f} to {n['adjustedHigh']:.2f}, and 95.0% cover",
+            f"Of such intervals, {100 * n['coverage']:.1f}% cover",
+        ],
+    ),
+    "did": (
+        "move-hospitals",
+        lambda n: [
+            f"{int(n['hospitals'])} hospitals, drift {n['drift']:+.2f} points a month",
+            f"The ATT is {n['att']:.2f}. DiD is {n['estimate']:.2f} on average",
+            f"off by {n['bias']:+.2f}, {abs(n['bias']) / n['error']:.1f} standard errors",
+            f"interval from {n['low']:.2f} to {n['high']:.2f}",
+            f"Of such intervals, {100 * n['coverage']:.1f}% cover",
+            f"finds the drift in {100 * n['power']:.1f}%",
+            f"off by {n['biasIfPassed']:+.2f} on average",
+        ],
+    ),
+    "iv": (
+        "move-strength",
+        lambda n: [
+            f"Mean F {n['meanF']:g}, errors correlated {n['rho']:.2f}. The ATE is 0.50",
+            f"The median of 2SLS is {0.5 + n['median']:.2f}",
+            f"{100 * n['median'] / n['rho']:.1f}% of the way to OLS",
+            f"which says {0.5 + n['rho']:.2f}",
+            f"Of the 95% intervals, {100 * n['coverage']:.1f}% cover",
+            f"F exceeds 10 in {100 * n['passes']:.1f}% of samples",
+            f"of the intervals in those, {100 * n['coverageIfPassed']:.1f}% cover",
+            f"{100 * n['outside']:.1f}% lie outside the picture",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_the_summary_is_spoken_changes_with_the_sliders_and_states_the_numbers(visit, name):
+    page, (slider, sentences) = visit(PAGE), SENTENCES[name]
+    before = summary(page, name)
+    live = box(page, name).locator("[aria-live]:not([aria-live=off])")
+    assert live.count() == 1
+    assert live.get_attribute("id") == box(page, name).locator("svg").get_attribute(
+        "aria-describedby"
+    )
+    page.locator(f"#{slider}").press("ArrowLeft")
+    page.locator("#move-traffic").press("Home")
+    page.locator("#move-traffic").press("ArrowRight")
+    after = summary(page, name)
+    assert after != before
+    shown = box(page, name).evaluate("b => ({...b.dataset})")
+    found = {k: float(v) for k, v in shown.items() if re.fullmatch(r"-?[\d.]+(e-?\d+)?", v)}
+    for words in sentences(found):
+        assert minus(words) in after
+
+
+@pytest.mark.parametrize(
+    ("name", "moves", "words"),
+    [
+        ("slopes", {"move-traffic": "Home"}, "this is the ATE, for nothing is confounded"),
+        ("slopes", {"move-rows": "End"}, "Of such intervals, less than 0.1% cover the ATE"),
+        ("did", {"move-hospitals": "End", "move-drift": "End"}, "in more than 99.9% of regions."),
+        ("iv", {"move-rho": "Home"}, "and OLS is right too"),
+        ("iv", {"move-strength": "Home"}, "more than 99.9% of the way to OLS"),
+    ],
+)
+def test_the_summary_has_words_for_the_ends(visit, name, moves, words):
+    page = visit(PAGE)
+    for slider, key in moves.items():
+        page.locator(f"#{slider}").press(key)
+    assert words in summary(page, name)
+    assert not re.search("NaN|Infinity|undefined|null", summary(page, name))
+
+
+def test_without_drift_the_test_raises_false_alarms_at_its_size(visit):
+    page = visit(PAGE)
+    for _ in range(5):
+        page.locator("#move-drift").press("ArrowLeft")
+    words = summary(page, "did")
+    assert "DiD is −2.28 on average, as it should be" in words
+    assert "95.0% cover the ATT" in words
+    assert words.endswith("raises a false alarm in 5.0% of regions.")
+
+
+def test_nothing_moves_by_itself(visit):
+    page = visit(PAGE)
+    for slider in IDS.values():
+        page.locator(f"#{slider}").press("ArrowRight")
+        assert page.evaluate("document.getAnimations().filter(a => a.effect.target"
+                             ".closest('.moving')).length") == 0  # fmt: skip
+
+
+# Where it works
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_nothing_scrolls_sideways_and_targets_are_large(visit, theme):
+    page = visit(PAGE, width=360, height=740, theme=theme)
+    for slider in IDS.values():
+        for key in ("Home", "End"):
+            page.locator(f"#{slider}").press(key)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        target = page.locator(f"#{slider}").bounding_box()
+        assert target["height"] >= 24
+        assert target["width"] >= 200
+    for svg in page.locator(".moving svg").all():
+        edges = svg.evaluate(
+            "s => [s, ...s.querySelectorAll('text')].map(e => e.getBoundingClientRect())"
+            ".map(r => [r.left, r.right])"
+        )
+        assert min(left for left, _ in edges) >= edges[0][0] - 0.5
+        assert max(right for _, right in edges) <= edges[0][1] + 0.5
+        size = svg.evaluate("s => parseFloat(getComputedStyle(s).fontSize)")
+        assert size >= 12
+
+
+def test_figures_follow_the_width_of_the_window(visit):
+    page = visit(PAGE)
+    wide = box(page, "iv").locator("svg").bounding_box()["width"]
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.wait_for_timeout(100)
+    assert box(page, "iv").locator("svg").bounding_box()["width"] < wide - 100
+
+
+def test_it_works_from_a_folder_without_any_network(browser, html):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((html / PAGE).as_uri())
+    page.locator("#move-strength").press("Home")
+    assert float(box(page, "iv").get_attribute("data-median")) == pytest.approx(0.8)
+    assert page.locator(".moving svg circle").count() == 10
+    context.close()
+
+
+def test_without_javascript_each_figure_is_still_and_says_its_numbers(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/{PAGE}")
+    for name in SLIDERS:
+        assert page.locator(f"#fig-move-{name} img").is_visible()
+        assert not box(page, name).locator(".moving-knobs").is_visible()
+        assert not box(page, name).locator("svg").is_visible()
+        assert box(page, name).locator(".moving-summary").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_what_the_page_says_without_javascript_is_what_the_sliders_start_with(visit, html, name):
+    source = (html / PAGE).read_text(encoding="utf-8")
+    written = re.search(rf'id="move-{name}-said"[^>]*>([^<]+)<', source).group(1)
+    page = visit(PAGE)
+    assert not page.locator(f"#fig-move-{name}").is_visible()
+    assert summary(page, name) == written
+    box(page, name).locator("[aria-live=polite]").evaluate("p => { p.textContent = ''; }")
+    box(page, name).locator("input").first.dispatch_event("input")
+    assert summary(page, name) == written
+
+
+def test_no_other_page_loads_the_script(html):
+    loading = [p.name for p in html.glob("*/*.html") if "see_it_move.js" in p.read_text("utf-8")]
+    assert loading == ["see_it_move.html"]
