@@ -23,7 +23,8 @@ def recipes_of(script):
 def bar(name, script):
     """Return the bar of a chapter as HTML."""
     copies = "".join(
-        f"<li><code>python -m casestudies copy {recipe}</code></li>"
+        f"<li><code>python -m casestudies copy "
+        f'<a href="../book/recipes/{recipe}.html">{recipe}</a></code></li>'
         for recipe in recipes_of(script)
     )
     borrow = f"<dt>Borrow</dt><dd><ul>{copies}</ul></dd>" if copies else ""
