@@ -130,7 +130,7 @@ def _truth(health_on_drug, effect, heterogeneity, health_on_severity, curvature,
     """Average over health and frailty, among the treated and among the others."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(100)
     health, hidden = (grid.ravel() for grid in np.meshgrid(nodes, nodes))
-    density = np.outer(weights, weights).ravel() / weights.sum() ** 2
+    density = np.outer(weights, weights).ravel()
     treated = expit(-1.0 + health_on_drug * health + frailty * hidden)
     # age enters through its mean given health, which is -0.5 times health
     untreated_severity = (health_on_severity - 1.0) * health + curvature * (health**2 - 1)
