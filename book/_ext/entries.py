@@ -24,7 +24,9 @@ PLACES = re.compile(r"notebooks/|book/recipes/|book/choosing_a_design")
 MAIN = {"notebooks", "book/recipes"}
 GROUPS = ["Methods", "Estimands", "Assumptions", "People", "Data sets", "Terms", "Code"]
 ENOUGH = {"Methods": 3, "Estimands": 3, "Assumptions": 3, "Data sets": 1}
-ASIDE = re.compile(r"Exercises|What the documents? says?|Checks it passed|Its functions in full|Coverage$")
+ASIDE = re.compile(
+    r"Exercises|What the documents? says?|Checks it passed|Its functions in full|Coverage$"
+)
 HEADING = 20  # a word in a heading counts as often as this
 UNREAD = (nodes.raw, nodes.comment, nodes.math, nodes.math_block)
 
@@ -62,8 +64,9 @@ def words():
 @cache
 def pattern(name):
     """Return what matches a name or one of its words; capitals count in abbreviations."""
-    parts = [re.escape(w) if w.isupper() else f"(?i:{re.escape(w)})" for w in words()[name]]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?:s|es)?(?!\w)")
+    exact = re.compile("[A-Z].*[A-Z]")
+    found = [re.escape(w) if exact.search(w) else f"(?i:{re.escape(w)})" for w in words()[name]]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(found)})(?:s|es)?(?!\w)")
 
 
 @cache
