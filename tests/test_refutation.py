@@ -94,10 +94,10 @@ def test_the_percentile_p_value_counts_ties_half_and_the_smaller_side_twice():
 
 
 def test_the_normal_p_value_is_one_tail_of_the_simulated_normal():
-    simulated = np.array([0.0, 2.0])  # mean 1, standard deviation 1 with divisor m
-    for value in (3.0, -1.0):
+    simulated = np.array([0.0, 4.0])  # mean 2, standard deviation 2 with divisor m
+    for value in (6.0, -2.0):
         assert refutation.normal_p_value(value, simulated) == pytest.approx(stats.norm.sf(2))
-    assert refutation.normal_p_value(1.0, simulated) == 0.5
+    assert refutation.normal_p_value(2.0, simulated) == 0.5
 
 
 @pytest.mark.parametrize("columns", [[0, 1], [0]], ids=["right", "confounded"])
