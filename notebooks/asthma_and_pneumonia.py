@@ -1,0 +1,878 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Asthma and pneumonia
+#
+# **The question.** A model predicts very well which patients die of pneumonia. It says that those with asthma are the safe ones. Should it decide who gets the intensive beds?
+#
+# **The answer in short.** In this world patients with asthma die less often than the others ({glue:text}`pneumonia-risk-asthma:.1%` against {glue:text}`pneumonia-risk-others:.1%`), because nearly all of them get an intensive bed. A model that uses this reaches an {term}`AUC` of {glue:text}`pneumonia-auc:.2f`, and nothing about it is confounded: the care is a {term}`mediator` of asthma. Give the beds to the patients of highest predicted risk all the same, and deaths rise from {glue:text}`pneumonia-deaths-now:.0f` to {glue:text}`pneumonia-deaths-predicted:.0f` per 1,000, among asthmatics from {glue:text}`pneumonia-asthma-now:.0f` to {glue:text}`pneumonia-asthma-predicted:.0f`. The prediction describes the ward as it works, and the advice is to make it work otherwise. As many beds, given by the effect of care, bring {glue:text}`pneumonia-deaths-effect:.0f` deaths per 1,000, and the same table estimates that effect with one more column and one more assumption.
+#
+# The example is the one of {cite:t}`explainer_day36`; it goes back to a study of real hospitals {cite:p}`cooper1997,caruana2015`.
+
+# %% [markdown]
+# ## The story
+#
+# In the 1990s several teams trained models to predict who would die of pneumonia {cite:p}`cooper1997`; low-risk patients might then have been treated at home. One method returned rules that a person can read, and one of its rules said that a history of asthma lowers the risk. The doctors had an explanation. They knew that asthma makes pneumonia worse, and sent such patients straight to intensive care, where they did well. {cite:t}`caruana2015` tell how the most accurate model, a neural network, was therefore not used: nobody could tell what else of this kind it had learned.
+#
+# We build that ward, with its truth. A hospital has intensive beds for about a quarter of its patients with pneumonia. So far the doctors have given them out by a rule of their own, roughly followed. Now a model is to do it, the one that predicts best.
+
+# %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import statsmodels.formula.api as smf
+import xgboost
+from causaldata import nhefs_complete
+from myst_nb import glue
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from casestudies import figures, identify, scenarios, tables
+from casestudies.montecarlo import replicate
+from casestudies.recipes.propensity import weight
+from casestudies.recipes.randomized_experiment import difference_in_means
+from casestudies.recipes.sensitivity import bias_bounds, robustness_value
+from casestudies.recipes.standardization import standardize
+from casestudies.scenarios.pneumonia import kinds, triage
+from casestudies.scm import Bernoulli
+
+figures.house_style()
+
+# %% [markdown]
+# ## The world
+#
+# Age $G$ is 45, 55, ..., 85, with $Z = (G - 65) / 10$. Severity $S$ counts danger signs on arrival, 0 to 4, each with probability $\operatorname{expit}(-1 + 0.3\, Z)$. Asthma $A$ has 15% of patients, drawn apart from everything else. Frailty $F$ is seen by nobody, but most of the frail come with a walking frame $W$. Intensive care $C$ and death $Y$ follow
+#
+# $$
+# \begin{aligned}
+# P(F = 1) &= \operatorname{expit}(-1.8 + 0.6\, Z), \qquad P(W = 1) = 0.05 + 0.85\, F \\
+# P(C = 1) &= \operatorname{expit}(-5 + 2\, S + 0.4\, Z + 7\, A) \\
+# P(Y = 1) &= \operatorname{expit}(-7 + 3\, S + 0.4\, Z + 1.2\, F - 2\, C + 4\, A\,(1 - C) + 0.5\, A\, C)
+# \end{aligned}
+# $$
+#
+# Asthma does harm: much on the ordinary ward (log odds 4), little in intensive care (0.5). The sizes are larger than life, so that a sample shows them; each is an argument of the world, and we turn some of them below.
+
+# %% mystnb={"figure": {"caption": "The ward. Asthma works on death directly and through the care that it brings; age and severity drive both care and death; a walking frame does nothing.", "name": "fig-pneumonia-graph"}, "image": {"alt": "Causal graph. Age points to severity, care, death and frailty. Severity and asthma point to care and to death, care points to death. Frailty, which is not recorded, points to death and to walking frame. Nothing points to asthma, and no arrow leaves walking frame."}}
+world = scenarios.pneumonia()
+places = {"asthma": (0, 0), "care": (1.5, 0), "death": (3.4, 0)}
+places |= {"severity": (1.5, 1.3), "age": (0, 1.3)}
+places |= {"frailty": (3.4, 1.3), "walking_frame": (3.4, 2.4)}
+_, ax = plt.subplots(figsize=(5.6, 3.8))
+roles = {"treatment": "care", "outcome": "death", "hidden": ["frailty"]}
+labels = {"walking_frame": "walking\nframe"}
+figures.causal_graph(world.model.graph, **roles, positions=places, labels=labels, ax=ax)
+plt.show()
+
+# %% [markdown]
+# A year of records, 20,000 patients:
+
+# %%
+data = world.sample(20_000, rng=31)
+seen = data.groupby("asthma")[["age", "severity", "care", "death"]].mean()
+seen.insert(0, "patients", data["asthma"].value_counts())
+tables.results(seen, "Means by asthma, 20,000 patients.")
+
+# %% [markdown]
+# Asthmatics come as old and as ill as the others. They are almost all in intensive care, and they die less often.
+
+# %% tags=["remove-cell"]
+truth = world.truth
+for a, who in enumerate(["others", "asthma"]):
+    tables.headline(f"pneumonia-risk-{who}", truth[f"E[death | asthma={a}]"])
+    tables.headline(f"pneumonia-care-{who}", truth[f"E[care | asthma={a}]"])
+tables.headline("pneumonia-beds", truth["E[care]"])
+
+# %% [markdown]
+# ## The trap
+#
+# ### A very good prediction
+#
+# We train boosted trees on what is known at the door: age, severity, asthma, walking frame. The {term}`AUC` is the probability that a patient who dies has a higher predicted risk than one who lives. We measure it on 20,000 fresh patients, and hold it against the AUC of the exact risk $P(Y = 1 \mid G, S, A, W)$, which no model with these columns can beat.
+
+
+# %%
+def auc(score, died):
+    cases, above = died.sum(), rankdata(score)[died == 1].sum()
+    return (above - cases * (cases + 1) / 2) / (cases * (len(died) - cases))
+
+
+door = ["age", "severity", "asthma", "walking_frame"]
+fresh = world.sample(20_000, rng=32)
+settings = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.1, "nthread": 1}
+features = xgboost.DMatrix(data[door], label=data["death"])
+trees = xgboost.train(settings, features, num_boost_round=100)
+predicted = pd.Series(trees.predict(xgboost.DMatrix(fresh[door])), fresh.index)
+accuracy = pd.Series(
+    {
+        "trees, on fresh patients": auc(predicted, fresh["death"]),
+        "exact risk, the best there is": truth["AUC of predicted risk"],
+    }
+)
+tables.results(accuracy.rename("AUC"), "How well death is predicted.")
+
+# %% tags=["remove-cell"]
+tables.headline("pneumonia-auc", truth["AUC of predicted risk"])
+tables.headline("pneumonia-auc-trees", accuracy.iloc[0], digits=3)
+assert abs(accuracy.iloc[0] - accuracy.iloc[1]) < 0.015
+
+# %% [markdown]
+# The trees are as good as a model can be. They are also well {term}`calibrated <calibration>`: of the fresh patients, those with asthma were given a mean risk of {glue:text}`pneumonia-given-asthma:.1%`, and {glue:text}`pneumonia-died-asthma:.1%` of them died.
+
+# %% tags=["remove-cell"]
+among = fresh["asthma"] == 1
+tables.headline("pneumonia-given-asthma", predicted[among].mean(), digits=3)
+tables.headline("pneumonia-died-asthma", fresh.loc[among, "death"].mean(), digits=3)
+assert abs(predicted[among].mean() - fresh.loc[among, "death"].mean()) < 0.025
+
+# %% [markdown]
+# ### A very bad triage
+#
+# So the beds go to the patients with the highest predicted risk, as many beds as before. A simulated world has a table that no hospital has: every kind of patient that the four columns tell apart, with its exact risk as the ward works now, without intensive care, and with it. Here are the kinds aged 65 who walk without a frame and have one danger sign or two.
+
+# %%
+table = kinds(world.model)
+table["trees"] = trees.predict(xgboost.DMatrix(table[door]))
+beds = truth["E[care]"]
+table["bed"] = triage(table, table["trees"], beds=beds)
+typical = table.query("age == 65 and walking_frame == 0 and severity in (1, 2)")
+columns = ["trees", "risk", "risk_without", "risk_with", "care", "bed"]
+typical = typical.set_index(["severity", "asthma"])[columns]
+typical.columns = ["risk, trees", "risk, exact", "without care", "with care", "in care now", "bed by the model"]  # fmt: skip
+tables.results(typical, "Risk of death and chance of a bed, 65 years old, no frame.")
+
+# %% tags=["remove-cell"]
+one = table.query("age == 65 and walking_frame == 0 and severity == 1 and asthma == 1")
+two = table.query("age == 65 and walking_frame == 0 and severity == 2 and asthma == 1")
+tables.headline("pneumonia-one-now", one["risk"].iloc[0])
+tables.headline("pneumonia-one-without", one["risk_without"].iloc[0])
+tables.headline("pneumonia-two-without", two["risk_without"].iloc[0])
+assert one["bed"].iloc[0] == two["bed"].iloc[0] == 0
+
+# %% [markdown]
+# Take the asthmatic with one danger sign. The model gives a tiny risk, and is right: {glue:text}`pneumonia-one-now:.1%`, because such patients are in intensive care. It takes the bed away, *because of* the low risk, and the risk becomes {glue:text}`pneumonia-one-without:.0%`. With two signs it becomes {glue:text}`pneumonia-two-without:.0%`.
+
+# %% mystnb={"figure": {"caption": "Every kind of patient: the risk that is predicted from the records, and the risk if the patient is left on the ordinary ward. Predicted risk sorts by the horizontal axis, the decision needs the vertical one.", "name": "fig-pneumonia-kinds"}, "image": {"alt": "Scatter of kinds of patients, risk without intensive care against predicted risk on a logarithmic axis. Patients without asthma lie on one rising curve. Asthmatics lie far above it: at a predicted risk of one to three percent their risk without care is 40 to 75 percent, where that of the others is below 5."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(5.6, 3.6))
+looks = [(0, "no asthma", figures.CONTROL, "o"), (1, "asthma", figures.TREATED, "s")]
+for a, name, colour, marker in looks:
+    some = table[table["asthma"] == a]
+    style = {"color": colour, "marker": marker, "linestyle": "", "label": name}
+    fill = "white" if a == 0 else colour
+    ax.plot(some["risk"], some["risk_without"], **style, markerfacecolor=fill, ms=5)
+ax.set(xscale="log", xlim=(2e-4, 1.3), xlabel="risk as the ward works now (predicted)")
+ax.set_ylabel("risk without intensive care")
+ax.set_xticks([0.001, 0.01, 0.1, 1], ["0.1%", "1%", "10%", "100%"])
+ax.legend(loc="upper left")
+plt.show()
+
+# %% [markdown]
+# What this does to the ward:
+
+# %%
+lost = table["risk_without"] - table["risk_with"]
+table["model"] = table["risk_without"] - table["bed"] * lost
+groups = {"all patients": table, "asthma": table[table["asthma"] == 1]}
+groups["no asthma"] = table[table["asthma"] == 0]
+effect_of_model = pd.DataFrame(
+    {
+        name: np.average(part[["risk", "model"]], axis=0, weights=part["share"])
+        for name, part in groups.items()
+    },
+    index=["beds as now", "beds by the model"],
+).T
+tables.results(
+    1_000 * effect_of_model, "Deaths per 1,000 patients, exact, as many beds.", digits=0
+)  # fmt: skip
+
+# %% tags=["remove-cell"]
+for key, name in [
+    ("deaths-now", "E[death]"),
+    ("deaths-predicted", "E[death | by predicted risk]"),
+    ("deaths-without", "E[death | by risk without care]"),
+    ("deaths-effect", "E[death | by effect of care]"),
+    ("asthma-now", "E[death | asthma=1]"),
+    ("asthma-predicted", "E[death | asthma=1, by predicted risk]"),
+    ("asthma-effect", "E[death | asthma=1, by effect of care]"),
+]:
+    tables.headline(f"pneumonia-{key}", 1_000 * truth[name], digits=2)
+tables.headline("pneumonia-deaths-trees", 1_000 * effect_of_model.iloc[0, 1], digits=0)
+assert abs(effect_of_model.iloc[0, 1] - truth["E[death | by predicted risk]"]) < 0.002
+assert (effect_of_model["beds by the model"] > effect_of_model["beds as now"]).tolist() == [True, True, False]  # fmt: skip
+
+# %% [markdown]
+# Fewer of the others die, as they get the beds. More than that many asthmatics die.
+
+# %% [markdown]
+# ## What must be true
+#
+# The document says what went wrong in four words: monitoring intensity "is the confounder". The story is right and the word is not, and the word matters, because it says what to do next. A {term}`confounder` of asthma and death would have an arrow *into* asthma. Here the arrow comes out of it: asthma → care → death. Care is a {term}`mediator`.
+
+
+# %%
+asthma_on_death = {"treatment": "asthma", "outcome": "death"}
+care_on_death = {"treatment": "care", "outcome": "death"}
+graph = world.model.graph
+print(identify.backdoor(graph, **asthma_on_death, adjust_for=[]))
+print(identify.backdoor(graph, **asthma_on_death, adjust_for=["care"]))
+print(identify.backdoor(graph, **care_on_death, adjust_for=["asthma"]))
+print(identify.backdoor(graph, **care_on_death, adjust_for=world.adjust_for))
+
+# %% [markdown]
+# The first line says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not, so that the point stands alone.) It is the {term}`total effect` of asthma on death **as care is given now**, {glue:text}`pneumonia-te:.3f`. Three questions, three numbers:
+#
+# | Question | Estimand | Exact |
+# |---|---|---|
+# | How much likelier do asthmatics die, as the ward works now? | total effect | {glue:text}`pneumonia-te:.3f` |
+# | And if nobody got an intensive bed? | {term}`CDE`, care held at 0 | {glue:text}`pneumonia-cde0:+.3f` |
+# | And if everybody got one? | CDE, care held at 1 | {glue:text}`pneumonia-cde1:+.3f` |
+#
+# Asthma is harmful whatever the care, and lowers deaths through the care that it brings. Nobody can be given or spared asthma at the hospital's door, so that "the effect of asthma" is a way of comparing patients. What the hospital *can* set is the care, and that is the treatment from here on: we need the effect of care on death, among all (the {term}`ATE`, {glue:text}`pneumonia-ate:.3f`) and for each kind of patient (the {term}`CATE`). For that question there are confounders, and asthma is one of them.
+
+# %% tags=["remove-cell"]
+tables.headline("pneumonia-te", truth["TE of asthma"])
+tables.headline("pneumonia-cde0", truth["CDE(care=0) of asthma"])
+tables.headline("pneumonia-cde1", truth["CDE(care=1) of asthma"])
+tables.headline("pneumonia-ate", truth["ATE"])
+tables.headline("pneumonia-ate-size", -truth["ATE"])
+tables.headline("pneumonia-cate-asthma", truth["CATE(asthma=1)"])
+tables.headline("pneumonia-cate-others", truth["CATE(asthma=0)"])
+tables.headline("pneumonia-raw-exact", truth["raw difference"])
+tables.headline("pneumonia-no-severity-exact", truth["standardized without severity"])
+for c, key in enumerate(["CDE(care=0) of asthma", "CDE(care=1) of asthma"]):
+    held = world.model.effect("death", asthma=(1, 0), care=(c, c), n=100_000, rng=3)
+    assert abs(held["estimate"] - truth[key]) < 4 * held["std_error"]
+
+# %% [markdown]
+# :::{admonition} Assumptions about care, and how each could fail
+# :class: important
+# - **No {term}`backdoor path` is left open by age, severity and asthma** (conditional {term}`exchangeability`). It fails if doctors act on something that the record does not hold, say how grey a patient looks. We drop severity from the record below.
+# - **{term}`overlap`.** Of every kind of patient some are in intensive care and some are not. It fails if the rule is followed to the letter. We tighten it below.
+# - **{term}`consistency` and no {term}`interference`.** An intensive bed is one kind of care, as good under the new rule as under the old, and one patient's bed changes another's death only by being taken. It fails if a full unit works worse; our rules all use as many beds as the ward does now.
+# - **The outcome model is right**, or flexible enough. It is not exactly right here, as frailty is averaged over: the limit of the regression below misses the ATE by less than 0.0001.
+# :::
+
+# %% [markdown]
+# ## The estimate
+#
+# ### What intensive care does
+#
+# Those in intensive care die more often than the others, as everywhere: they are the sickest. First a logistic regression in plain statsmodels, in which every coefficient may differ with care. Predict everybody with and without care, and average: {term}`standardization`.
+
+# %%
+fit = smf.logit("death ~ care * (age + severity + asthma + walking_frame)", data)
+fit = fit.fit(disp=0)
+without, with_care = (fit.predict(data.assign(care=c)) for c in (0, 1))
+print(f"E[death | do(care=0)] {without.mean():.3f}, do(care=1) {with_care.mean():.3f}")
+
+# %% [markdown]
+# Then by the recipe, beside the raw comparison and an adjustment that leaves severity out.
+
+# %%
+outcome = {"outcome": "death", "treatment": "care"}
+raw = difference_in_means(data, **outcome)
+some, every = ["age", "asthma", "walking_frame"], door
+partly = standardize(data, **outcome, adjust_for=some, model="logit")
+adjusted = standardize(data, **outcome, adjust_for=every, model="logit")
+names = ["raw", "all but severity adjusted for", "severity adjusted for too"]
+answers = pd.DataFrame([raw, partly, adjusted]).set_axis(names)
+tables.results(answers, "Effect of intensive care on the probability of death; the exact ATE is −0.149.")  # fmt: skip
+
+# %% tags=["remove-cell"]
+assert abs(with_care.mean() - without.mean() - adjusted["estimate"]) < 1e-6
+for key, (_, row) in zip(["raw", "partly", "adjusted"], answers.iterrows(), strict=True):  # fmt: skip
+    tables.headline(f"pneumonia-{key}", row["estimate"])
+    tables.headline(f"pneumonia-{key}-low", row["ci_low"])
+    tables.headline(f"pneumonia-{key}-high", row["ci_high"])
+covers = (answers["ci_low"] < truth["ATE"]) & (truth["ATE"] < answers["ci_high"])
+assert covers.tolist() == [False, False, True]
+
+# %% mystnb={"figure": {"caption": "Intensive care looks deadly until severity is adjusted for.", "name": "fig-pneumonia-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact ATE of minus 0.149. The raw difference is plus 0.11 and the adjustment without severity plus 0.12, both with short intervals far to the right. With severity adjusted for the estimate is minus 0.15 and its interval covers the truth."}}
+figures.estimates(
+    answers,
+    truth={"exact ATE": truth["ATE"]},
+    naive=names[:2],
+    xlabel="effect of intensive care on the probability of death",
+)
+plt.show()
+
+# %% [markdown]
+# ### Three scores for one bed
+#
+# The same regression gives, for every kind of patient, the two numbers that the trees could not: the risk without care, and the effect of care. The second is not the first. Some of the sickest die on either ward, and a bed does most where the risk is high *and* care can lower it.
+
+# %%
+for c, name in enumerate(["fit_without", "fit_with"]):
+    table[name] = fit.predict(table.assign(care=c))
+table["fit_effect"] = table["fit_without"] - table["fit_with"]
+kind = table.query("age == 65 and walking_frame == 0 and share > 0.001")
+kind = kind.set_index(["severity", "asthma"])
+shown = kind[["trees", "fit_without", "fit_effect"]].assign(
+    exact_without=kind["risk_without"],
+    exact_effect=kind["risk_without"] - kind["risk_with"],
+)
+shown.columns = ["predicted risk", "without care", "lowered by care by", "exact: without care", "exact: lowered by"]  # fmt: skip
+tables.results(shown, "Three scores, estimated and exact, 65 years old, no frame.", digits=2)  # fmt: skip
+
+# %% [markdown]
+# A patient with three signs and no asthma has a high risk without care and loses about two fifths of it by care. An asthmatic with two signs has about as high a risk, and loses nearly all of it.
+
+# %% tags=["remove-cell"]
+weights = {"weights": table["share"]}
+exact_effect = table["risk_without"] - table["risk_with"]
+off = np.average(abs(table["fit_effect"] - exact_effect), **weights)
+assert off < 0.03
+three = kind.loc[(3, 0)]
+two_signs = kind.loc[(2, 1)]
+assert abs(three["risk_without"] - two_signs["risk_without"]) < 0.1
+assert two_signs["risk_with"] < 0.2 * two_signs["risk_without"]
+assert 0.55 < three["risk_with"] / three["risk_without"] < 0.65
+
+# %% [markdown]
+# ## Try to break it
+#
+# ### What SHAP says
+#
+# The trees can be asked which columns they lean on. {term}`SHAP values <SHAP value>` split each prediction, in log odds, into contributions of the columns {cite:p}`lundberg2017`. Beside them we put what an intervention on the column would do to deaths, exactly.
+
+# %%
+shap = trees.predict(features, pred_contribs=True)[:, : len(door)]
+shap = pd.DataFrame(shap, columns=door, index=data.index)
+importance = pd.DataFrame({"mean |SHAP|": shap.abs().mean()})
+importance["mean SHAP where 1"] = [
+    shap.loc[data[name] == 1, name].mean() if data[name].max() == 1 else np.nan
+    for name in door
+]
+importance["effect, care as now"] = [np.nan, np.nan, truth["TE of asthma"], 0.0]
+importance["effect, no care"] = [np.nan, np.nan, truth["CDE(care=0) of asthma"], 0.0]  # fmt: skip
+importance = importance.sort_values("mean |SHAP|", ascending=False)
+tables.results(importance, "What the model leans on (log odds), and what the column does (probability).", digits=2)  # fmt: skip
+
+# %% tags=["remove-cell"]
+for name in door:
+    tables.headline(f"pneumonia-shap-{name}", importance.loc[name, "mean |SHAP|"], digits=2)  # fmt: skip
+for name in ("asthma", "walking_frame"):
+    tables.headline(f"pneumonia-shap-signed-{name}", importance.loc[name, "mean SHAP where 1"], digits=2)  # fmt: skip
+frames = world.model.effect("death", walking_frame=(1, 0), n=10_000, rng=4)
+assert frames["estimate"] == 0
+assert importance.loc["walking_frame"].iloc[0] > 2 * importance.loc["asthma"].iloc[0]
+
+# %% [markdown]
+# The walking frame matters more than twice as much to the model as asthma. Take all frames away, or hand them out to everybody, and nobody lives or dies of it: the frame only shows who is frail. Asthma has a negative SHAP value: as far as the model is concerned it protects ({glue:text}`pneumonia-shap-signed-asthma:.2f`). Held at the same care, asthma raises the risk. Neither SHAP value is wrong. They explain the model, and the model describes the ward {cite:p}`janzing2020`.
+#
+# ### A better AUC
+#
+# Perhaps {glue:text}`pneumonia-auc:.2f` is not enough. Let deaths follow ever more sharply from what is recorded (`sharpness`), and let the doctors keep to their rule more strictly (`strictness`), which also makes deaths easier to predict. The model is the exact risk throughout, with as many beds as the ward uses.
+
+# %%
+grid = [0.4, 0.6, 0.8, 1, 1.5, 2, 3, 4, 6, 8]
+sweep = pd.DataFrame(
+    [scenarios.pneumonia(sharpness=k, strictness=2).truth for k in grid], index=grid
+)
+keys = {"AUC of predicted risk": "AUC", "E[death]": "now", "E[death | by predicted risk]": "by predicted risk"}  # fmt: skip
+keys |= {"E[death | by effect of care]": "by effect of care"}
+keys |= {"E[death | asthma=1]": "asthmatics, now", "E[death | asthma=1, by predicted risk]": "asthmatics, by predicted risk"}  # fmt: skip
+lines = sweep.rename(columns=keys)[list(keys.values())].set_index("AUC")
+tables.results((1_000 * lines.iloc[[0, 3, 5, 9]]).rename(index="{:.3f}".format), "Deaths per 1,000 as the AUC of the best model grows, exact.", digits=0)  # fmt: skip
+
+# %% mystnb={"figure": {"caption": "Deaths per 1,000 against the AUC of the best possible model, for a strict ward in which deaths become ever more predictable.", "name": "fig-pneumonia-auc"}, "image": {"alt": "Three lines of deaths per 1,000 against AUC from 0.77 to 0.992. All fall at first. Beds by predicted risk lie above the ward as it is throughout, and the gap widens from 24 to 34 deaths per 1,000 as the AUC nears 1. Beds by the effect of care lie far below both."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(5.6, 3.4))
+styles = {
+    "by predicted risk": (figures.NAIVE, "D", "-"),
+    "now": (figures.ESTIMATE, "o", "-"),
+    "by effect of care": (figures.TRUTH, "", "--"),
+}
+for name, (colour, marker, dash) in styles.items():
+    line = 1_000 * lines[name]
+    fill = "white" if marker == "D" else colour
+    ax.plot(line.index, line, dash, color=colour, marker=marker, markerfacecolor=fill)
+    label = {"now": "the ward as it is"}.get(name, name)
+    ax.text(1.0, line.iloc[-1], label, va="center", fontsize=10)
+ax.set(xlim=(0.75, 1.15), ylim=(0, 270), ylabel="deaths per 1,000 patients")
+ax.set_xticks([0.8, 0.85, 0.9, 0.95, 1.0])
+ax.set_xlabel("AUC of the best model")
+plt.show()
+
+# %% tags=["remove-cell"]
+sharp = scenarios.pneumonia(sharpness=8, strictness=2).truth
+tables.headline("pneumonia-sharp-auc", sharp["AUC of predicted risk"])
+tables.headline("pneumonia-sharp-now", 1_000 * sharp["E[death]"], digits=2)
+tables.headline("pneumonia-sharp-predicted", 1_000 * sharp["E[death | by predicted risk]"], digits=2)  # fmt: skip
+tables.headline("pneumonia-sharp-asthma-now", 1_000 * sharp["E[death | asthma=1]"], digits=2)  # fmt: skip
+tables.headline("pneumonia-sharp-asthma", 1_000 * sharp["E[death | asthma=1, by predicted risk]"], digits=2)  # fmt: skip
+gap = 1_000 * (lines["by predicted risk"] - lines["now"])
+assert (gap > 10).all()
+assert gap.iloc[-1] > gap.iloc[0]
+
+# %% [markdown]
+# The last world has the {glue:text}`pneumonia-sharp-auc:.2f` of the document's sentence, and the advice costs more than before: {glue:text}`pneumonia-sharp-now:.0f` deaths per 1,000 become {glue:text}`pneumonia-sharp-predicted:.0f`, and among asthmatics {glue:text}`pneumonia-sharp-asthma-now:.0f` become {glue:text}`pneumonia-sharp-asthma:.0f`. In the limit a model can be right about every single patient under the old rule and say nothing at all about another one.
+#
+# ### When the prediction does no harm
+#
+# Is the advice always bad? No. Compare three wards, exactly.
+
+# %%
+wards = {
+    "this ward": {},
+    "asthma half as harmful": {"asthma_without_care": 2.0, "asthma_with_care": 0.25},
+    "doctors ignore asthma": {"asthma_on_care": 0.0},
+}
+rows = {name: dict(scenarios.pneumonia(**knobs).truth) for name, knobs in wards.items()}
+keys = ["AUC of predicted risk", "E[death]", "E[death | by predicted risk]"]
+keys += ["E[death | by effect of care]", "E[death | asthma=1]"]
+keys += ["E[death | asthma=1, by predicted risk]"]
+compared = pd.DataFrame(rows).loc[keys]
+compared.iloc[1:] *= 1_000
+compared.index = ["AUC (percent)", "now", "by predicted risk", "by effect of care", "asthmatics, now", "asthmatics, by predicted risk"]  # fmt: skip
+compared.iloc[0] *= 100
+tables.results(compared, "Deaths per 1,000 in three wards with similar AUC.", digits=0)
+
+# %% tags=["remove-cell"]
+for key, name in zip(["half", "ignored"], list(wards)[1:], strict=True):
+    for row, label in [("now", "now"), ("by predicted risk", "predicted"), ("by effect of care", "effect"), ("asthmatics, now", "asthma-now"), ("asthmatics, by predicted risk", "asthma-predicted")]:  # fmt: skip
+        tables.headline(f"pneumonia-{key}-{label}", compared.loc[row, name], digits=2)
+assert np.ptp(compared.iloc[0]) < 1
+better = compared.loc["by predicted risk"] < compared.loc["now"]
+assert better.tolist() == [False, True, True]
+
+# %% [markdown]
+# Where asthma is half as harmful, the model's triage saves lives overall, as the doctors' beds were given out loosely and the model's are not. It still sacrifices asthmatics, and still leaves many deaths that the right score would avoid. Where the doctors ignore asthma, predicted risk is close to the risk without care, and a good guide. Three AUCs within one point of each other, three values of the same advice: the AUC does not contain the answer. (For a decision that changes nothing about the outcome's causes, a prediction may be all that is needed {cite:p}`kleinberg2015`.)
+#
+# ### Rules followed to the letter
+#
+# The effect of care is estimated from patients who were treated otherwise than their kind usually is. The stricter the ward, the fewer there are. The exact ATE is the same in every row.
+
+# %% tags=["hide-input"]
+strict = {}
+for s in (0.5, 1, 2, 3):
+    ward = scenarios.pneumonia(strictness=s)
+    year = ward.sample(20_000, rng=31)
+    given = {**outcome, "adjust_for": door}
+    model = standardize(year, **given, model="logit")
+    weighted = weight(year, **given)
+    strict[s] = {
+        "asthmatics without bed": (year["asthma"] * (1 - year["care"])).sum(),
+        "AUC, exact": ward.truth["AUC of predicted risk"],
+        "ATE, exact": ward.truth["ATE"],
+        "outcome model": model["estimate"],
+        "its error": model["std_error"],
+        "weighting": weighted["estimate"],
+        "weighting's error": weighted["std_error"],
+        "effective n": round(min(weighted.attrs["effective_n"].values())),
+    }
+strict = pd.DataFrame(strict).T.rename_axis("strictness")
+strict["effective n"] = strict["effective n"].round(-1)
+tables.results(strict, "The same ward, its rule followed ever more strictly; 20,000 patients each.")  # fmt: skip
+
+# %% tags=["remove-cell"]
+for s in (1, 3):
+    tables.headline(f"pneumonia-rare-{s}", strict.loc[s, "asthmatics without bed"], digits=0)  # fmt: skip
+tables.headline("pneumonia-weight-3", strict.loc[3, "weighting"])
+assert strict["asthmatics without bed"].is_monotonic_decreasing
+assert strict.loc[3, "its error"] > 2 * strict.loc[1, "its error"]
+assert abs(strict.loc[3, "weighting"] - truth["ATE"]) > 0.03
+
+# %% [markdown]
+# With the strictest rule {glue:text}`pneumonia-rare-3:.0f` asthmatics in 20,000 were left without a bed, and all that the data say about the risk of the others comes from them. The outcome model goes on working, with a larger error, because its formula is nearly right and carries over what it learned elsewhere; there is no telling that from the data. Weighting relies on the rare patients alone, and its effective sample falls to a handful in one arm; then its estimate and its standard error are both worthless. The better the ward follows its rule, the better deaths can be predicted and the worse the decision can be learned.
+#
+# ### A record without severity
+#
+# Suppose that danger signs are not in the record. Then no recorded set closes the backdoor of care:
+
+# %%
+recorded = [name for name in world.observed if name != "severity"]
+print(identify.adjustment_sets(graph, **care_on_death, observed=recorded))
+record = data[recorded]
+known = {**outcome, "adjust_for": some}
+robust = robustness_value(record, **known)
+bounds = bias_bounds(record, **known, benchmark=["age", "walking_frame"], multiples=(1, 3))  # fmt: skip
+tables.results(bounds[["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]], "What a confounder as strong as a recorded column (or three times as strong) would leave.")  # fmt: skip
+
+# %% [markdown]
+# Adjusted for all that is left, care seems to raise deaths by {glue:text}`pneumonia-ols-partly:.2f` in a linear regression. The {term}`robustness value` says how strong a missing confounder must be to bring that to zero: it would have to explain {glue:text}`pneumonia-rv:.0%` of what the columns leave of care, and as much of death. A confounder like age would leave {glue:text}`pneumonia-bound-age:.2f`; one three times as strong could turn the sign ({glue:text}`pneumonia-bound-age-3:.2f`). Is there one? We, who know the world, can look up what severity explains.
+
+
+# %%
+def explained(of, given, name):
+    less, full = (smf.ols(f"{of} ~ {' + '.join(x)}", data).fit() for x in (given, [*given, name]))  # fmt: skip
+    return 1 - full.ssr / less.ssr
+
+
+strength = pd.Series(
+    {
+        "robustness value": robust["rv_q"],
+        "severity, of care": explained("care", some, "severity"),
+        "severity, of death": explained("death", ["care", *some], "severity"),
+    }
+)
+tables.results(strength.rename("partial R²"), "What it takes to overturn the answer, and what severity has.")  # fmt: skip
+
+# %% tags=["remove-cell"]
+tables.headline("pneumonia-ols-partly", robust["estimate"])
+tables.headline("pneumonia-rv", robust["rv_q"])
+tables.headline("pneumonia-r2-care", strength.iloc[1])
+tables.headline("pneumonia-r2-death", strength.iloc[2])
+assert strength.iloc[1:].min() > strength.iloc[0]
+assert (bounds["estimate"].loc["age"] > 0).tolist() == [True, False]
+tables.headline("pneumonia-bound-age", bounds.loc[("age", 1), "estimate"])
+tables.headline("pneumonia-bound-age-3", bounds.loc[("age", 3), "estimate"])
+
+# %% [markdown]
+# Severity is stronger than that on both sides, and with it the sign turns. The data without severity could not have told. A doctor could: severity is what beds are given out by. A sensitivity analysis says how much it would take; whether there is that much is for somebody to say who knows the ward.
+
+# %% [markdown]
+# ## The decision
+#
+# The ward has beds for {glue:text}`pneumonia-beds:.0%` of its patients. Who gets them? Each rule is learned from the year of records: predicted risk by the trees, the other two scores by the regression. A rule is a {term}`policy`, and its {term}`policy value` comes three ways: exactly, by running the world under `do(care = rule)`, and estimated from the records alone, by averaging the regression's predictions under the rule.
+
+# %%
+scores = {
+    "by predicted risk": table["trees"],
+    "by risk without care": table["fit_without"],
+    "by effect of care": table["fit_effect"],
+    "by exact effect of care": table["risk_without"] - table["risk_with"],
+}
+rules = {name: triage(table, score, beds=beds) for name, score in scores.items()}
+rules |= {"beds by lot": np.full(len(table), beds), "beds for all": np.ones(len(table))}
+rules = pd.DataFrame({"as it is": table["care"], **rules})
+place = pd.MultiIndex.from_frame(table[door])
+
+
+def run(rule, n=100_000):
+    chance = rules[rule].to_numpy().reshape(5, 5, 2, 2)
+
+    def bed(age, severity, asthma, walking_frame):
+        return chance[(age - 45) // 10, severity, asthma, walking_frame]
+
+    return world.model.do(care=Bernoulli(bed)).sample(n, rng=5)["death"].mean()
+
+
+# %% [markdown]
+# `triage` fills the beds from the highest score down; patients of the last kind to fit share what is left by lot.
+
+# %%
+counts = data.groupby(door).size().reindex(place, fill_value=0).to_numpy()
+sick, share = table["asthma"] * table["share"], table["share"]
+policies = {}
+for rule, bed in rules.items():
+    exact = table["risk_without"] - bed * lost
+    fitted = table["fit_without"] - bed * table["fit_effect"]
+    policies[rule] = {
+        "exact": np.average(exact, weights=share),
+        "simulated": run(rule),
+        "estimated": np.average(fitted, weights=counts),
+        "asthmatics, exact": np.average(exact, weights=sick),
+        "asthmatics with a bed (%)": np.average(bed, weights=sick) / 10,
+    }
+values = 1_000 * pd.DataFrame(policies).T
+tables.results(values, "Deaths per 1,000 patients under each rule.", digits=0)
+
+# %% tags=["remove-cell"]
+error = 4 * 1_000 * np.sqrt(0.25 * 0.75 / 100_000)
+assert (abs(values["simulated"] - values["exact"]) < error).all()
+assert (abs(values["estimated"] - values["exact"]) < 8).all()
+for key, rule in [("trees", "by predicted risk"), ("learned-without", "by risk without care"), ("learned-effect", "by effect of care"), ("lot", "beds by lot"), ("all", "beds for all")]:  # fmt: skip
+    tables.headline(f"pneumonia-value-{key}", values.loc[rule, "exact"], digits=1)
+    tables.headline(f"pneumonia-estimated-{key}", values.loc[rule, "estimated"], digits=1)  # fmt: skip
+tables.headline("pneumonia-auc-without", truth["AUC of risk without care"])
+assert values["exact"].iloc[3] <= values["exact"].iloc[[0, 1, 2, 4, 5]].min() + 1e-9
+assert abs(values["exact"].iloc[3] - 1_000 * truth["E[death | by effect of care]"]) < 1
+
+# %% mystnb={"figure": {"caption": "Deaths under each rule, as many beds in all rows but the last. Learned rules are drawn at their exact value.", "name": "fig-pneumonia-policies"}, "image": {"alt": "Deaths per 1,000 under six rules, for all patients and for asthmatics. As it is 129 and 101; by predicted risk 143 and 454; by risk without care 109 and about 128; by effect of care 105 and 115; beds by lot 186 and 354; beds for all 78 and 94. Predicted risk is the only rule besides the lot that is worse than the ward as it is."}} tags=["hide-input"]
+_, ax = plt.subplots(figsize=(5.6, 3.2))
+shown = values.drop(index="by exact effect of care")
+rows = range(len(shown))
+marks = [("exact", "all patients", figures.ESTIMATE, "o"), ("asthmatics, exact", "asthmatics", figures.TREATED, "s")]  # fmt: skip
+for column, label, colour, marker in marks:
+    fill = "white" if marker == "s" else colour
+    style = {"color": colour, "marker": marker, "markerfacecolor": fill}
+    ax.plot(shown[column], rows, linestyle="", label=label, **style)
+ax.axvline(shown["exact"].iloc[0], color=figures.HIDDEN, linewidth=0.8, zorder=0)
+ax.set_yticks(rows, shown.index)
+ax.set(ylim=(len(shown) - 0.5, -0.5), xlim=(0, 500))
+ax.set_xlabel("deaths per 1,000 patients")
+ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
+plt.show()
+
+# %% [markdown]
+# - **By predicted risk** is worse than the doctors' own rule, although (or because) it is learned from their records.
+# - **By risk without care** uses a score that predicts *worse*: its AUC for the deaths that were seen is {glue:text}`pneumonia-auc-without:.2f`. It saves {glue:text}`pneumonia-saved-without:.0f` lives per 1,000.
+# - **By the effect of care** saves a few more with the same beds, by passing over some patients who are likely to die in any case. Whether a ward should do that is not a statistical question; the numbers say what it costs not to.
+# - **The records knew.** The estimated values, from the year before any rule was tried, tell the rules apart and forecast the harm of the model's.
+#
+# ### And next year?
+#
+# The hospital adopts the model, and being modern, retrains it each year on the newest records. Exactly, with the best model each time:
+
+# %%
+years, risk = {}, table["risk"]
+for year in range(1, 6):
+    bed = triage(table, risk, beds=truth["E[care]"])
+    asthma = np.average(risk, weights=sick)
+    risk = table["risk_without"] - bed * lost
+    years[year] = {
+        "predicted for asthmatics": 1_000 * asthma,
+        "asthmatics with a bed (%)": 100 * np.average(bed, weights=sick),
+        "deaths per 1,000": 1_000 * np.average(risk, weights=share),
+    }
+years = pd.DataFrame(years).T.rename_axis("year")
+tables.results(years, "Five years of retraining: each year's model triages the next.", digits=0)  # fmt: skip
+
+# %% tags=["remove-cell"]
+for year, row in years.iterrows():
+    tables.headline(f"pneumonia-year-{year}", row["deaths per 1,000"], digits=2)
+tables.headline("pneumonia-saved-without", 1_000 * (truth["E[death]"] - truth["E[death | by risk without care]"]), digits=2)  # fmt: skip
+assert years["deaths per 1,000"].diff().dropna().gt(0).tolist() == [False, True, False, True]  # fmt: skip
+
+# %% [markdown]
+# The asthmatics whom the model sends away die, the next model sees it and sends them to intensive care, where they live, and the next one sends them away again. Each model is correct about the year that it was trained on. And as every rule here is followed to the letter, the records lose the {term}`overlap` from which the effect of care could be learned. If you deploy a rule, keep a little randomness in it where it is indifferent.
+
+# %% [markdown]
+# ## Many worlds
+#
+# Was that year typical? We draw 200 years of 6,000 patients. In each we estimate the ATE of care three times and the CDE of asthma without care. For speed the regression runs on counts, a row for each kind of patient, by Newton's method; the interval adds the variance of who was sampled to that of the coefficients.
+
+
+# %% tags=["hide-input"]
+x = np.column_stack([np.ones(len(table)), table[door] - [65, 1, 0, 0]])
+
+
+def logit_on_counts(died, patients):
+    beta = np.zeros(x.shape[1])
+    for _ in range(15):
+        p = expit(x @ beta)
+        information = (x.T * (patients * p * (1 - p))) @ x
+        beta = beta + np.linalg.solve(information, x.T @ (died - patients * p))
+    return p, x * (p * (1 - p))[:, np.newaxis], np.linalg.inv(information)
+
+
+def counted(rows):
+    codes = [(rows["age"] - 45) // 10, *(rows[name] for name in door[1:])]
+    return np.bincount(np.ravel_multi_index(codes, (5, 5, 2, 2)), minlength=100)
+
+
+def learn(sample):
+    arms = [sample[sample["care"] == c] for c in (0, 1)]
+    died = [counted(arm[arm["death"] == 1]) for arm in arms]
+    patients = [counted(arm) for arm in arms]
+    fits = [logit_on_counts(d, n) for d, n in zip(died, patients, strict=True)]
+    return fits, sum(patients) / len(sample), sum(died), sum(patients)
+
+
+def ate(sample):
+    fits, share, _, patients = learn(sample)
+    gain = fits[1][0] - fits[0][0]
+    variance = share @ (gain - share @ gain) ** 2 / patients.sum()
+    variance += sum((share @ fit[1]) @ fit[2] @ (share @ fit[1]) for fit in fits)
+    half = 1.96 * np.sqrt(variance)
+    return {"estimate": share @ gain, "ci_low": share @ gain - half, "ci_high": share @ gain + half}  # fmt: skip
+
+
+def cde(sample):
+    fits, share, *_ = learn(sample)
+    risk, kinds_share = fits[0][0].reshape(5, 5, 2, 2), share.reshape(5, 5, 2, 2)
+    return {"estimate": np.sum(kinds_share.sum(2) * (risk[:, :, 1] - risk[:, :, 0]))}
+
+
+# %%
+assert abs(ate(data)["estimate"] - adjusted["estimate"]) < 1e-6
+analyses = {
+    "raw": lambda sample: difference_in_means(sample, **outcome),
+    "severity left out": lambda sample: standardize(
+        sample, **outcome, adjust_for=["age", "asthma"]
+    ),
+    "adjusted": ate,
+    "asthma, without care": cde,
+}
+estimands = dict.fromkeys(analyses, "ATE") | {"asthma, without care": "CDE(care=0) of asthma"}  # fmt: skip
+many = replicate(world, analyses, n=6_000, replications=200, rng=36, estimand=estimands)
+shown = ["estimand", "truth", "bias", "bias_error", "rmse", "coverage", "coverage_error"]  # fmt: skip
+tables.results(many[shown], "200 years of 6,000 patients.")
+
+# %% tags=["remove-cell"]
+tables.headline("pneumonia-many-raw", many.loc["raw", "bias"])
+tables.headline("pneumonia-many-bias", many.loc["adjusted", "bias"])
+tables.headline("pneumonia-many-coverage", many.loc["adjusted", "coverage"])
+tables.headline("pneumonia-many-cde", many.loc["asthma, without care", "bias"])
+for name in ("adjusted", "asthma, without care"):
+    assert abs(many.loc[name, "bias"]) < 4 * many.loc[name, "bias_error"] + 1e-3
+assert abs(many.loc["adjusted", "coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)
+assert (many["coverage"].iloc[:2] == 0).all()
+
+# %% [markdown]
+# Then the rules. Each of the 200 hospitals learns its three scores from its own year, by the same regression, gives out the beds by each, and is judged by its exact deaths against the fewest that any rule with these beds and columns can bring.
+
+
+# %%
+def deaths(score):
+    bed = triage(table, score, beds=truth["E[care]"])
+    return {"estimate": np.average(table["risk_without"] - bed * lost, **weights)}
+
+
+learned = {
+    "by predicted risk": lambda sample: deaths(logit_on_counts(*learn(sample)[2:])[0]),
+    "by risk without care": lambda sample: deaths(learn(sample)[0][0][0]),
+    "by effect of care": lambda s: deaths(np.subtract(*[f[0] for f in learn(s)[0]])),
+}
+best = "E[death | by effect of care]"
+regret = replicate(world, learned, n=6_000, replications=200, rng=38, estimand=best)
+regret = 1_000 * regret[["mean_estimate", "truth", "bias", "bias_error"]]
+regret.columns = ["deaths per 1,000", "fewest possible", "excess", "error of the excess"]  # fmt: skip
+tables.results(regret, "200 hospitals, each with rules learned from 6,000 patients; exact deaths.", digits=1)  # fmt: skip
+
+# %% tags=["remove-cell"]
+for key, excess in zip(["predicted", "without", "effect"], regret["excess"], strict=True):  # fmt: skip
+    tables.headline(f"pneumonia-regret-{key}", excess, digits=1)
+assert regret["excess"].is_monotonic_decreasing
+assert regret["excess"].iloc[0] > 20 > 5 > regret["excess"].iloc[2] > 0
+
+# %% [markdown]
+# The rule by predicted risk does not fail by bad luck or for want of data.
+#
+# ## Take it with you
+#
+# ```bash
+# python -m casestudies copy standardization
+# ```
+#
+# The pattern, a treatment that goes to those who would do badly, is everywhere. In a survey of American smokers (NHEFS), followed from 1971 to 1992 {cite:p}`hernan2020`, those who quit died *more* often than those who went on smoking:
+
+# %%
+smokers = nhefs_complete.load_pandas().data
+smokers["older"] = smokers["age"] ** 2
+call = {"outcome": "death", "treatment": "qsmk"}
+who = ["age", "older", "sex", "race", "smokeintensity", "smokeyrs", "wt71", "asthma", "bronch"]  # fmt: skip
+quitting = pd.DataFrame(
+    {
+        "quitters minus others": difference_in_means(smokers, **call),
+        "adjusted": standardize(smokers, **call, adjust_for=who, model="logit"),
+    }
+).T
+tables.results(quitting, "Probability of death by 1992, quitters of 1971 to 1982 minus others.")  # fmt: skip
+
+# %% tags=["remove-cell"]
+tables.headline("pneumonia-nhefs-raw", quitting["estimate"].iloc[0])
+tables.headline("pneumonia-nhefs", quitting["estimate"].iloc[1])
+tables.headline("pneumonia-nhefs-high", quitting["ci_high"].iloc[1])
+
+# %% [markdown]
+# A model of mortality fitted to these records without age would count quitting as a danger. Quitters were older. Adjusted for age and smoking history, the difference is gone. It does not become a benefit: people also quit because they have fallen ill, the survey does not record when and why, and these 1,566 people had all lived until 1982. The interval reaches from a fall of nearly four points to a rise of as much.
+#
+# For your own decision: name the action; find who got it so far and why; put it into the model as a column; predict for everybody with and without it; rank by the difference.
+#
+# ## Exercises
+#
+# ```{exercise} Which columns?
+# :label: pneumonia-ex-columns
+#
+# You may add columns to the record. For each say whether to adjust for it when you estimate the effect of intensive care on death, and whether a model that *predicts* death would like it: (a) oxygen saturation on arrival; (b) oxygen saturation on the second day; (c) days spent in hospital; (d) the name of the doctor on duty, if doctors differ in how readily they give a bed and in nothing else.
+# ```
+#
+# ```{solution} pneumonia-ex-columns
+# :class: dropdown
+#
+# The prediction would like (a), (b) and (c). For the effect: (a) yes, it comes before the bed and drives both; without it severity leaves a door open. (b) no, care changes it, it is a mediator. (c) no, it is a consequence of care and of death itself. (d) no: the doctor is an instrument, which would serve for another design ({doc}`canary_flag_iv`), and adjusting for one amplifies whatever confounding is left {cite:p}`pearl2010`.
+# ```
+#
+# ```{exercise} A ward that ignores asthma
+# :label: pneumonia-ex-ignore
+#
+# Guess, then compute with `scenarios.pneumonia(asthma_on_care=0.0).truth`: what sign has the total effect of asthma? Is it equal to one of the two CDEs, or does it lie between them? How good is triage by predicted risk?
+# ```
+#
+# ```{solution} pneumonia-ex-ignore
+# :class: dropdown
+#
+# Positive, +0.315, and between the CDEs (+0.364 without care, +0.019 with it): without an arrow from asthma to care there is no indirect effect, and what is left is a mixture of direct effects, over patients with and without care. Triage by predicted risk brings 151 deaths per 1,000, by risk without care 152, as the ward is 181. Predicted risk then is a good guide to who is in danger. By the effect of care it would be 139.
+# ```
+#
+# ```{exercise} The trees, taught to decide
+# :label: pneumonia-ex-trees
+#
+# Open-ended. Train the same trees with `care` among the columns, predict every kind of patient with care set to 0 and to 1, and triage by the difference. How many deaths per 1,000 does the rule bring, with 20,000 patients and with 2,000? Where do the trees go wrong, and why would you rather train two sets of trees, one for each arm, or not?
+# ```
+#
+# ```{solution} pneumonia-ex-trees
+# :class: dropdown
+#
+# `features = xgboost.DMatrix(data[[*door, "care"]], label=data["death"])`, then predict `table[door].assign(care=c)` for both c. With 20,000 patients the rule comes close to the regression's. With 2,000 there are some fifteen asthmatics without a bed, the trees shrink their leaves towards the rest, and asthmatics look as if care did little for them. A set of trees for each arm does not borrow from the other arm, which helps where the effect is large and hurts where it is small. Neither knows that a hidden confounder exists.
+# ```
+#
+# ```{exercise} A fairer objective
+# :label: pneumonia-ex-fair
+#
+# Open-ended. Triage by the effect of care passes over patients with four danger signs. Write a rule that gives a bed to everybody whose risk without care is above 90% first and goes by the effect of care after that. What does it cost in deaths per 1,000? Who pays?
+# ```
+#
+# ```{solution} pneumonia-ex-fair
+# :class: dropdown
+#
+# `score = effect + (table["risk_without"] > 0.9)` with `triage` as before; deaths are the average of `risk_without - bed * effect`, weighted by share. The cost lies between nothing and the four deaths per 1,000 that separate triage by risk from triage by effect, and is paid by patients with one or two signs whom a bed would have saved almost surely.
+# ```
+#
+# ## What the document says
+#
+# The claims of question 2 of {cite:t}`explainer_day36`, on prediction and causation.
+
+# %% mystnb={"code_prompt_show": "Show the claims and verdicts"} tags=["hide-input"]
+per = {name: 1_000 * value for name, value in truth.items()}
+verdicts = [
+    (
+        "Prediction and causation are not the same thing.",
+        "holds",
+        f"The score with the better AUC ({truth['AUC of predicted risk']:.2f} against {truth['AUC of risk without care']:.2f}) is the worse triage ({per['E[death | by predicted risk]']:.0f} deaths per 1,000 against {per['E[death | by risk without care]']:.0f}).",
+    ),
+    (
+        "Prediction exploits every correlation, whatever it comes from, because that lowers the loss.",
+        "holds",
+        f"The walking frame, which does nothing, has a mean |SHAP| of {importance.loc['walking_frame'].iloc[0]:.2f}, asthma {importance.loc['asthma'].iloc[0]:.2f}.",
+    ),
+    (
+        "Asthmatics with pneumonia die less often because they are cared for more intensively; as a prediction this is correct.",
+        "holds",
+        f"{truth['E[death | asthma=1]']:.1%} against {truth['E[death | asthma=0]']:.1%}, with {truth['E[care | asthma=1]']:.0%} against {truth['E[care | asthma=0]']:.0%} in intensive care.",
+    ),
+    (
+        "Monitoring intensity is the confounder.",
+        "does not hold",
+        f"It lies on the path from asthma to death: a mediator. The contrast is the total effect ({truth['TE of asthma']:.3f}); with care held fixed it is {truth['CDE(care=1) of asthma']:+.3f} or {truth['CDE(care=0) of asthma']:+.3f}. For the effect of care, asthma is a confounder.",
+    ),
+    (
+        "Triage by the prediction would kill people.",
+        "holds in part",
+        f"Here {per['E[death]']:.0f} become {per['E[death | by predicted risk]']:.0f} deaths per 1,000. Where asthma is half as harmful, deaths in all fall from {compared.loc['now', 'asthma half as harmful']:.0f} to {compared.loc['by predicted risk', 'asthma half as harmful']:.0f}, while those of asthmatics rise from {compared.loc['asthmatics, now', 'asthma half as harmful']:.0f} to {compared.loc['asthmatics, by predicted risk', 'asthma half as harmful']:.0f}.",
+    ),
+    (
+        "A model with an AUC of 0.99 can give catastrophic advice on what happens after an intervention.",
+        "holds",
+        f"AUC {sharp['AUC of predicted risk']:.3f}, and {1_000 * sharp['E[death]']:.0f} become {1_000 * sharp['E[death | by predicted risk]']:.0f} deaths per 1,000, among asthmatics {1_000 * sharp['E[death | asthma=1]']:.0f} become {1_000 * sharp['E[death | asthma=1, by predicted risk]']:.0f}.",
+    ),
+    (
+        "A high SHAP value says that a feature is useful for prediction, not that changing it changes the outcome.",
+        "holds",
+        f"Asthma: mean SHAP {importance.loc['asthma'].iloc[1]:.2f} among asthmatics, controlled direct effects {truth['CDE(care=1) of asthma']:+.3f} and {truth['CDE(care=0) of asthma']:+.3f}. Walking frame: {importance.loc['walking_frame'].iloc[1]:+.2f}, effect 0.",
+    ),
+    (
+        "To decide, you must switch to a causal framework.",
+        "holds in part",
+        f"A column more (who was treated), a reason why the rest is enough, and the same regression bring {per['E[death | by effect of care]']:.0f} deaths per 1,000. But where treatment does not follow the feature, prediction is nearly as good as risk without care ({compared.loc['by predicted risk', 'doctors ignore asthma']:.0f} where doctors ignore asthma).",
+    ),
+]
+ledger = tables.claims(verdicts, document="question 2 of AI/ML Explained, Day 36")
+glue("pneumonia-claims", ledger)
+
+# %% tags=["remove-cell"]
+known = {
+    f"intensive care: {name}": (row, "ATE", truth["ATE"], "exact, this world")
+    for name, row in answers.iterrows()
+}
+contrast = difference_in_means(data, outcome="death", treatment="asthma")
+known["asthma, as care is given now"] = (contrast, "total effect", truth["TE of asthma"], "exact, this world")  # fmt: skip
+glue("pneumonia-scoreboard", tables.scoreboard(known), display=False)
+tables.headline("pneumonia-te-estimate", contrast["estimate"])
