@@ -62,11 +62,13 @@ def test_a_million_units_agree_with_every_truth(knobs):
     assert abs(bias - world.truth["selection bias"]) < 4 * error
 
 
-def test_the_equations_have_their_stated_moments():
-    units = scenarios.hospital().model.do(drug=0).sample(400_000, rng=4)
+@pytest.mark.parametrize("frailty", [0.0, 0.5])
+def test_the_equations_have_their_stated_moments(frailty):
+    units = scenarios.hospital(frailty=frailty).model.do(drug=0).sample(400_000, rng=4)
     assert abs(units["health"].var() - 1) < 4 * np.sqrt(2 / 400_000)
     assert abs(units["age"].corr(units["health"]) + 0.5) < 4 * 0.75 / np.sqrt(400_000)
     residual = units["severity"] - 50 + 6 * units["health"] - 2 * units["age"]
+    residual -= 4 * frailty * units.get("frailty", 0)
     assert abs(residual.mean()) < 4 * 4 / np.sqrt(400_000)
     assert abs(residual.var() - 16) < 4 * 16 * np.sqrt(2 / 400_000)
 
