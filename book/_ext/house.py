@@ -97,6 +97,16 @@ def add_metadata(app, pagename, templatename, context, doctree):
     context["metatags"] = context.get("metatags", "") + "\n".join(tags)
 
 
+def name_folds(app, pagename, templatename, context, doctree):
+    """Name the folds of the contents, which the theme marks by an arrow alone."""
+    contents = context.get("generate_toctree_html")
+    label = '<summary aria-label="Pages of this part">'
+    if contents:
+        context["generate_toctree_html"] = lambda *positional, **named: str(
+            contents(*positional, **named)
+        ).replace("<summary>", label)
+
+
 NOT_FOUND = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>No such page | {title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -131,6 +141,7 @@ def setup(app):
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it in any case
     app.connect("doctree-read", add_bar)
     app.connect("html-page-context", add_metadata)
+    app.connect("html-page-context", name_folds, priority=900)
     app.connect("build-finished", copy_scripts)
     app.connect("build-finished", write_not_found)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
