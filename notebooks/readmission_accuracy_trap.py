@@ -11,7 +11,7 @@
 #
 # **The question.** A hospital has a score that says, with great accuracy, which patients will be back within a month. It can call a quarter of its patients after discharge. Should it call those with the highest scores?
 #
-# **The answer in short.** In this world the score is {glue:text}`readmission-accuracy:.1%` accurate, exactly as accurate as the sentence "nobody will be back", and it is as well {term}`calibrated <calibration>` as a score can be. Moving the calls to the highest scores *raises* readmissions, from {glue:text}`readmission-per-routine:.1f` to {glue:text}`readmission-per-risk:.1f` per 1,000 patients. The highest scores belong to the old, and what the old lack is a way to the clinic: a call lowers the risk of a patient with transport by {glue:text}`readmission-cate-mobile-size:.1f` points and that of a patient without by none. The same number of calls, sent to those whom they help, brings {glue:text}`readmission-per-effect:.1f`. The prediction was right. It answered another question.
+# **The answer in short.** In this world the score is {glue:text}`readmission-accuracy:.1%` accurate, exactly as accurate as the sentence "nobody will be back", and it is as well {term}`calibrated <calibration>` as a score can be. Moving the calls to the highest scores *raises* readmissions, from {glue:text}`readmission-per-routine:.1f` to {glue:text}`readmission-per-risk:.1f` per 1,000 patients. The highest scores belong to the old, and what the old lack is a way to the clinic: a call lowers the risk of patients with transport by {glue:text}`readmission-cate-mobile-size:.1f` points (their {term}`CATE`) and that of patients without by none. The same number of calls, sent to those whom they help, brings {glue:text}`readmission-per-effect:.1f`. The prediction was right. It answered another question.
 #
 # The story is from {cite:t}`wael_actionable`, who tells it in one paragraph and without numbers. We write down a mechanism that gives his result, say what the result is relative to, and show the worlds in which it would have come out otherwise.
 
@@ -79,8 +79,8 @@ plt.show()
 # %%
 patients = world.sample(40_000, rng=2)
 decade = (patients["age"] // 10 * 10).astype(int)
-columns = ["transport", "call", "visit", "risk", "readmitted"]
-by_age = patients.groupby(decade)[columns].mean().rename_axis("age from")
+shares = ["transport", "call", "visit", "risk", "readmitted"]
+by_age = patients.groupby(decade)[shares].mean().rename_axis("age from")
 tables.results(by_age, "Shares of 40,000 patients by age, and their mean score.")
 
 # %% [markdown]
@@ -523,6 +523,43 @@ def gain(model, people):
     return off - on
 
 
+# %% [markdown]
+# First, what do a hundred calls buy? That depends on who gets them: those whom the nurses called (the {term}`ATT`), those whom the score would call, or those whom the pilot's estimates would call. All three can be had from last year's table, adjusted for age.
+
+# %%
+priority = gain("uplift", rows.assign(shuttle=0))
+calls = {
+    "the nurses called": (rows, "ATT", "E[readmitted]"),
+    "the score calls": (rows[top(rows["risk"])], "ATE", RATE("by risk")),
+    "the pilot's effects call": (rows[top(priority)], "ATE", RATE("by effect")),
+}
+bought = {
+    name: standardize(
+        group, **columns, adjust_for=ages, model="logit", estimand=estimand
+    )
+    for name, (group, estimand, _) in calls.items()
+}
+bought = 100 * pd.DataFrame(bought).T[shown]
+none = truth[RATE("do(call=0, shuttle=0)")]
+bought["exact"] = [100 * (truth[key] - none) / 0.25 for *_, key in calls.values()]
+tables.results(
+    bought, "Change of readmissions per 100 calls to those whom ...", digits=2
+)
+
+# %% tags=["remove-cell"]
+for key, (_, row) in zip(
+    ["nurses", "score", "effects"], bought.iterrows(), strict=True
+):
+    tables.headline(f"readmission-buy-{key}", row["estimate"])
+    tables.headline(f"readmission-buy-{key}-exact", -row["exact"])
+assert (
+    (bought["ci_low"] < bought["exact"]) & (bought["exact"] < bought["ci_high"])
+).all()
+
+# %% [markdown]
+# A hundred calls prevent {glue:text}`readmission-buy-nurses-exact:.1f` readmissions if the nurses choose and {glue:text}`readmission-buy-score-exact:.1f` if the score does. Moving them loses the difference. Now the rates that follow, for all the rules.
+
+
 # %%
 def rates(people, on, off, routine):
     luck = np.random.default_rng(7).random(len(people))
@@ -690,9 +727,12 @@ def review(people):
 years = {"routine": crowd, "top scores called": crowd_by_score}
 report = pd.DataFrame({name: review(people) for name, people in years.items()})
 after = calibration(crowd_by_score)
+level = scenarios.readmission(age_on_transport=0.0).truth
 tables.results(report, "The score before and after it decides on the calls.", digits=4)
 
 # %% tags=["remove-cell"]
+tables.headline("readmission-level-auc", level["AUC"])
+tables.headline("readmission-level-auc-after", level["AUC, by risk"])
 tables.headline("readmission-slope-after", after.loc["slope", "estimate"])
 tables.headline("readmission-auc-after", report.loc["AUC"].iloc[1])
 tables.headline("readmission-auc-after-truth", truth["AUC, by risk"])
@@ -731,7 +771,7 @@ plt.show()
 # %% [markdown]
 # Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to {glue:text}`readmission-slope-after:.2f`, the AUC from {glue:text}`readmission-auc:.3f` to {glue:text}`readmission-auc-after-truth:.3f`. Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called {term}`performative <performative prediction>` {cite:p}`perdomo2020`. Accuracy is the last to notice: it falls by two patients in a thousand.
 #
-# Note which way this goes. Had the calls helped the top quarter, their readmissions would have fallen and the score would look *worse*. A risk score whose action works must lose its calibration {cite:p}`lenert2019`; judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
+# Note which way this goes. In the world where transport does not depend on age, calls by score lower readmissions, and there the AUC falls from {glue:text}`readmission-level-auc:.3f` to {glue:text}`readmission-level-auc-after:.3f` by the same act: the better the action works, the worse the score looks {cite:p}`lenert2019`. So judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
 #
 # ## Many worlds
 #
@@ -849,7 +889,6 @@ def per(key):
     return f"{1_000 * truth[key]:.1f}"
 
 
-level = scenarios.readmission(age_on_transport=0.0).truth
 verdicts = [
     (
         "94% accuracy shows that the readmission model was textbook.",

@@ -576,6 +576,17 @@ HEADLINES = [
     (READMISSION, "readmission-many-bias", 0, 4 * 0.0005, "no bias, 4 errors"),
     (READMISSION, "readmission-many-raw-bias", 0.02178, 4 * 0.0006, "exact, 4 errors"),
     (READMISSION, "readmission-many-coverage", 0.95, 0.062, "nominal coverage"),
+    # What 100 calls prevent: four times the differences of the rates above, per 100
+    (READMISSION, "readmission-buy-nurses-exact", 0.4 * (64.25450 - 60.10923), 6e-5, "quadrature"),
+    (READMISSION, "readmission-buy-score-exact", 0.4 * (64.25450 - 61.99758), 6e-5, "quadrature"),
+    (READMISSION, "readmission-buy-effects-exact", 0.4 * (64.25450 - 54.38124), 6e-5, "quadrature"),
+    (READMISSION, "readmission-buy-nurses", -1.658, 4 * 0.31, "exact, 4 errors"),
+    (READMISSION, "readmission-buy-score", -0.903, 4 * 0.63, "exact, 4 errors"),
+    (READMISSION, "readmission-buy-effects", -3.949, 4 * 0.36, "exact, 4 errors"),
+    # Transport the same at every age
+    (READMISSION, "readmission-flat-risk", -2.3865, 6e-4, "sum over ages"),
+    (READMISSION, "readmission-level-auc", 0.59032, 6e-5, "sum over ages"),
+    (READMISSION, "readmission-level-auc-after", 0.53942, 6e-5, "sum over ages"),
     # Thornton (2008), abstract: 34 percent without an incentive
     (READMISSION, "readmission-malawi-unpaid", 0.34, 0.005, "Thornton (2008), abstract"),
 ]
