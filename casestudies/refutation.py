@@ -6,6 +6,7 @@ covariates in columns, without a constant) that returns a number.
 """
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from scipy.special import expit
 
@@ -178,3 +179,66 @@ def _nearest(points, among):
     right = np.clip(np.searchsorted(ranked, points), 1, len(ranked) - 1)
     left_is_nearer = points - ranked[right - 1] <= ranked[right] - points
     return order[np.where(left_is_nearer, right - 1, right)]
+
+
+REFUTERS = {
+    "random common cause": random_common_cause,
+    "placebo treatment": placebo_treatment,
+    "random 80% of rows": data_subset,
+}
+
+
+def p_values(
+    data,
+    *,
+    outcome,
+    treatment,
+    adjust_for,
+    seed,
+    estimator=least_squares,
+    refuters=tuple(REFUTERS),
+    simulations=100,
+):
+    """Return the two-sided percentile p-value of each refuter, for one table.
+
+    The placebo asks whether zero is among its re-estimates, the others whether the estimate is.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, treatment : str
+        Numeric columns.
+    adjust_for : list of str
+        Numeric columns.
+    seed : int
+        Each refuter starts from numpy.random.RandomState(seed).
+    estimator : callable, default least_squares
+        As in `random_common_cause`.
+    refuters : sequence of str
+        Names in ``REFUTERS``.
+    simulations : int, default 100
+        Re-estimates of each refuter.
+
+    Returns
+    -------
+    pandas.Series
+        A p-value for each refuter.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> data = pd.DataFrame(rng.normal(size=(200, 3)), columns=["sales", "ads", "season"])
+    >>> columns = {"outcome": "sales", "treatment": "ads", "adjust_for": ["season"]}
+    >>> bool((p_values(data, **columns, seed=1) > 0.5).all())
+    True
+    """
+    y, t = data[outcome].to_numpy(), data[treatment].to_numpy()
+    x = data[list(adjust_for)].to_numpy(float)
+    estimate, found = estimator(y, t, x), {}
+    for name in refuters:
+        rng = np.random.RandomState(seed)
+        draws = REFUTERS[name](y, t, x, estimator=estimator, simulations=simulations, rng=rng)
+        tested = 0.0 if name == "placebo treatment" else estimate
+        found[name] = percentile_p_value(tested, draws)
+    return pd.Series(found)

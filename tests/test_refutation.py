@@ -121,3 +121,28 @@ def test_the_reflection_that_flips_the_change_of_the_estimate_is_exact():
     moved = [refutation.least_squares(y, t, np.column_stack([x, v])) - value for v in (w, mirrored)]
     assert abs(moved[0]) > 1e-6
     assert moved[0] == pytest.approx(-moved[1])
+
+
+def test_the_p_values_of_a_table_ask_about_the_estimate_and_for_the_placebo_about_zero():
+    data = scenarios.marketing("campaign").sample(150, rng=2)
+    columns = {"outcome": "revenue", "treatment": "marketing_spend", "adjust_for": CAUSES}
+    y, t, x = (data[c].to_numpy(float) for c in ["revenue", "marketing_spend", CAUSES])
+    found = refutation.p_values(data, **columns, seed=4, simulations=30)
+    assert list(found.index) == ["random common cause", "placebo treatment", "random 80% of rows"]
+    refuters = [refutation.random_common_cause, refutation.placebo_treatment]
+    for name, refuter in zip(found.index, [*refuters, refutation.data_subset], strict=True):
+        draws = drawn(refuter, y, t, x, seed=4, simulations=30)
+        tested = 0 if name.startswith("placebo") else refutation.least_squares(y, t, x)
+        assert found[name] == refutation.percentile_p_value(tested, draws)
+    matched = refutation.p_values(
+        data,
+        **columns,
+        seed=4,
+        simulations=30,
+        estimator=refutation.nearest_score,
+        refuters=["random common cause"],
+    )
+    noisy = {"estimator": refutation.nearest_score, "seed": 4, "simulations": 30}
+    draws = drawn(refutation.random_common_cause, y, t, x, **noisy)
+    value = refutation.nearest_score(y, t, x)
+    assert matched.to_dict() == {"random common cause": refutation.percentile_p_value(value, draws)}
