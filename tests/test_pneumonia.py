@@ -3,6 +3,7 @@ from math import comb, exp
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from scipy.optimize import linprog
 from scipy.stats import rankdata
 
@@ -300,6 +301,20 @@ def test_taking_the_walking_frames_away_changes_nobodys_death():
     ).all()
     rates = model.sample(50_000, rng=2).groupby("walking_frame")["death"].mean()
     assert rates[1] > rates[0] + 0.05
+
+
+def test_a_logit_of_each_arm_has_the_ate_as_its_limit_to_four_digits():
+    for strictness in (1, 3):
+        world = scenarios.pneumonia(strictness=strictness)
+        table = kinds(world.model)
+        x = sm.add_constant(table[["age", "severity", "asthma", "walking_frame"]].astype(float))
+        arms = [(table["risk_without"], 1 - table["care"]), (table["risk_with"], table["care"])]
+        limits = []
+        for risk, chance in arms:
+            weights = 1e6 * table["share"] * chance
+            fit = sm.GLM(risk, x, family=sm.families.Binomial(), freq_weights=weights).fit()
+            limits.append(table["share"] @ fit.predict(x))
+        assert abs(limits[1] - limits[0] - world.truth["ATE"]) < strictness**2 * 1e-4
 
 
 def test_over_many_worlds_adjustment_recovers_the_ate_and_the_naive_answers_have_the_wrong_sign():
