@@ -176,6 +176,14 @@ def test_the_columns_are_the_documents_and_only_both_causes_close_the_backdoors(
     assert set(world.adjust_for) == {"seasonality", "competitor_action"}
 
 
+@pytest.mark.parametrize("treatment", ["spend", "campaign"])
+def test_revenue_scatters_by_60_around_its_equation(treatment):
+    n, world = 100_000, scenarios.marketing(treatment)
+    data = world.model.do(marketing_spend=0).sample(n, rng=6)
+    rest = data["revenue"] - 600 - 60 * data["seasonality"] + 80 * data["competitor_action"]
+    assert abs(rest.std() - 60) < 4 * 60 / np.sqrt(2 * n)
+
+
 def test_refusals_name_what_was_wrong():
     with pytest.raises(ValueError, match=r"treatment must be one of .*'campaign'.*got 'ads'"):
         scenarios.marketing("ads")
