@@ -99,6 +99,15 @@ def test_over_many_worlds_footfall_and_cost_recover_the_elasticity_and_the_price
     assert worlds.loc["price alone", "mean_estimate"] > 0
 
 
+@BOTH
+def test_cost_price_and_units_have_the_stated_medians(knobs):
+    n = 100_000
+    data = scenarios.pricing(**knobs).sample(n, rng=4)
+    for name, median in {"log_cost": 6, "log_price": 12, "log_units": 500}.items():
+        error = data[name].std() / np.sqrt(n)
+        assert abs(data[name].mean() - np.log(median)) < 4 * error
+
+
 def test_by_default_the_naive_elasticity_has_the_wrong_sign():
     truth = scenarios.pricing().truth
     assert truth["OLS limit"] > 0.5
