@@ -578,7 +578,7 @@ HEADLINES = [
     (READMISSION, "readmission-many-coverage", 0.95, 0.062, "nominal coverage"),
     # What 100 calls prevent: four times the differences of the rates above, per 100
     (READMISSION, "readmission-buy-nurses-exact", 0.4 * (64.25450 - 60.10923), 6e-5, "quadrature"),
-    (READMISSION, "readmission-buy-score-exact", 0.4 * (64.25450 - 61.99758), 6e-5, "quadrature"),
+    (READMISSION, "readmission-buy-score-exact", 0.4 * (64.25450 - 61.99758), 9e-5, "quadrature"),
     (READMISSION, "readmission-buy-effects-exact", 0.4 * (64.25450 - 54.38124), 6e-5, "quadrature"),
     (READMISSION, "readmission-buy-nurses", -1.658, 4 * 0.31, "exact, 4 errors"),
     (READMISSION, "readmission-buy-score", -0.903, 4 * 0.63, "exact, 4 errors"),
