@@ -548,7 +548,7 @@ assert abs(limits[0] - 3) < 1e-9
 assert limits[-1] < -0.4
 
 # %% [markdown]
-# A refuter can only reject. It can catch a mistake of computation: stale scores in a weighted estimate, for instance, which the placebo answers with an effect of nothing. About confounding its silence says nothing.
+# A refuter can only reject. It can catch a mistake of computation: with stale scores in a weighted estimate, for instance, even a placebo seems to work. About confounding its silence says nothing.
 #
 # ### What does say something
 #
@@ -666,7 +666,7 @@ for key, column in zip(["simulated", "exact", "none", "season", "both"], budget.
 #
 # ### The price
 #
-# With a constant elasticity $\eta < -1$ the profit under $do(\text{price})$ is greatest where the margin is $-1/\eta$ of the price {cite:p}`lerner1934`: at $\eta / (1 + \eta)$ times the cost. An estimated elasticity with its interval becomes an estimated price with its interval.
+# With a constant elasticity $\eta < -1$ the profit under $do(\text{price})$ is greatest where the margin is $-1/\eta$ of the price {cite:p}`lerner1934`: at $\eta / (1 + \eta)$ times the cost. An estimated elasticity with its interval becomes an estimated price with its interval (the mean cost is known almost exactly).
 
 # %%
 unit_cost = np.exp(weeks["log_cost"]).mean()
@@ -893,7 +893,7 @@ assert free + fetched["estimate"] > 2 * free
 # ```{solution} dowhy-ex-avocado
 # :class: dropdown
 #
-# `fit = sm.OLS(np.log(a["TotalVolume"]), sm.add_constant(np.log(a["AveragePrice"]))).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`. The slope stays, the interval changes, because neighbouring weeks share season and harvest (sort by date first). As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs into the regression either way, because avocados are wanted more in some months, and harvested more in others.
+# `fit = sm.OLS(np.log(a["TotalVolume"]), sm.add_constant(np.log(a["AveragePrice"]))).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`. The slope stays at −0.68; its standard error nearly doubles, from 0.05 to 0.10, because neighbouring weeks share season and harvest (sort by date first). As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs into the regression either way, because avocados are wanted more in some months, and harvested more in others.
 # ```
 #
 # ```{exercise} A test that could have failed
