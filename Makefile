@@ -18,6 +18,7 @@ lab: $(INSTALLED)
 notebooks: $(INSTALLED)
 	@$(BIN)/python tools/execute_notebooks.py
 	@$(BIN)/python tools/draw_pictures.py
+	@$(BIN)/python tools/run_examples.py
 
 serve: book
 	@echo "Serving on http://localhost:8000 (Ctrl-C ends it)"
