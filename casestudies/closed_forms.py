@@ -43,7 +43,7 @@ def confounded_slopes(rows, *, traffic_on_latency=10.0, level=0.95):
     Parameters
     ----------
     rows : int
-        Hours in a sample, at least 6.
+        Hours in a sample, at least 5.
     traffic_on_latency : float
         The coefficient c, ms per thousand requests a second; 0 is no confounding.
     level : float, default 0.95
@@ -73,7 +73,7 @@ def confounded_slopes(rows, *, traffic_on_latency=10.0, level=0.95):
     latency on cpu                2.057      0.146      0.00
     traffic in the regression     0.500      0.255      0.95
     """
-    _require(rows == int(rows) and rows >= 6, "rows", rows, "be a whole number of at least 6")
+    _require(rows == int(rows) and rows >= 5, "rows", rows, "be a whole number of at least 5")
     _require(np.isfinite(traffic_on_latency), "traffic_on_latency", traffic_on_latency, "be finite")
     _require(0 < level < 1, "level", level, "lie in (0, 1)")
     truth = scenarios.latency(traffic_on_latency=traffic_on_latency).truth

@@ -55,7 +55,7 @@ def slopes_by_sample(traffic_on_latency, rows, samples, rng):
     return (raw, np.sqrt(squared / (rows - 2))), (adjusted, np.sqrt(net_squared / (rows - 3)))
 
 
-@pytest.mark.parametrize(("traffic", "rows"), [(2.0, 12), (1.0, 100), (0.0, 7)])
+@pytest.mark.parametrize(("traffic", "rows"), [(8.0, 12), (1.0, 100), (0.0, 7)])
 def test_slopes_errors_and_coverage_are_those_of_many_samples(traffic, rows):
     exact = confounded_slopes(rows, traffic_on_latency=traffic)
     found = slopes_by_sample(traffic, rows, 20_000, rng=rows)
@@ -99,6 +99,7 @@ def test_the_interval_drawn_is_the_mean_slope_and_t_quantiles():
         assert row.ci_low == pytest.approx(row.estimate - half)
         assert row.ci_high == pytest.approx(row.estimate + half)
     assert table.loc[ADJUSTED, "coverage"] == 0.9
+    assert np.isfinite(confounded_slopes(5)).all(axis=None)
 
 
 def test_more_rows_cover_less_often_unless_nothing_is_confounded():
@@ -286,7 +287,7 @@ def test_screening_on_f_makes_coverage_worse_and_at_best_leaves_it():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: confounded_slopes(5), "rows must be a whole number of at least 6, got 5"),
+        (lambda: confounded_slopes(4), "rows must be a whole number of at least 5, got 4"),
         (lambda: confounded_slopes(9.5), "rows must be a whole number"),
         (lambda: confounded_slopes(9, traffic_on_latency=np.inf), "traffic_on_latency must be"),
         (lambda: confounded_slopes(9, level=1), r"level must lie in \(0, 1\), got 1"),
