@@ -1,6 +1,6 @@
 // What the search puts first: the chapter that treats a subject, then the recipe, then the
-// glossary. Reference pages name everything and explain little. The numbers below are Sphinx's
-// own; entries of the index score up to 100, titles up to 16, words of the text 5.
+// glossary. Reference pages name everything and explain little. The numbers at the end are
+// Sphinx's own; entries of the index score up to 100, titles up to 16, words of the text 5.
 if (typeof DOCUMENTATION_OPTIONS !== "undefined" && location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false; // a file may not fetch another one
 }
@@ -10,9 +10,21 @@ var Scorer = {
     [/^book\/recipes\//, 2],
     [/^book\/(api|claims|performance|references|scoreboard)$/, 0.2],
   ],
-  score: ([docname, title, anchor, descr, score]) => {
-    const found = Scorer.weights.find(([pages]) => pages.test(docname));
-    return score * (found ? found[1] : 1);
+  // An entry of the index leads to a section: say which, and call the first one the page.
+  name: (result) => {
+    const [docname, title, anchor, descr] = result;
+    if (!anchor || descr !== null || title.includes(" > ")) return;
+    const here = ([file, id]) => `#${id}` === anchor && Search._index.docnames[file] === docname;
+    const found = Object.entries(Search._index.alltitles).find(([, places]) => places.some(here));
+    const term = anchor.startsWith("#term-") && anchor.slice(6).replaceAll("-", " ");
+    const section = found ? found[0] : term;
+    if (section) result[1] = `${title} > ${section}`;
+    else result[2] = "";
+  },
+  score: (result) => {
+    const found = Scorer.weights.find(([pages]) => pages.test(result[0]));
+    Scorer.name(result);
+    return result[4] * (found ? found[1] : 1);
   },
   objNameMatch: 11,
   objPartialMatch: 6,

@@ -46,9 +46,13 @@ def test_a_person_is_found_where_the_work_is_used(visit):
     assert found(visit("search.html?q=Rambachan"))[0] == "notebooks/card_krueger_did"
 
 
-def test_a_hit_leads_to_the_section(visit, html):
+def test_a_hit_names_the_section_and_leads_there(visit):
     page = visit("search.html?q=propensity+score")
     found(page)
+    hits = page.locator("#search-results li > a:first-child").all_inner_texts()
+    assert hits[0] == "The hospital that treats its sickest > Propensity scores and overlap"
+    assert "Glossary > propensity score" in hits
+    assert len(set(hits)) == len(hits)
     page.click("#search-results li a >> nth=0")
     page.wait_for_load_state("load")
     assert page.url.endswith("hospital_confounding.html#propensity-scores-and-overlap")
