@@ -293,7 +293,8 @@ def test_age_closes_the_backdoor_and_neither_the_score_nor_transport_does():
     assert identify.adjustment_sets(graph, **ask, observed=world.observed) == [("age",)]
     for names in ([], ["risk"], ["transport"], ["age", "visit"]):
         assert not identify.backdoor(graph, **ask, adjust_for=names)
-    assert identify.backdoor(graph, **ask, adjust_for=["age", "chronic", "transport"])
+    for names in (world.adjust_for, ["age", "chronic", "transport"]):
+        assert identify.backdoor(graph, **ask, adjust_for=names)
 
 
 def test_the_alarm_draws_an_arrow_from_call_to_readmitted():
