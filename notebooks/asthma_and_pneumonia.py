@@ -297,7 +297,7 @@ for key, (_, row) in zip(["raw", "partly", "adjusted"], answers.iterrows(), stri
 covers = (answers["ci_low"] < truth["ATE"]) & (truth["ATE"] < answers["ci_high"])
 assert covers.tolist() == [False, False, True]
 
-# %% mystnb={"figure": {"caption": "Intensive care looks deadly until severity is adjusted for.", "name": "fig-pneumonia-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact ATE of minus 0.149. The raw difference is plus 0.11 and the adjustment without severity plus 0.12, both with short intervals far to the right. With severity adjusted for the estimate is minus 0.15 and its interval covers the truth."}}
+# %% mystnb={"figure": {"caption": "Intensive care looks deadly until severity is adjusted for.", "name": "fig-pneumonia-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact ATE of minus 0.149. The raw difference is plus 0.11 and the adjustment without severity plus 0.10, both with short intervals far to the right. With severity adjusted for the estimate is minus 0.15 and its interval covers the truth."}}
 figures.estimates(
     answers,
     truth={"exact ATE": truth["ATE"]},
@@ -589,7 +589,7 @@ tables.headline("pneumonia-auc-without", truth["AUC of risk without care"])
 assert values["exact"].iloc[3] <= values["exact"].iloc[[0, 1, 2, 4, 5]].min() + 1e-9
 assert abs(values["exact"].iloc[3] - 1_000 * truth["E[death | by effect of care]"]) < 1
 
-# %% mystnb={"figure": {"caption": "Deaths under each rule, as many beds in all rows but the last. Learned rules are drawn at their exact value.", "name": "fig-pneumonia-policies"}, "image": {"alt": "Deaths per 1,000 under six rules, for all patients and for asthmatics. As it is 129 and 101; by predicted risk 143 and 454; by risk without care 109 and about 128; by effect of care 105 and 115; beds by lot 186 and 354; beds for all 78 and 94. Predicted risk is the only rule besides the lot that is worse than the ward as it is."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Deaths under each rule, as many beds in all rows but the last. Learned rules are drawn at their exact value.", "name": "fig-pneumonia-policies"}, "image": {"alt": "Deaths per 1,000 under six rules, for all patients and for asthmatics. As it is 129 and 101; by predicted risk 142 and 450; by risk without care 109 and 128; by effect of care 105 and 115; beds by lot 186 and 413; beds for all 78 and 94. Predicted risk is the only rule besides the lot that is worse than the ward as it is."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(5.6, 3.2))
 shown = values.drop(index="by exact effect of care")
 rows = range(len(shown))
