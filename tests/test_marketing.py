@@ -177,6 +177,12 @@ def test_the_columns_are_the_documents_and_only_both_causes_close_the_backdoors(
 
 
 @pytest.mark.parametrize("treatment", ["spend", "campaign"])
+def test_the_defaults_are_those_of_the_story(treatment):
+    stated = scenarios.marketing(treatment, **DEFAULT).truth
+    assert dict(scenarios.marketing(treatment).truth) == dict(stated)
+
+
+@pytest.mark.parametrize("treatment", ["spend", "campaign"])
 def test_revenue_scatters_by_60_around_its_equation(treatment):
     n, world = 100_000, scenarios.marketing(treatment)
     data = world.model.do(marketing_spend=0).sample(n, rng=6)
