@@ -46,6 +46,7 @@ CHAPTERS = {
     "quarter_of_birth_iv": "Quarter of birth",
     "canary_flag_iv": "The canary flag",
     "readmission_accuracy_trap": "The readmission accuracy trap",
+    "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
 }
 
@@ -53,7 +54,12 @@ LEAVES = {
     "forecast": Leaf(
         "Forecast",
         "none; the expected outcome given what is seen",
-        ("ladder_of_causation", "seeing_and_doing", "readmission_accuracy_trap"),
+        (
+            "ladder_of_causation",
+            "seeing_and_doing",
+            "readmission_accuracy_trap",
+            "asthma_and_pneumonia",
+        ),
         "forecast",
     ),
     "blame": Leaf(
