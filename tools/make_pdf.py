@@ -18,7 +18,7 @@ HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "seeing-is-not-doing.pdf"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-LEFT_OUT = "details.hide, .headerlink, .viewcode-link, script, style, noscript"
+LEFT_OUT = "details, .headerlink, .viewcode-link, script, noscript"
 FACES = [  # they come with Matplotlib, so that the book looks the same everywhere
     ("STIX text", 400, "normal", "STIXGeneral.ttf"),
     ("STIX text", 400, "italic", "STIXGeneralItalic.ttf"),
@@ -144,11 +144,15 @@ def contents(parts):
     return f'<section class="contents"><h1>Contents</h1><ol>{"".join(lines)}</ol></section>'
 
 
-def head(html, articles):
-    """Return the head of the document: the pages' styles, fonts, running titles, formulas."""
-    page = (html / "book" / "intro.html").read_text(encoding="utf-8")
-    styles = re.findall(r'<link[^>]*href="\.\./(_static/[^"?]+\.css)', page)
-    links = "".join(f'<link rel="stylesheet" href="html/{style}">' for style in styles)
+def styles(html, names):
+    """Return links to every style sheet that one of the pages has."""
+    pages = "".join((html / f"{name}.html").read_text(encoding="utf-8") for name in names)
+    found = re.findall(r'<link[^>]*href="(?:\.\./)+(_static/[^"?]+\.css)', pages)
+    return "".join(f'<link rel="stylesheet" href="html/{sheet}">' for sheet in dict.fromkeys(found))
+
+
+def head(links, articles):
+    """Return the head of the document: styles, fonts, running titles, formulas."""
     fonts = Path(mpl.get_data_path(), "fonts", "ttf")
     rules = "".join(
         f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style};'
@@ -180,9 +184,10 @@ def whole_book(html, pages):
     if end.find(class_="solution"):
         parts.append((None, [end]))
     every = [article for _, group in parts for article in group]
+    links = styles(html, articles)
     body = TITLE_PAGE + contents(parts) + "".join(map(str, every))
     return (
-        f'<!doctype html><html lang="en" data-theme="light"><head>{head(html, every)}</head>'
+        f'<!doctype html><html lang="en" data-theme="light"><head>{head(links, every)}</head>'
         '<body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">'
         f"{body}</div></div></main></body></html>"
     )
