@@ -77,6 +77,10 @@ def test_a_subject_is_treated_where_it_is_linked_or_used_often_and_not_in_passin
     assert "matching" not in entries().treated(once)
     assert entries().treated(often)["matching"] == (3, "one")
     assert entries().treated(linked)["collider"] == (1, "one")
+    both = page(section("One", reference("std", "IPW")), section("Two", words("IPW and IPW")))
+    assert entries().treated(both)["inverse probability weighting"] == (3, "two")
+    thrice = page(section("One", reference("std", "IPW"), words("IPW " * 3)))
+    assert entries().treated(thrice)["inverse probability weighting"] == (4, "one")
 
 
 def test_a_general_term_counts_only_where_it_is_linked_or_in_a_heading():
@@ -132,10 +136,11 @@ def test_the_main_places_are_the_chapter_and_the_recipe_that_use_a_name_most():
 def test_the_index_is_grouped_by_kind_with_synonyms_in_one_line():
     links = ([("main", "glossary.html#a")], [], None)
     names = ["average treatment effect", "ATE", "matching", "collider", "Angrist, Joshua D."]
+    names += ["Wald ratio", "bootstrap"]
     letters = [("A", [(name, links) for name in [*names, "sample() (SCM method)"]])]
     groups = {group: [name for name, _ in lines] for group, lines in entries().grouped(letters)}
     assert groups == {
-        "Methods": ["matching"],
+        "Methods": ["bootstrap", "matching", "Wald ratio, Wald estimator"],
         "Estimands": ["average treatment effect, ATE"],
         "People": ["Angrist, Joshua D."],
         "Terms": ["collider"],

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 from stored import ROOT
@@ -67,6 +68,7 @@ def test_the_examples_use_the_copied_file_and_leave_no_trace(recipe):
         copied = importlib.import_module(recipe)
         assert copied.__file__ == f"{sys.path[0]}/{recipe}.py"
         assert ROOT not in (ROOT / copied.__file__).parents
+        assert Path.cwd() == Path(copied.__file__).resolve().parent
     assert sys.path == path
     assert recipe not in set(sys.modules) - modules
 
@@ -151,6 +153,20 @@ def test_a_paragraph_brings_along_the_formula_before_it_and_the_list_after_it():
         "where x is. Estimand: the ATE if:",
         "- one\n- two",
     ]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_check_that_a_page_tells_is_a_test(recipe):
+    block = re.search(r"```\{recipe-checks\} \w+\n(.*?)```", text_of(recipe), re.S)[1]
+    told = [line.partition(": ")[0] for line in block.splitlines()]
+    answers, _ = pages().checks(recipe)
+    assert len(told) >= 4
+    assert set(told) <= set(answers)
+
+
+def test_helpers_are_not_shown():
+    names = [function.name for function in pages().functions_of("pretrends")]
+    assert names == ["pretrend_test", "pretrend_power"]
 
 
 def test_checks_are_told_apart_from_refusals_and_read_as_sentences():

@@ -25,7 +25,7 @@ MAIN = {"notebooks", "book/recipes"}
 GROUPS = ["Methods", "Estimands", "Assumptions", "People", "Data sets", "Terms", "Code"]
 ENOUGH = {"Methods": 3, "Estimands": 3, "Assumptions": 3, "Data sets": 1}
 ASIDE = re.compile(
-    r"Exercises|What the documents? says?|Checks it passed|Its functions in full|Coverage$"
+    r"Exercises|What the documents? says?|Checks it passed|Its functions in full|Coverage$|Refusals"
 )
 HEADING = 20  # a word in a heading counts as often as this
 UNREAD = (nodes.raw, nodes.comment, nodes.math, nodes.math_block)
