@@ -782,3 +782,24 @@ def test_equal_scores_cannot_be_matched_on():
     data = pd.DataFrame({"x": [0, 0, 1, 1, 2, 2], "a": [0, 1, 0, 1, 0, 1], "y": range(6)})
     with pytest.raises(ValueError, match="'score' is constant"):
         match(data, **HAND_COLUMNS, metric="propensity")
+
+
+@pytest.mark.parametrize("estimand", ["ATE", "ATT"])
+def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
+    rng = np.random.default_rng(41)
+    x = rng.normal(size=400)
+    data = pd.DataFrame({"x": x, "d": rng.binomial(1, expit(2 * x)), "y": x + rng.normal(size=400)})
+    far = pd.DataFrame({"x": [60.0], "d": [1], "y": [60.0]})
+    data = pd.concat([data, far], ignore_index=True)
+    columns = {"treatment": "d", "adjust_for": ["x"]}
+    assert overlap(data, **columns).loc[1, "max"] == 1.0
+    assert np.isfinite(weight(data, outcome="y", **columns, estimand=estimand)["std_error"])
+    weights, derivative = propensity._inverse(np.array([1.0, 0.0]), np.array([1.0, 0.5]), estimand)
+    assert weights.tolist() == [1, 2 if estimand == "ATE" else 1]
+    assert derivative.tolist() == [-1 if estimand == "ATE" else 0, 4]
+
+
+@pytest.mark.parametrize("estimand", ["ATE", "ATT"])
+def test_an_untreated_row_with_a_score_of_one_is_refused(estimand):
+    with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
+        propensity._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)

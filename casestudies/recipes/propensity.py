@@ -840,10 +840,16 @@ def _separation(design, y, classes):
 
 def _inverse(treated, score, estimand):
     """Return inverse probability weights and their derivatives by the score."""
-    odds, rise = score / (1 - score), 1 / (1 - score) ** 2
+    own = np.where(treated, 1 if estimand == "ATT" else score, 1 - score)
+    if (own == 0).any():
+        raise ValueError(
+            f"no overlap: {(own == 0).sum()} row(s) have the treatment that their covariates give "
+            "a fitted probability of 0; use fewer or coarser covariates, or restrict data to "
+            "where both are found"
+        )
     if estimand == "ATT":
-        return np.where(treated, 1, odds), np.where(treated, 0, rise)
-    return np.where(treated, 1 / score, 1 + odds), np.where(treated, -1 / score**2, rise)
+        return np.where(treated, 1, score / own), np.where(treated, 0, 1 / own**2)
+    return 1 / own, np.where(treated, -1, 1) / own**2
 
 
 def _augmented(treated, y, score, mean0, mean1, estimand):
