@@ -169,9 +169,9 @@ def _truth_of_campaign(plan, rest, effect):
     """Return the estimands of the campaign: sums over competitor, quadrature over season."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(120)
     season, acts = np.meshgrid(nodes, [0, 1])
-    chance = np.tile(weights / weights.sum() / 2, (2, 1))
+    chance = np.tile(weights, (2, 1))
     treated = expit(-1 + plan(season, acts) / 12)
-    idle, gain = BASE + rest(season, acts), effect(season) + 0 * acts
+    idle, gain = BASE + rest(season, acts), effect(season)
 
     def mean(values, among=1.0):
         return np.sum(chance * among * values) / np.sum(chance * among)
