@@ -18,7 +18,7 @@ HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "seeing-is-not-doing.pdf"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-LEFT_OUT = "details, .headerlink, .viewcode-link, script, noscript"
+LEFT_OUT = {"name": ["details", "script", "noscript"]}, {"class_": ["headerlink", "viewcode-link"]}
 FACES = [  # they come with Matplotlib, so that the book looks the same everywhere
     ("STIX text", 400, "normal", "STIXGeneral.ttf"),
     ("STIX text", 400, "italic", "STIXGeneralItalic.ttf"),
@@ -74,8 +74,8 @@ def chapter(html, name, names):
     """Return a page's article with ids and links that hold in the whole book."""
     page = (html / f"{name}.html").read_text(encoding="utf-8")
     article = parse(page[page.index("<article") : page.index("</article>")]).article
-    for tag in article.select(LEFT_OUT):
-        tag.decompose()
+    for tag in [tag for kind in LEFT_OUT for tag in article.find_all(**kind)]:
+        tag.extract()
     for tag in article.find_all(id=True):
         tag["id"] = slug(name, tag["id"])
     for link in article.find_all("a", href=True):
