@@ -557,7 +557,7 @@ assert (
 ).all()
 
 # %% [markdown]
-# A hundred calls prevent {glue:text}`readmission-buy-nurses-exact:.1f` readmissions if the nurses choose and {glue:text}`readmission-buy-score-exact:.1f` if the score does. Moving them loses the difference. Now the rates that follow, for all the rules.
+# In exact figures, a hundred calls prevent {glue:text}`readmission-buy-nurses-exact:.1f` readmissions if the nurses choose and {glue:text}`readmission-buy-score-exact:.1f` if the score does. Moving them loses the difference. (The last exact figure is for a rule that knows the effects.) Now the rates that follow, for all the rules.
 
 
 # %%
@@ -618,7 +618,7 @@ ax.set_xlabel("readmissions per 1,000 patients")
 plt.show()
 
 # %% [markdown]
-# - The last year's table, adjusted, **foresaw** that calls by risk would raise readmissions ({glue:text}`readmission-foreseen-risk:.1f` against {glue:text}`readmission-per-routine:.1f`), before anybody was called by score.
+# - Last year's table, adjusted, **foresaw** that calls by risk would raise readmissions (to {glue:text}`readmission-foreseen-risk:.1f`), before anybody was called by score. How surely, the intervals per 100 calls above say.
 # - Drawing lots would have been better than the score, and a little better than the nurses, who lean towards the old for the same good reason.
 # - **From the score's own inputs**, age and disease, ranking by effect brings {glue:text}`readmission-per-inputs:.1f`. The columns were not the problem, the target was.
 # - **With transport among the inputs** it brings {glue:text}`readmission-per-effect:.1f`: {glue:text}`readmission-year-effect:.0f` readmissions fewer a year than in the routine. The same column that ruined the rule by risk makes the rule by effect.
