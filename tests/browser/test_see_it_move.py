@@ -379,6 +379,8 @@ def test_figures_follow_the_width_of_the_window(visit):
     page.set_viewport_size({"width": 360, "height": 740})
     page.wait_for_timeout(100)
     assert box(page, "iv").locator("svg").bounding_box()["width"] < wide - 100
+    drawn = box(page, "iv").locator("svg").evaluate("s => s.viewBox.baseVal.width")
+    assert box(page, "iv").locator("svg").bounding_box()["width"] == pytest.approx(drawn, abs=1)
 
 
 def test_it_works_from_a_folder_without_any_network(browser, html):
