@@ -26,15 +26,14 @@
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import logging
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 import sympy
-import tqdm
 from causaldata import thornton_hiv
+from dowhy import CausalModel
 from myst_nb import glue
 from scipy import stats
 
@@ -51,9 +50,6 @@ from casestudies.recipes.sensitivity import robustness_value
 from casestudies.recipes.standardization import standardize
 
 figures.house_style()
-sys.modules["tqdm.auto"] = tqdm  # progress bars of DoWhy as text, without ipywidgets
-from dowhy import CausalModel
-
 sympy.init_printing(pretty_print=False, use_latex=False)  # DoWhy turns it on
 # DoWhy logs each exception before it raises it; the exception is enough.
 logging.getLogger("dowhy").setLevel(logging.CRITICAL)
