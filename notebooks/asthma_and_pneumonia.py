@@ -216,7 +216,7 @@ assert (effect_of_model["beds by the model"] > effect_of_model["beds as now"]).t
 # %% [markdown]
 # ## What must be true
 #
-# The document sums up what went wrong: monitoring intensity "is the confounder". The story is right and the word is not, and the word matters, because it says what to do next. A {term}`confounder` of asthma and death would have an arrow *into* asthma. Here the arrow comes out of it: asthma → care → death. Care is a {term}`mediator`.
+# The document sums up what went wrong: monitoring intensity "is the {term}`confounder`". The story is right and the word is not, and the word matters, because it says what to do next. A {term}`confounder` of asthma and death would have an arrow *into* asthma. Here the arrow comes out of it: asthma → care → death. Care is a {term}`mediator`.
 
 
 # %%
@@ -231,7 +231,7 @@ print(identify.backdoor(graph, **care_on_death, adjust_for=world.adjust_for))
 # %% [markdown]
 # The first line says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not, so that the point stands alone.) It is the {term}`total effect` of asthma on death **as care is given now**, {glue:text}`pneumonia-te:.3f`. Three questions, three numbers:
 #
-# | Question | Estimand | Exact |
+# | Question | {term}`Estimand <estimand>` | Exact |
 # |---|---|---|
 # | How much likelier do asthmatics die, as the ward works now? | total effect | {glue:text}`pneumonia-te:.3f` |
 # | And if nobody got an intensive bed? | {term}`CDE`, care held at 0 | {glue:text}`pneumonia-cde0:+.3f` |
@@ -529,7 +529,7 @@ tables.headline("pneumonia-bound-age", bounds.loc[("age", 1), "estimate"])
 tables.headline("pneumonia-bound-age-3", bounds.loc[("age", 3), "estimate"])
 
 # %% [markdown]
-# Severity is stronger than that on both sides, and with it the sign turns. The data without severity could not have told. A doctor could: severity is what beds are given out by. A sensitivity analysis says how much it would take; whether there is that much is for somebody to say who knows the ward.
+# Severity is stronger than that on both sides, and with it the sign turns. The data without severity could not have told. A doctor could: severity is what beds are given out by. A {term}`sensitivity analysis` says how much it would take; whether there is that much is for somebody to say who knows the ward.
 
 # %% [markdown]
 # ## The decision
@@ -787,7 +787,7 @@ tables.headline("pneumonia-nhefs-high", quitting["ci_high"].iloc[1])
 # ```{solution} pneumonia-ex-columns
 # :class: dropdown
 #
-# The prediction would like (a), (b) and (c). For the effect: (a) yes, it comes before the bed and drives both; without it severity leaves a door open. (b) no, care changes it, it is a mediator. (c) no, it is a consequence of care and of death itself. (d) no: the doctor is an instrument, which would serve for another design ({doc}`canary_flag_iv`), and adjusting for one amplifies whatever confounding is left {cite:p}`pearl2010`.
+# The prediction would like (a), (b) and (c). For the effect: (a) yes, it comes before the bed and drives both; without it severity leaves a door open. (b) no, care changes it, it is a mediator. (c) no, it is a consequence of care and of death itself. (d) no: the doctor is an instrument, which would serve for another design ({doc}`canary_flag_iv`), and adjusting for one amplifies whatever {term}`confounding` is left {cite:p}`pearl2010`.
 # ```
 #
 # ```{exercise} A ward that ignores asthma

@@ -238,7 +238,7 @@ assert abs(ratio["mean"] - 0.2) < 2 * ratio["sem"]
 assert safe["ci_low"] < world.truth["LATE"] < safe["ci_high"] < 0
 
 # %% [markdown]
-# The instrument is strong, and so the Anderson–Rubin set hardly differs from the usual interval. None of these checks touches exclusion or monotonicity.
+# The instrument is strong, and so the {term}`Anderson–Rubin set` hardly differs from the usual interval. None of these checks touches exclusion or monotonicity.
 #
 # ### The flag itself costs time
 #
@@ -301,7 +301,7 @@ plt.show()
 # %% [markdown]
 # ## The decision
 #
-# Three levers are on the table, and each asks for another estimand. Run the world under each with `do`.
+# Three levers are on the table, and each asks for another {term}`estimand`. Run the world under each with `do`.
 
 # %%
 actions = {

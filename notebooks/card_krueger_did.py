@@ -215,7 +215,7 @@ def interaction(rows):
 
 
 # %% [markdown]
-# The other two use that the same stores come twice. First differences regress each store's change on its state; two-way fixed effects give each store and each wave an intercept.
+# The other two use that the same stores come twice. First differences regress each store's change on its state; {term}`two-way fixed effects` give each store and each wave an intercept.
 
 
 # %%

@@ -11,7 +11,7 @@
 #
 # **The question.** Does another euro of marketing pay for itself? Would a lower price sell more? And if a library answers and its answer survives "refutation", how sure may you be?
 #
-# **The answer in short.** In the first world a line through the table says that a euro of marketing brings in {glue:text}`dowhy-raw-estimate:.1f` euros of revenue; it brings in {glue:text}`dowhy-ate:.1f`. Leave out one common cause, the competitor, and the same four steps say {glue:text}`dowhy-season-estimate:.1f`, on the other side of break-even. That wrong answer passes a random common cause, a placebo and a random subset with p-values of {glue:text}`dowhy-p-cause:.2f`, {glue:text}`dowhy-p-placebo:.2f` and {glue:text}`dowhy-p-subset:.2f`. It could hardly have failed: for least squares these p-values do not depend on whether the estimate is right. In the second world prices and sales rise together (a slope of {glue:text}`dowhy-price-raw-estimate:+.1f` in logarithms), and a price cut of a tenth sells {glue:text}`dowhy-cut:.0f`% more, because managers cut prices in slow weeks.
+# **The answer in short.** In the first world a line through the table says that a euro of marketing brings in {glue:text}`dowhy-raw-estimate:.1f` euros of revenue; it brings in {glue:text}`dowhy-ate:.1f`. Leave out one {term}`common cause`, the competitor, and the same four steps say {glue:text}`dowhy-season-estimate:.1f`, on the other side of break-even. That wrong answer passes a random common cause, a placebo and a random subset with {term}`p-values <p-value>` of {glue:text}`dowhy-p-cause:.2f`, {glue:text}`dowhy-p-placebo:.2f` and {glue:text}`dowhy-p-subset:.2f`. It could hardly have failed: for least squares these p-values do not depend on whether the estimate is right. In the second world prices and sales rise together (a slope of {glue:text}`dowhy-price-raw-estimate:+.1f` in logarithms), and a price cut of a tenth sells {glue:text}`dowhy-cut:.0f`% more, because managers cut prices in slow weeks.
 #
 # The workflow is from {cite:t}`wael_actionable`, who presents DoWhy {cite:p}`sharma2020`; the question about prices is from {cite:t}`wael_causal_ml`.
 
@@ -175,7 +175,7 @@ assert raw_price["ci_low"] > 0
 #
 # ### The document's code, as it stands
 #
-# The document proposes a library instead: state the common causes, let it identify, estimate by propensity score matching, refute. Here are the first three steps on our table.
+# The document proposes a library instead: state the common causes, let it identify, estimate by {term}`propensity score` matching, refute. Here are the first three steps on our table.
 
 # %%
 ask = {"treatment": "marketing_spend", "outcome": "revenue"}
@@ -271,11 +271,11 @@ ax.text(2.44, 0.45, "break-even", ha="right", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Adjusted for both, a euro brings in {glue:text}`dowhy-estimate:.2f` ({glue:text}`dowhy-low:.2f` to {glue:text}`dowhy-high:.2f`). Keep the middle row in mind, {glue:text}`dowhy-season-estimate:.2f`: it is the estimate that will pass every refuter.
+# Adjusted for both, a euro brings in {glue:text}`dowhy-estimate:.2f` ({glue:text}`dowhy-low:.2f` to {glue:text}`dowhy-high:.2f`). Keep the middle row in mind, {glue:text}`dowhy-season-estimate:.2f`: it is the estimate that will pass every {term}`refuter`.
 #
 # ### The campaign: by matching
 #
-# On the 0/1 column the document's code runs. DoWhy reports the ATE, matches each row to its nearest neighbour in a (slightly penalized) logit score, and gives no interval unless asked for a bootstrap, which is not valid for this estimator {cite:p}`abadie2008`. The recipe matches on the score without penalty and gives the standard error of {cite:t}`abadie2016`.
+# On the 0/1 column the document's code runs. DoWhy reports the ATE, matches each row to its nearest neighbour in a (slightly penalized) logit score, and gives no interval unless asked for a {term}`bootstrap`, which is not valid for this estimator {cite:p}`abadie2008`. The recipe matches on the score without penalty and gives the standard error of {cite:t}`abadie2016`.
 
 # %%
 frame = regions.copy()
@@ -310,7 +310,7 @@ tables.headline("dowhy-campaign-standardized", runs.loc["recipe, standardized (A
 tables.headline("dowhy-campaign-raw-estimate", runs["estimate"].iloc[0], digits=2)
 
 # %% [markdown]
-# All four adjusted answers are where they should be. On the same rows regression with interactions (standardization) is more precise than matching to one neighbour, and here its model is right.
+# All four adjusted answers are where they should be. On the same rows regression with interactions ({term}`standardization`) is more precise than matching to one neighbour, and here its model is right.
 #
 # ### Prices: by the backdoor, and by the cost
 #
@@ -392,7 +392,7 @@ tables.headline("dowhy-stale", by_season["same table"] - before, digits=6)
 tables.headline("dowhy-clean", by_season["clean copy"], digits=2)
 
 # %% [markdown]
-# This is more than a harmless test. A second model with another adjustment set, estimated on the same table, returns the first model's answer (the maintainers know of it for the [placebo refuter](https://github.com/py-why/dowhy/issues/1728)). So: give each model its own copy, and remove the column before refuting. Then the test is what it says.
+# This is more than a harmless test. A second model with another {term}`adjustment set`, estimated on the same table, returns the first model's answer (the maintainers know of it for the [placebo refuter](https://github.com/py-why/dowhy/issues/1728)). So: give each model its own copy, and remove the column before refuting. Then the test is what it says.
 
 # %%
 frame.pop("propensity_score")
@@ -467,7 +467,7 @@ assert (passed["p value"] > 0.5).all()
 assert not spend["ci_low"].iloc[1] < marketing.truth["ATE"] < spend["ci_high"].iloc[1]
 
 # %% [markdown]
-# It passes all three. A random variable is no confounder, so adding one cannot show that a confounder is missing. Dealing out the treatment at random cuts *every* arrow into it, the missing one included. A random part of the rows is confounded just like the whole.
+# It passes all three. A random variable is no {term}`confounder`, so adding one cannot show that a confounder is missing. Dealing out the treatment at random cuts *every* arrow into it, the missing one included. A random part of the rows is confounded just like the whole.
 #
 # ### What a refutation's p-value is
 #
@@ -476,7 +476,7 @@ assert not spend["ci_low"].iloc[1] < marketing.truth["ATE"] < spend["ci_high"].i
 # - With $m \ge 100$ (the default is 100) the p-value is $2 \min(K, m - K) / m$, where $K$ re-estimates lie above the value tested.
 # - With $m < 100$ it is $\Phi(-|z|)$, with $z$ the distance from the mean of the re-estimates in their standard deviations: *one* tail. It cannot exceed one half, and comparing it with 0.05 rejects at a level of 0.10.
 #
-# It is not the probability that the estimate is wrong, nor that there is no confounding. It does not even refer to sampling: nothing in it speaks of other rows than these. For least squares and a random common cause one can say exactly what it is. Write $e$ for the residuals. A noise column $w$ and its mirror image $w - 2 e\, (e'w) / (e'e)$ are equally likely, and the one moves the coefficient as far up as the other moves it down. Therefore $K \sim \operatorname{Binomial}(m, \tfrac12)$, for *every* table, right or wrong: the mean p-value is $1 - \binom{m}{m/2} 2^{-m}$, {glue:text}`dowhy-binomial-mean:.2f` for $m = 100$, and a rejection at 5% has a probability of about $10^{-26}$. A test of a true hypothesis should reject 5% of the time; this one never does, because it compares the estimate with copies of itself.
+# It is not the probability that the estimate is wrong, nor that there is no {term}`confounding`. It does not even refer to sampling: nothing in it speaks of other rows than these. For least squares and a random common cause one can say exactly what it is. Write $e$ for the residuals. A noise column $w$ and its mirror image $w - 2 e\, (e'w) / (e'e)$ are equally likely, and the one moves the coefficient as far up as the other moves it down. Therefore $K \sim \operatorname{Binomial}(m, \tfrac12)$, for *every* table, right or wrong: the mean p-value is $1 - \binom{m}{m/2} 2^{-m}$, {glue:text}`dowhy-binomial-mean:.2f` for $m = 100$, and a rejection at 5% has a probability of about $10^{-26}$. A test of a true hypothesis should reject 5% of the time; this one never does, because it compares the estimate with copies of itself.
 #
 # The package has the three refuters in a few lines of numpy each, fast enough for many tables. With the same stream of random numbers they give DoWhy's p-values:
 

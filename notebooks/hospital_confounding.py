@@ -11,7 +11,7 @@
 #
 # **The question.** A drug is given to the sickest patients. Does it make them better, by how much, and for whom?
 #
-# **The answer in short.** The treated leave the hospital {glue:text}`hospital-raw-truth:.1f` points *sicker* than the others. That is the average effect on the treated ({term}`ATT`) of {glue:text}`hospital-att:.1f` points, plus a {term}`selection bias` of {glue:text}`hospital-bias:.1f`. Five ways of adjusting for recorded health recover the effect where their model is right; a straight line through a curved world does not. And when the confounder is not in the records, all of them agree on the same wrong answer.
+# **The answer in short.** The treated leave the hospital {glue:text}`hospital-raw-truth:.1f` points *sicker* than the others. That is the average effect on the treated ({term}`ATT`) of {glue:text}`hospital-att:.1f` points, plus a {term}`selection bias` of {glue:text}`hospital-bias:.1f`. Five ways of adjusting for recorded health recover the effect where their model is right; a straight line through a curved world does not. And when the {term}`confounder` is not in the records, all of them agree on the same wrong answer.
 #
 # The scenario is from {cite:t}`wael_causal_ml`. This chapter is also the book's reference on closing observed backdoors.
 
@@ -60,7 +60,7 @@ figures.house_style()
 # Y = 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \qquad P(D = 1) = \operatorname{expit}(-1 - 1.2\, H).
 # $$
 #
-# The drug lowers severity by 3 points at average health and by more for the sick. Because the sick get it, the average effect on everybody (ATE, −3) and on the treated (ATT) differ. The knob $\kappa$ bends the relation between health and severity; it is 0 at first.
+# The drug lowers severity by 3 points at average health and by more for the sick. Because the sick get it, the average effect on everybody ({term}`ATE`, −3) and on the treated (ATT) differ. The knob $\kappa$ bends the relation between health and severity; it is 0 at first.
 
 # %% mystnb={"figure": {"caption": "Health is the only common cause of drug and severity that acts directly; age works on the drug through health alone.", "name": "fig-hospital-graph"}, "image": {"alt": "Causal graph: age points to health and severity, health points to drug and severity, drug points to severity. Health blocks every backdoor path from drug to severity."}}
 world = scenarios.hospital()
@@ -121,7 +121,7 @@ assert raw["ci_low"] > 0 > world.truth["ATT"]
 # - **Conditional {term}`exchangeability`**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors see something that the record does not hold. We make it fail below.
 # - **{term}`overlap`**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
 # - **{term}`consistency`, no {term}`interference`**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
-# - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).
+# - **A model that is right where it is used**: for the outcome (regression, {term}`standardization`), for the treatment (weighting), for either of the two ({term}`doubly robust`), or for neither but with close neighbours (matching).
 # :::
 
 # %%
@@ -270,7 +270,7 @@ tables.results(
 # %% [markdown]
 # ### Balance, before and after
 #
-# Weighting by the inverse of the score, or matching, should make the arms alike in what was recorded. Judge it by {term}`standardized differences <standardized difference>` and {term}`variance ratios <variance ratio>`. P-values mix balance with sample size and have no place here.
+# Weighting by the inverse of the score, or matching, should make the arms alike in what was recorded. Judge it by {term}`standardized differences <standardized difference>` and {term}`variance ratios <variance ratio>`. {term}`P-values <p-value>` mix balance with sample size and have no place here.
 
 # %%
 checked = data.assign(health_squared=data["health"] ** 2)
@@ -295,7 +295,7 @@ plt.show()
 # %% [markdown]
 # ### Matching
 #
-# For every treated patient find the nearest untreated one. The recipe uses ties as {cite:t}`abadie2006` do, corrects the bias left by imperfect matches with a regression {cite:p}`abadie2011`, and computes the Abadie–Imbens standard error. The bootstrap, though popular, is invalid for this estimator {cite:p}`abadie2008`.
+# For every treated patient find the nearest untreated one. The recipe uses ties as {cite:t}`abadie2006` do, corrects the bias left by imperfect matches with a regression {cite:p}`abadie2011`, and computes the Abadie–Imbens standard error. The {term}`bootstrap`, though popular, is invalid for this estimator {cite:p}`abadie2008`.
 
 # %%
 pairs = [
@@ -525,12 +525,12 @@ tables.results(
 )  # fmt: skip
 
 # %% [markdown]
-# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
+# The E-value restates the {term}`risk ratio` on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
 
 # %% [markdown]
 # ### Before a randomized benchmark
 #
-# Real data, with the answer known. {cite:t}`lalonde1986` took a randomized job-training experiment, threw its controls away, replaced them by people from a national survey, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of {cite:t}`dehejia1999`, with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
+# Real data, with the answer known. {cite:t}`lalonde1986` took a randomized job-training experiment, threw its controls away, replaced them by people from a national survey, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of {cite:t}`dehejia1999`, with the survey CPS; the outcome is earnings in 1978, in dollars, and the {term}`estimand` the ATT.
 
 # %%
 from causaldata import cps_mixtape, nsw_mixtape
@@ -598,7 +598,7 @@ assert (
 ).all()
 
 # %% [markdown]
-# The experiment's ATT is {glue:text}`hospital-lalonde-experiment-estimate:,.0f` dollars ({glue:text}`hospital-lalonde-experiment-std_error:,.0f`); the survey comparison starts at {glue:text}`hospital-lalonde-naive:,.0f`, and the published regression gives {glue:text}`hospital-lalonde-ols:,.0f` ({glue:text}`hospital-lalonde-ols-se:,.0f`). Read the table by columns, then by rows. Which covariates, and which men, moves the answer by thousands of dollars; which estimator, by hundreds. That is the lesson that forty years of work on these data have converged on {cite:p}`imbens2024`. Trimming also changed whom the answer is about: {glue:text}`hospital-lalonde-kept:,.0f` men are left of 16,177, and the experiment's number is for all its trainees.
+# The experiment's ATT is {glue:text}`hospital-lalonde-experiment-estimate:,.0f` dollars ({glue:text}`hospital-lalonde-experiment-std_error:,.0f`); the survey comparison starts at {glue:text}`hospital-lalonde-naive:,.0f`, and the published regression gives {glue:text}`hospital-lalonde-ols:,.0f` ({glue:text}`hospital-lalonde-ols-se:,.0f`). Read the table by columns, then by rows. Which covariates, and which men, moves the answer by thousands of dollars; which estimator, by hundreds. That is the lesson that forty years of work on these data have converged on {cite:p}`imbens2024`. {term}`Trimming <trimming>` also changed whom the answer is about: {glue:text}`hospital-lalonde-kept:,.0f` men are left of 16,177, and the experiment's number is for all its trainees.
 
 # %% [markdown]
 # ## The decision
@@ -751,7 +751,7 @@ tables.headline("hospital-nhefs-naive", nhefs.loc["difference in means", "estima
 # ```{exercise} Your own hidden cause
 # :label: hospital-ex-hidden
 #
-# Open-ended. Write a loop over `scenarios.hospital(frailty=phi)` for `phi` from 0 to 1.5. For each, compute the robustness value from the observed columns, and the bias of the doubly robust estimate. Does a large robustness value tell you that the bias is small?
+# Open-ended. Write a loop over `scenarios.hospital(frailty=phi)` for `phi` from 0 to 1.5. For each, compute the {term}`robustness value` from the observed columns, and the bias of the doubly robust estimate. Does a large robustness value tell you that the bias is small?
 # ```
 #
 # ```{solution} hospital-ex-hidden
@@ -763,7 +763,7 @@ tables.headline("hospital-nhefs-naive", nhefs.loc["difference in means", "estima
 # %% [markdown]
 # ## What the document says
 #
-# Claims of {cite:t}`wael_causal_ml` on adjustment; those on difference-in-differences have {doc}`a chapter of their own <hospital_upgrade_did>`.
+# Claims of {cite:t}`wael_causal_ml` on adjustment; those on {term}`difference-in-differences` have {doc}`a chapter of their own <hospital_upgrade_did>`.
 
 # %% tags=["hide-input"]
 curved_ols = ols.loc["curved, same effect for all", "estimate"]

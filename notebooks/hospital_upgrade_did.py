@@ -184,7 +184,7 @@ tables.headline("upgrade-atu-size", -world.truth["ATU"], digits=5)
 # %% [markdown]
 # ## What must be true
 #
-# The estimand is the {term}`ATT`: the mean effect of the drug on severity, over the hospitals that use it and the months in which they do. DiD compares the two groups' *changes*.
+# The {term}`estimand` is the {term}`ATT`: the mean effect of the drug on severity, over the hospitals that use it and the months in which they do. DiD compares the two groups' *changes*.
 #
 # :::{admonition} Assumptions, and how each could fail
 # :class: important
@@ -918,7 +918,7 @@ test = randomization_over_units(states, **your_columns, rng=0)
 print(test.to_string())
 
 # %% [markdown]
-# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each of the other states in turn shows that {glue:text}`upgrade-donors-as-large:.0f` of the 27, California included, changed by as much relative to the rest. So the p-value is {glue:text}`upgrade-donors-p:.2f`: the published standard error rests on a variance that one treated state cannot show.
+# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each of the other states in turn shows that {glue:text}`upgrade-donors-as-large:.0f` of the 27, California included, changed by as much relative to the rest. So the {term}`p-value` is {glue:text}`upgrade-donors-p:.2f`: the published standard error rests on a variance that one treated state cannot show.
 
 # %% tags=["remove-cell"]
 tables.headline("upgrade-donors", test["statistic"], digits=5)

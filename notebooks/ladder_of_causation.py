@@ -345,7 +345,7 @@ ax.set_ylabel("probability of necessity")
 plt.show()
 
 # %% [markdown]
-# The bounds are not empty: at least {glue:text}`ladder-pn-least:.2f` of the blame is certain. They are attained by worlds at both ends. To get a single number one has to *assume* something about units, for instance that no deploy ever prevents an incident (monotonicity of the outcome in the action); then the lower bound is the answer.
+# The bounds are not empty: at least {glue:text}`ladder-pn-least:.2f` of the blame is certain. They are attained by worlds at both ends. To get a single number one has to *assume* something about units, for instance that no deploy ever prevents an incident ({term}`monotonicity` of the outcome in the action); then the lower bound is the answer.
 
 # %% tags=["remove-cell"]
 tables.headline("ladder-pn-least", world.truth["PN at least"])

@@ -242,7 +242,7 @@ means = means.rename({0: "quarters 2 to 4", 1: "first quarter"})
 tables.results(means, "Mean log weekly wage and years of schooling.", digits=4)
 
 # %% [markdown]
-# The ratio of the jumps is the estimate. In library code it is two-stage least squares with a single dummy as instrument; the recipe gives the same.
+# The ratio of the jumps is the estimate. In library code it is {term}`two-stage least squares` with a single dummy as instrument; the recipe gives the same.
 
 # %%
 jump = means.loc["jump"]
@@ -915,7 +915,7 @@ assert abs(law["estimate"] - 1.6) < 1e-9
 # %% [markdown]
 # The forecast by OLS, {glue:text}`qob-law-ols:.2f`, would oversell the law by more than half.
 #
-# Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours; a ministry would compute it from the costs). The quarter's compliers, men whose schooling was bound by their birthday, resemble those whom the law would keep in school. So their average is the right estimand here, more to the point than an average over all men.
+# Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours; a ministry would compute it from the costs). The quarter's compliers, men whose schooling was bound by their birthday, resemble those whom the law would keep in school. So their average is the right {term}`estimand` here, more to the point than an average over all men.
 
 # %%
 half = special.iloc[0]

@@ -400,7 +400,7 @@ print(f"robustness value            {strength['rv_q']:.3f}")
 print(f"the same, at the 5% level   {strength['rv_q_alpha']:.3f}")
 
 # %% [markdown]
-# By the {term}`robustness value`, a confounder that the nurses saw and the table does not hold would have to explain about three percent of what is left of both the calls and the readmissions to make the effect vanish. That is not much: whoever cannot ask the nurses needs the pilot.
+# By the {term}`robustness value`, a {term}`confounder` that the nurses saw and the table does not hold would have to explain about three percent of what is left of both the calls and the readmissions to make the effect vanish. That is not much: whoever cannot ask the nurses needs the pilot.
 #
 # ### A better model
 #
@@ -862,7 +862,7 @@ assert came.loc["far", "estimate"] > 0.35
 # ```{solution} readmission-ex-nurses
 # :class: dropdown
 #
-# (a) Those with transport: call ← transport → visit is now a backdoor path, and with age alone it stays open. (b) Age alone exaggerates the effect, because the uncalled include all who cannot come. With transport there is no overlap: nobody without transport was called, and the recipe refuses. (c) The effect among patients with transport, by comparing within them. That is all that the hospital needs in order to leave the others out, and nothing in the table says that it should.
+# (a) Those with transport: call ← transport → visit is now a {term}`backdoor path`, and with age alone it stays open. (b) Age alone exaggerates the effect, because the uncalled include all who cannot come. With transport there is no overlap: nobody without transport was called, and the recipe refuses. (c) The effect among patients with transport, by comparing within them. That is all that the hospital needs in order to leave the others out, and nothing in the table says that it should.
 # ```
 #
 # ```{exercise} Trained on its own consequences

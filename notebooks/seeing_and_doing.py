@@ -11,7 +11,7 @@
 #
 # **The question.** CPU load and latency rise together on your dashboard. If you lowered the load, would latency fall, and by how much?
 #
-# **The answer in short.** Hours with one percentage point more load are {glue:text}`seeing-raw-slope:.2f` ms slower, and raising the load by one point makes an hour {glue:text}`seeing-effect:.2f` ms slower: two numbers, because traffic that nobody drew drives both curves. More data makes you surer of the first number without bringing it nearer to the second. No table and no curve can say which of the two you are looking at. The same cloud of points comes from worlds in which load does everything, a little, or nothing; one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
+# **The answer in short.** Hours with one percentage point more load are {glue:text}`seeing-raw-slope:.2f` ms slower, and raising the load by one point makes an hour {glue:text}`seeing-effect:.2f` ms slower: two numbers, because traffic that nobody drew drives both curves. More data makes you surer of the first number without bringing it nearer to the second. No table and no curve can say which of the two you are looking at. The same cloud of points comes from worlds in which load does everything, a little, or nothing; one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The {term}`causal graph` decides.
 #
 # The scenario, the code and the claims are from {cite:t}`explainer_day36`. We rerun the code to the digit and then check the sentences around it.
 
@@ -284,7 +284,7 @@ ax.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the third decimal. {term}`Bias` from confounding is a property of the question, not of the sample size.
+# The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the third decimal. {term}`Bias` from {term}`confounding` is a property of the question, not of the sample size.
 
 # %%
 wrong = pd.DataFrame(
@@ -375,7 +375,7 @@ plt.show()
 # The arithmetic does not say; the story does, that is, the graph. We give the column a neutral name, *severe*, and tell three stories that fit the table exactly.
 #
 # 1. **Confounder.** Severity is noted at admission. Surgeons operate openly on the severe cases. Compare within severity.
-# 2. **Mediator.** The treatment is assigned by coin, 350 patients each. Severity is noted a week later: some treatments make it worse. Splitting by it removes a part of what the treatment does; use the table as a whole.
+# 2. **{term}`Mediator <mediator>`.** The treatment is assigned by coin, 350 patients each. Severity is noted a week later: some treatments make it worse. Splitting by it removes a part of what the treatment does; use the table as a whole.
 # 3. **Proxy.** Severity is noted at admission, and one record in twenty is wrong. Splitting by the record leaves some confounding inside each half. Neither table will do.
 
 # %% mystnb={"figure": {"caption": "Three graphs that fit the same table: confounder, mediator, and a proxy of an unrecorded confounder.", "name": "fig-seeing-simpson-graphs"}, "image": {"alt": "Three causal graphs. Confounder: severe points to treated and recovered. Mediator: treated points to severe, severe points to recovered. Proxy: severity, not recorded, points to severe, treated and recovered. In all three treated points to recovered."}}

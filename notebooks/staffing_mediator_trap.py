@@ -11,7 +11,7 @@
 #
 # **The question.** Some candidates are sent to projects that do not fit them. How many exits does a mismatch cause, and is it the mismatch or the silence that follows it that a company should repair?
 #
-# **The answer in short.** In this world a mismatch raises the probability of an exit by {glue:text}`staffing-ate:.3f` (the {term}`average treatment effect`, ATE, exact). Comparing the mismatched with the rest gives {glue:text}`staffing-raw:.3f`, because talent drives both; a model that also holds the later silence fixed gives {glue:text}`staffing-flattened:.3f`, because it removes the path through which the harm is done; adjusting for talent alone gives {glue:text}`staffing-adjusted:.3f`. Feature importance ranks the silence first whether silence causes exits or not, so it cannot say which lever works.
+# **The answer in short.** In this world a mismatch raises the probability of an exit by {glue:text}`staffing-ate:.3f` (the {term}`average treatment effect`, ATE, exact). Comparing the mismatched with the rest gives {glue:text}`staffing-raw:.3f`, because talent drives both; a model that also holds the later silence fixed gives {glue:text}`staffing-flattened:.3f`, because it removes the path through which the harm is done; adjusting for talent alone gives {glue:text}`staffing-adjusted:.3f`. {term}`Feature importance <feature importance>` ranks the silence first whether silence causes exits or not, so it cannot say which lever works.
 #
 # The scenario, its script and several claims come from {cite:t}`iwai_flattening`. We rerun the script to the digit and then ask what its numbers mean.
 
@@ -156,7 +156,7 @@ for key, value in zip(["minus-1", "0", "1", "marginal"], exact, strict=True):
     tables.headline(f"staffing-log-or-{key}", value, digits=5)
 
 # %% [markdown]
-# No confounding is left in this table, and still no two entries agree; the number for everybody lies below all three. So a "true structural coefficient of 2.00" does not exist. What does exist is a difference of probabilities, which averages over people without such surprises. From here on every effect is a {term}`risk difference`, the change in the probability of an exit.
+# No {term}`confounding` is left in this table, and still no two entries agree; the number for everybody lies below all three. So a "true structural coefficient of 2.00" does not exist. What does exist is a difference of probabilities, which averages over people without such surprises. From here on every effect is a {term}`risk difference`, the change in the probability of an exit.
 
 # %% [markdown]
 # ### Feature importance answers another question
@@ -195,7 +195,7 @@ assert ranked.index[0] == "silence"
 # %% [markdown]
 # ## What must be true
 #
-# The estimand is the {term}`ATE`, $E[Y \mid do(A_0 = 1)] - E[Y \mid do(A_0 = 0)]$: the exit rate if everybody were mismatched minus the exit rate if nobody were. Three conditions identify it from the table.
+# The {term}`estimand` is the {term}`ATE`, $E[Y \mid do(A_0 = 1)] - E[Y \mid do(A_0 = 0)]$: the exit rate if everybody were mismatched minus the exit rate if nobody were. Three conditions identify it from the table.
 #
 # :::{admonition} Assumptions, and how each could fail
 # :class: important
@@ -298,7 +298,7 @@ plt.show()
 # \end{aligned}
 # $$
 #
-# Summing out $x$ and $m$ gives the backdoor formula $P(y \mid do(a)) = \sum_x P(y \mid a, x) P(x)$, which uses observed quantities only. Three routes to the same distribution, then: simulate after surgery; evaluate the factorization with the equations; reweight what was seen. First the joint distribution of silence and exit under $do(A_0 = 1)$.
+# Summing out $x$ and $m$ gives the backdoor formula $P(y \mid do(a)) = \sum_x P(y \mid a, x) P(x)$, which uses observed quantities only. Three routes to the same distribution, then: simulate after surgery; evaluate the {term}`factorization` with the equations; reweight what was seen. First the joint distribution of silence and exit under $do(A_0 = 1)$.
 
 # %%
 nodes, weights = np.polynomial.hermite_e.hermegauss(60)
@@ -360,7 +360,7 @@ assert routes["seen, not reweighted"] > routes["truncated factorization, exact"]
 # |---|---|---|
 # | ATE | everybody mismatched against nobody | nothing |
 # | {term}`CDE`(m) | the same, with silence forced to $m$ in both | no confounding of silence and exit |
-# | {term}`NDE <natural direct effect>` | mismatch changes, silence stays what it would have been without | the above, no common cause of silence and exit that the mismatch changes, and a cross-world independence that no experiment can check |
+# | {term}`NDE <natural direct effect>` | mismatch changes, silence stays what it would have been without | the above, no {term}`common cause` of silence and exit that the mismatch changes, and a cross-world independence that no experiment can check |
 # | {term}`NIE <natural indirect effect>` | mismatch stays, silence changes as it would have | the same as the NDE |
 #
 # The natural effects add up to the ATE {cite:p}`pearl2001`. The product of two regression coefficients equals the NIE only in a linear model without interaction; here there is neither linearity nor the need for it, because the mediation formula can be written down.
@@ -483,7 +483,7 @@ plt.show()
 #
 # ### An unrecorded cause of silence and exit
 #
-# Let stress at home make people both fall silent and leave, with no record of it, and let grievances be filed by the mismatched and the stressed. The total effect stays identified by talent. The "direct effect" does not: silence is now a {term}`collider`, and holding it fixed couples mismatch to stress. So does adjusting for the grievance, although a grievance causes nothing.
+# Let stress at home make people both fall silent and leave, with no record of it, and let grievances be filed by the mismatched and the stressed. The {term}`total effect` stays identified by talent. The "direct effect" does not: silence is now a {term}`collider`, and holding it fixed couples mismatch to stress. So does adjusting for the grievance, although a grievance causes nothing.
 
 # %% mystnb={"figure": {"caption": "With unrecorded stress, silence and grievance are colliders: conditioning on either opens a path from mismatch through stress to exit.", "name": "fig-staffing-stress"}, "image": {"alt": "Causal graph with unrecorded stress pointing to silence, exit and grievance; mismatch points to silence, exit and grievance; talent points to mismatch and exit. Silence and grievance are colliders between mismatch and stress."}}
 stressed = scenarios.staffing(stress_on_both=1.5)
@@ -521,7 +521,7 @@ print(
 )
 
 # %% [markdown]
-# Conditioning on a mediator can shrink, inflate or flip an estimate, and with a common cause of mediator and outcome the result is not even a direct effect {cite:p}`cinelli2022`. Nor are the other coefficients of an adjusted model the total effects of their variables {cite:p}`westreich2013`: the talent coefficient here is a direct effect of talent, with the mismatch held fixed.
+# Conditioning on a {term}`mediator` can shrink, inflate or flip an estimate, and with a common cause of mediator and outcome the result is not even a direct effect {cite:p}`cinelli2022`. Nor are the other coefficients of an adjusted model the total effects of their variables {cite:p}`westreich2013`: the talent coefficient here is a direct effect of talent, with the mismatch held fixed.
 
 # %% [markdown]
 # ## The decision
@@ -620,7 +620,7 @@ assert worlds.loc[["raw difference", "silence held fixed"], "coverage"].max() < 
 # python -m casestudies copy standardization
 # ```
 #
-# and call it on your own table. Here on a real one: 1,566 smokers, of whom a quarter quit, and their weight some ten years on (NHEFS, {cite:t}`hernan2020`). The treatment is 0/1, the adjustment set is yours to argue. Columns of text or categories enter as dummies.
+# and call it on your own table. Here on a real one: 1,566 smokers, of whom a quarter quit, and their weight some ten years on (NHEFS, {cite:t}`hernan2020`). The treatment is 0/1, the {term}`adjustment set` is yours to argue. Columns of text or categories enter as dummies.
 
 # %%
 from causaldata import nhefs_complete

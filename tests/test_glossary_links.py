@@ -1,8 +1,8 @@
 """Glossary terms are linked where a chapter first uses them, and none is idle.
 
 Which words count as a use of a term is only partly decidable: "power", "policy" or "treatment"
-are everyday words too. So first uses are reported (run this file with Python), and asserted is
-what must hold: every chapter links terms, every link is a term, and no term is idle.
+are everyday words too, and left out. Every other term is linked where a chapter first uses it;
+every link is a term, and no term is idle. Run this file with Python for a report.
 """
 
 import re
@@ -103,6 +103,12 @@ def unlinked(text):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_chapter_links_at_least_eight_terms(script):
     assert len(links(prose(script))) >= 8
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_chapter_links_a_term_where_it_first_uses_it(script):
+    dummies_overlap = {"overlap"} if script.stem == "card_krueger_did" else set()
+    assert set(unlinked(prose(script))) <= dummies_overlap, "link it, or add it to EVERYDAY"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
