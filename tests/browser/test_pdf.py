@@ -110,10 +110,13 @@ def test_the_document_is_of_a_sensible_size(printed):
 
 
 def test_the_whole_book_holds_every_page_of_the_table_of_contents_in_order(html):
-    pages = make_pdf.chapters_of(TOC)
-    book = make_pdf.whole_book(html, pages)
+    names = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    book = make_pdf.whole_book(html, make_pdf.chapters_of(TOC))
     ids = re.findall(r'<article[^>]* id="([^"]+)"', book)
-    assert ids == [*(make_pdf.slug(name) for _, name in pages), "solutions"]
+    assert ids == [*map(make_pdf.slug, names), "solutions"]
+    sheets = re.findall(r'<link rel="stylesheet" href="html/([^"]+)"', book)
+    assert {"_static/book.css", "_static/print.css"} <= set(sheets)
+    assert all((html / sheet).exists() for sheet in sheets)
     links = re.findall(r'<a[^>]* href="#([^"]+)"', book)
     assert set(links) <= set(re.findall(r' id="([^"]+)"', book))
 
