@@ -242,7 +242,7 @@ def test_an_irrelevant_instrument_gives_a_cauchy_distribution_around_ols():
 
 
 @pytest.mark.parametrize(
-    ("mean_f", "rho", "screen"), [(1, 0.9, 4), (4, 0.8, 10), (4, 0.3, 10), (12, -0.95, 2)]
+    ("mean_f", "rho", "screen"), [(1, 0.9, 4), (4, 0.8, 10), (4, 0.3, 10), (12, -0.95, 0.5)]
 )
 def test_median_coverage_and_screening_are_those_of_large_samples(mean_f, rho, screen):
     knobs = {"mean_f": mean_f, "endogeneity": rho}
@@ -299,7 +299,8 @@ def test_screening_on_f_makes_coverage_worse_and_at_best_leaves_it():
         (lambda: iv_error_cdf(0, mean_f=np.inf, endogeneity=0), "mean_f must be finite"),
         (lambda: iv_error_cdf(0, mean_f=2, endogeneity=1), r"endogeneity must lie in \(-1, 1\)"),
         (lambda: iv_error_summary(mean_f=2, endogeneity=0, screen=0), "screen must be above 0"),
-        (lambda: iv_error_summary(mean_f=2, endogeneity=0, level=2), "level must lie"),
+        (lambda: iv_error_summary(mean_f=2, endogeneity=0, level=1), "level must lie"),
+        (lambda: drifting_did(drift=0, hospitals=4, level=1), "level must lie"),
     ],
 )
 def test_a_parameter_out_of_range_is_refused(call, words):
