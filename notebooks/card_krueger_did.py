@@ -1118,7 +1118,7 @@ base = np.average(ahead["estimate"] / length, weights=size)
 assert abs((laws["estimate"].iloc[1] + base) - careful["estimate"]) < 0.02
 
 # %% [markdown]
-# The last year before the laws was a bad one where they came: one year earlier, log homicides had been lower there by {glue:text}`ck-castle-lower:.3f`, with an interval that excludes zero. The recipe measures the effect from that last year, fixed effects measure it from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the states were not moving in parallel is the finding, and a reason to report bounds.
+# In these data a law counts from its first full year, and the year before that, the reference, already contains some months of it. That year was a bad one: one year earlier, log homicides had been lower there by {glue:text}`ck-castle-lower:.3f`, with an interval that excludes zero. Part of that step may be the law and part a trend of these states' own; the table cannot tell which. The recipe measures from that reference year, fixed effects measure from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the answer hangs on the base is the finding, and a reason to report bounds.
 
 # %% [markdown]
 # ## Exercises

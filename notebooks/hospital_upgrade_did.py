@@ -535,7 +535,7 @@ assert (abs(path[[2, 3]] + 5.28) < 0.5).all()
 #
 # ### What a passed test is worth
 #
-# It is weak evidence even against what does show before. Let the burden's weight drift, so that the groups move apart by a fixed amount each month, a {term}`time-varying confounder <time-varying confounder>`. The recipe computes how often the test would notice, from the event study's own covariance {cite:p}`roth2022`.
+# It is weak evidence even against what does show before. Let the burden's weight drift, so that the groups move apart by a fixed amount each month, a {term}`time-varying confounder <time-varying confounder>`. The recipe computes how often the test would notice, from the event study's own covariance {cite:p}`roth2022`. ({doc}`See it move <../book/see_it_move>` lets you turn the drift.)
 
 # %%
 power = pretrend_power(study)

@@ -543,7 +543,7 @@ assert (fake["F"] < stage["critical_value"]).sum() >= 15
 # %% [markdown]
 # ### Strength, and what it does
 #
-# Take worlds in which the truth is known and all conditions hold, and turn one knob: the strength of the instruments. `scenarios.weak_instrument` has groups drawn by lot, errors with a correlation of 0.8 (strong endogeneity) and a true effect of 0.5. One sample of 1,000 rows with a single weak instrument:
+# Take worlds in which the truth is known and all conditions hold, and turn one knob: the strength of the instruments. `scenarios.weak_instrument` has groups drawn by lot, errors with a correlation of 0.8 (strong endogeneity) and a true effect of 0.5. ({doc}`See it move <../book/see_it_move>` turns the strength and that correlation.) One sample of 1,000 rows with a single weak instrument:
 
 # %%
 feeble = scenarios.weak_instrument(groups=2, partial_r2=0.002)

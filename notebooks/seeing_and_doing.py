@@ -253,7 +253,7 @@ assert abs(sums["correlation"].iloc[1] - 1.5) > 0.5
 #
 # ### More data
 #
-# Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000.
+# Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000. ({doc}`See it move <../book/see_it_move>` does the same for the dashboard, with sliders.)
 
 # %% mystnb={"figure": {"caption": "The same growing table, analysed without and with the confounder. More rows make both answers more certain and neither more right.", "name": "fig-seeing-more-data"}, "image": {"alt": "Estimates with 95% intervals for sample sizes from 20 to 100,000 on a logarithmic axis. Without activity the intervals close in on 0.5, with activity on the true value 0. The wrong intervals shrink as fast as the right ones and exclude 0 from the start."}} tags=["hide-input"]
 sizes = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000]

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ def titles(outline, level=0):
 def printed(html, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pdf")
     (folder / "html").symlink_to(html)
-    make_pdf.make(folder / "html", PAGES, folder / "part.pdf")
+    with ThreadPoolExecutor(1) as pool:  # apart from the browser of the other tests
+        pool.submit(make_pdf.make, folder / "html", PAGES, folder / "part.pdf").result()
     return PdfReader(folder / "part.pdf")
 
 
