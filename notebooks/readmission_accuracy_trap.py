@@ -20,7 +20,7 @@
 #
 # Patients who come to a follow-up visit in the week after discharge are seldom readmitted. A nurse's call reminds them of the visit. The hospital has 40,000 discharges a year and nurses enough to call one patient in four. So far the nurses have called as they saw fit, the old rather than the young.
 #
-# A start-up offers a model that predicts readmission. It is right 94 times in 100. Nothing seems more natural than to let it choose whom to call. A year later there are more readmissions than before, some 75 of them, and everybody looks for the bug in the model. There is none.
+# A start-up offers a model that predicts readmission. It is right 94 times in 100. Nothing seems more natural than to let it choose whom to call. A year later there are more readmissions than before, some {glue:text}`readmission-year:.0f` of them, and everybody looks for the bug in the model. There is none.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import textwrap
@@ -31,7 +31,9 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from causaldata import thornton_hiv
 from myst_nb import glue
-from scipy.special import logit
+from scipy.special import expit, logit
+from scipy.stats import norm
+from statsmodels.genmod.families import Binomial
 
 from casestudies import figures, identify, scenarios, tables
 from casestudies.montecarlo import replicate
@@ -184,9 +186,16 @@ tables.headline("readmission-per-risk", 1_000 * truth[RATE("by risk")], digits=3
 tables.headline("readmission-per-effect", 1_000 * truth[RATE("by effect")], digits=3)
 tables.headline("readmission-rise", 1_000 * expected, digits=3)
 tables.headline("readmission-year", 40_000 * expected, digits=1)
+binomial = truth["E[readmitted]"] * (1 - truth["E[readmitted]"])
+by_luck = np.sqrt(2 * 40_000 * binomial)
+as_large = 2 * norm.sf(40_000 * expected / by_luck)
+assert 0.24 < as_large < 0.28
+tables.headline("readmission-year-sd", by_luck, digits=1)
 
 # %% [markdown]
 # As many calls as before, fewer visits, more readmissions: {glue:text}`readmission-rise:.2f` per 1,000 in the exact figures, {glue:text}`readmission-year:.0f` in a year of 40,000 patients.
+#
+# The hospital itself could not have told: two years under one rule differ by that much in one case out of four (standard deviation {glue:text}`readmission-year-sd:.0f`). A comparison by lot, and a large one, is needed to see it.
 #
 # ### Perhaps calls do nothing?
 #
@@ -227,6 +236,7 @@ assert raw["ci_low"] < truth["raw difference"] < raw["ci_high"]
 # - **{term}`Overlap <overlap>`.** At every age some are called and some are not: here between 5% and 45%. It fails entirely for shuttles. Nobody has had one, so no analysis of this table can say what they do.
 # - **No {term}`interference`.** A patient's call takes no visit from another. It fails if the clinic runs out of appointments.
 # - **{term}`Consistency <consistency>`.** A call that a score asks for is the same thing as a call that a nurse chose to make.
+# - **The outcome model is right**, or flexible enough. It is nearly so here: the limit of the regression below is {glue:text}`readmission-adjusted-limit-points:.2f` points, the ATE {glue:text}`readmission-ate-points:.2f`.
 # :::
 #
 # The graph says what to adjust for.
@@ -256,6 +266,31 @@ print(f"by hand {by_hand:.4f}, recipe {adjusted['estimate']:.4f}")
 
 # %% tags=["remove-cell"]
 assert abs(by_hand - adjusted["estimate"]) < 1e-6
+
+
+def expected_rows(call, nodes=400):
+    """Return P(Y = 1 | age, call) on a grid of ages, and how common each row is."""
+    z = 4 * (np.arange(nodes) + 0.5) / nodes - 2
+    rides, called = expit(1.2 - 2 * z), 0.25 * (1 + 0.4 * z)
+    visits = rides * (0.5 + 0.45 * call) + (1 - rides) * 0.05
+    risk = 0.7 * expit(0.3 * z - 2.53) + 0.3 * expit(0.3 * z - 2.13)
+    weight = called if call else 1 - called
+    grid = {"age": 70 + 10 * z, "square": z**2, "call": call, "weight": weight}
+    return pd.DataFrame(grid | {"readmitted": risk * (1 - 0.9 * visits)})
+
+
+grid = pd.concat([expected_rows(0), expected_rows(1)])
+limit = smf.glm(
+    "readmitted ~ call * (age + square)",
+    grid,
+    family=Binomial(),
+    freq_weights=grid["weight"].to_numpy(),
+).fit()
+limits = [limit.predict(expected_rows(0).assign(call=d)).mean() for d in (1, 0)]
+tables.headline("readmission-adjusted-limit-points", 100 * (limits[0] - limits[1]))
+tables.headline("readmission-ate-points", 100 * truth["ATE"])
+exact_means = [expected_rows(d)["readmitted"].mean() for d in (1, 0)]
+assert abs(exact_means[0] - exact_means[1] - truth["ATE"]) < 1e-6
 
 # %% [markdown]
 # Then a pilot that needs none of the first assumption. For a part of the next year, 20,000 patients, a coin decides on the call and another on a shuttle.
@@ -299,9 +334,11 @@ for key, name in {"ate": "ATE", "cate-mobile": "CATE(transport=1)"}.items():
     tables.headline(f"readmission-{key}-size", -100 * truth[name], digits=3)
 tables.headline("readmission-raw-truth", truth["raw difference"], digits=5)
 covered = (points["ci_low"] < points["exact"]) & (points["exact"] < points["ci_high"])
+assert round(points["estimate"].iloc[2], 2) == -0.35
+assert points["ci_low"].iloc[2] < 0 < points["ci_high"].iloc[2]
 assert covered.tolist() == [False, True, False, True, True, True, True, True]
 
-# %% mystnb={"figure": {"caption": "What a call does. The comparison of called and uncalled patients sees no help at all, because the called are older.", "name": "fig-readmission-estimates"}, "image": {"alt": "Eight estimates of the effect of a call in percentage points, with 95% intervals. Called minus not called is plus 0.2 and adjusting for age and the visit gives about zero; both miss the exact ATE of minus 1.9. Adjusting for age and the pilot cover it. With transport both routes find minus 3, without transport zero."}}
+# %% mystnb={"figure": {"caption": "What a call does. The comparison of called and uncalled patients sees no help at all, because the called are older.", "name": "fig-readmission-estimates"}, "image": {"alt": "Eight estimates of the effect of a call in percentage points, with 95% intervals. Called minus not called is plus 0.2 and adjusting for age and the visit gives minus 0.35, with an interval that holds zero; both miss the exact ATE of minus 1.9. Adjusting for age and the pilot cover it. With transport both routes find minus 3, without transport zero."}}
 ate, mobile, stranded = points["exact"].iloc[[0, 4, 6]]
 panels = [
     (points.iloc[:4], {"ATE": ate}),
@@ -332,7 +369,7 @@ bins = 51 + 2 * ((year["age"] - 50) // 2)
 curves = pd.DataFrame({"not called": replays[0, 0], "saved": saved})
 curves = 100 * curves.groupby(bins).mean()
 
-# %% mystnb={"figure": {"caption": "Risk and effect by age, in the replayed patients. The risk of a patient who is not called rises with age; what a call takes off it falls to nothing.", "name": "fig-readmission-risk-effect"}, "image": {"alt": "Two curves over age from 50 to 90, in patients per 100. Readmitted without a call rises from about 3 at 50 to about 14 at 90, steeply after 70. Saved by a call stays between 2 and 3 until about 70 and then falls to nearly zero at 90. The top quarter of the scores, patients above 82 or above 76 with a chronic disease, is where the saving is least."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Risk and effect by age, in the replayed patients. The risk of a patient who is not called rises with age; what a call takes off it falls to nothing.", "name": "fig-readmission-risk-effect"}, "image": {"alt": "Two curves over age from 50 to 90, in patients per 100. Readmitted without a call rises from about 2.5 at 50 to about 13 at 90, steeply after 70. Saved by a call rises from 1.7 at 50 to about 2.7 at 70 and then falls to nearly zero at 90. The top quarter of the scores, patients above 82 or above 76 with a chronic disease, is where the saving is least."}} tags=["hide-input"]
 _, ax = plt.subplots()
 looks = {
     "not called": (figures.NAIVE, "D", "white", "readmitted,\nif not called"),
@@ -353,6 +390,12 @@ plt.show()
 # %% tags=["remove-cell"]
 assert curves["saved"].iloc[-3:].mean() < 0.8 < 1.5 < curves["saved"].iloc[:8].mean()
 assert curves["not called"].iloc[-3:].mean() > 11
+assert (curves["not called"].iloc[[0, -1]].round(1) == [2.4, 12.7]).all()
+assert (curves["saved"].iloc[[0, 10, -1]].round(1) == [1.7, 2.7, 0.2]).all()
+ridden = year.loc[year["call"] == 1, "transport"].mean()
+tables.headline("readmission-called-transport", ridden)
+assert 0.48 < ridden < 0.52
+assert 1 / 6.2 < truth["P(transport | top risk)"] < 1 / 5.5
 tables.headline("readmission-top-transport", truth["P(transport | top risk)"])
 tables.headline("readmission-transport", truth["P(transport)"])
 
@@ -380,7 +423,9 @@ checks = {
     "chronic as the outcome: adjusted": standardize(rows, outcome="chronic", **inert),
 }
 checks = pd.DataFrame(checks).T
-tables.results(checks[shown], "Differences that should be zero.")
+tables.results(
+    checks[shown], "Differences that should be zero once age is adjusted for."
+)
 
 # %% tags=["remove-cell"]
 passes = (checks["ci_low"] < 0) & (checks["ci_high"] > 0)
@@ -438,8 +483,8 @@ tables.headline("readmission-per-none", 1_000 * truth[RATE("do(call=0, shuttle=0
 #
 # "Readmissions rose" compares with something, and the document does not say with what. Three statements have to be kept apart.
 #
-# 1. **Relative to the routine** they rise, because the calls *move*: from patients of all ages, most of whom can come, to the oldest, who cannot. Nobody is harmed by a call; somebody else's call is missing. This is the mechanism that reproduces the claim.
-# 2. **They merely fail to fall** if transport depends less on age. The knob `age_on_transport` says by how much.
+# 1. **Relative to the routine** they rise, because the calls *move*: from patients of all ages, half of whom can come ({glue:text}`readmission-called-transport:.0%`), to the oldest, of whom one in six can. Nobody is harmed by a call; somebody else's call is missing. This is the mechanism that reproduces the claim.
+# 2. **They stay as they are, or fall,** if transport depends on age half as much, or less. The knob `age_on_transport` says by how much.
 # 3. **Relative to no calls at all** they do not rise in this world. A call never harms. For that a further mechanism is needed, `alarm`: a patient who is called, describes symptoms and cannot come is sent to the emergency room.
 
 # %%
@@ -490,6 +535,8 @@ tables.results(heard.rename_axis("alarm"), "Readmissions per 1,000, exact.", dig
 # %% tags=["remove-cell"]
 assert (heard["difference"] > 0).tolist() == [False, False, True, True]
 assert abs(moved.loc[1.0, "by risk"]) < 0.02
+assert (moved.loc[:0.75, "by risk"] < 0).all()
+assert (moved.loc[1.25:, "by risk"] > 0).all()
 tables.headline("readmission-flat-risk", moved.loc[0.0, "by risk"], digits=3)
 tables.headline("readmission-alarm-tenth", heard.loc[0.1, "difference"], digits=3)
 tables.headline("readmission-no-alarm", heard.loc[0.0, "difference"], digits=3)
@@ -702,7 +749,7 @@ ax.set_xticks(range(9))
 plt.show()
 
 # %% [markdown]
-# A shuttle with a call, for a few of those at highest risk, beats calls to all of them at every price in the picture, and so the document's diagnosis is confirmed: the bottleneck was transport. Whether to buy shuttles is another matter. Per unit of money a call to a patient who can come prevents more, unless a shuttle costs less than about two calls. If money is short, the numbers say: calls first, to those who can come. They also say what it costs to leave nobody behind, which is for the hospital to decide and not for the model.
+# A shuttle with a call, for a few of those at highest risk, beats calls to all of them at every price in the picture. That is how this world was built, after the document's diagnosis; it shows what the diagnosis implies, and not that it was right about the start-up. Whether to buy shuttles is another matter. Per unit of money a call to a patient who can come prevents more, unless a shuttle costs less than about two calls. If money is short, the numbers say: calls first, to those who can come. They also say what it costs to leave nobody behind, which is for the hospital to decide and not for the model.
 
 # %% [markdown]
 # ### The model, after it was acted upon
@@ -814,22 +861,51 @@ assert naive["coverage"] < 0.5
 # Is it a law that those at the highest risk are the hardest to help? Here is a real experiment about the way to a clinic. In rural Malawi people were tested for HIV and could fetch the result at a centre nearby; a draw decided whether they were paid a small sum for coming, and where the centre stood was drawn as well {cite:p}`thornton2008`. ({doc}`four_steps_with_dowhy` has the same data, for another question.)
 
 # %%
-malawi = thornton_hiv.load_pandas().data.dropna(subset=["got", "any", "distvct"])
-malawi = malawi.astype(float)
+drawn = thornton_hiv.load_pandas().data.dropna(subset=["any", "distvct"])
+drawn = drawn.rename(columns={"any": "paid"}).astype(float)
+malawi = drawn.dropna(subset=["got"])
 near = malawi["distvct"] <= 1.5  # kilometres
 groups = {"everybody": malawi, "near": malawi[near], "far": malawi[~near]}
 came = pd.DataFrame(
     {
-        name: difference_in_means(people, outcome="got", treatment="any")
+        name: difference_in_means(people, outcome="got", treatment="paid")
         for name, people in groups.items()
     }
 ).T
 came.insert(
-    0, "came unpaid", [g.loc[g["any"] == 0, "got"].mean() for g in groups.values()]
+    0, "came unpaid", [g.loc[g["paid"] == 0, "got"].mean() for g in groups.values()]
 )
 tables.results(came, "Fetched the result: effect (ATE) of being paid to come.")
 
+# %% [markdown]
+# Are near and far different? The standard errors allow for what people of one village share; four people without a village number count as one more.
+
+# %%
+village = malawi["villnum"].fillna(0).astype(int)
+by_way = smf.ols("got ~ paid * far", malawi.assign(far=1 - near)).fit(
+    cov_type="cluster", cov_kwds={"groups": village}
+)
+gaps = pd.DataFrame({"estimate": by_way.params, "std_error": by_way.bse})
+gaps = gaps.loc[["far", "paid:far"]].set_axis(["came unpaid", "effect of being paid"])
+tables.results(gaps, "Far minus near.")
+
 # %% tags=["remove-cell"]
+for way, share in came["came unpaid"].iloc[1:].items():
+    tables.headline(f"readmission-malawi-unpaid-{way}", share)
+for key, (_, row) in zip(["unpaid", "effect"], gaps.iterrows(), strict=True):
+    tables.headline(f"readmission-malawi-gap-{key}", row["estimate"])
+    tables.headline(f"readmission-malawi-gap-{key}-se", row["std_error"])
+    assert abs(row["estimate"]) < 1.96 * row["std_error"]
+assert malawi["villnum"].isna().sum() == 4
+held = drawn.groupby("paid")["got"].agg(["size", "count", "sum"])
+for key, arm in {"unpaid": 0, "paid": 1}.items():
+    size, count, _ = held.loc[arm]
+    tables.headline(f"readmission-malawi-drawn-{key}", size, digits=0)
+    tables.headline(f"readmission-malawi-lost-{key}", size - count, digits=0)
+least = held["sum"] / held["size"]
+most = (held["sum"] + held["size"] - held["count"]) / held["size"]
+tables.headline("readmission-malawi-bound-low", least[1] - most[0])
+tables.headline("readmission-malawi-bound-high", most[1] - least[0])
 tables.headline("readmission-malawi-unpaid", came["came unpaid"].iloc[0])
 for name in groups:
     tables.headline(f"readmission-malawi-{name}", came.loc[name, "estimate"])
@@ -837,7 +913,9 @@ assert came.loc["far", "came unpaid"] < came.loc["near", "came unpaid"]
 assert came.loc["far", "estimate"] > 0.35
 
 # %% [markdown]
-# Those who live farther away come less often by themselves, as in our world. But the payment moves them as much as the others, if not more. A payment makes the way worth going; a call does not make it shorter. Payments to those least likely to come would not have been wasted. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
+# In this sample those who live farther away come less often by themselves ({glue:text}`readmission-malawi-unpaid-far:.0%` against {glue:text}`readmission-malawi-unpaid-near:.0%`, a difference that chance could make), as in our world. But the payment moves them no less, as far as one can tell: the difference of the two effects is {glue:text}`readmission-malawi-gap-effect:.2f`, with a standard error of {glue:text}`readmission-malawi-gap-effect-se:.2f`. A payment makes the way worth going; a call does not make it shorter. Payments to those least likely to come would not have been wasted. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
+#
+# Who is missing? Of those with a recorded draw the outcome is not known for {glue:text}`readmission-malawi-lost-unpaid:.0f` of {glue:text}`readmission-malawi-drawn-unpaid:,.0f` who were offered nothing and for {glue:text}`readmission-malawi-lost-paid:.0f` of {glue:text}`readmission-malawi-drawn-paid:,.0f` who were offered money. `difference_in_means` assumes that within each arm the missing are like the rest ({term}`attrition`), and the uneven loss is no good sign. Whatever they did, the ATE of being paid in this sample lies between {glue:text}`readmission-malawi-bound-low:.2f` and {glue:text}`readmission-malawi-bound-high:.2f`.
 #
 # ## Exercises
 #
@@ -856,13 +934,13 @@ assert came.loc["far", "estimate"] > 0.35
 # ```{exercise} Nurses who know
 # :label: readmission-ex-nurses
 #
-# Suppose the nurses had only called patients whom they knew to have transport, a quarter of them whatever their age: `world.model.do(call=Bernoulli(lambda transport: 0.25 * transport))`. (a) Which of {age}, {transport}, {age, transport} does `identify.backdoor` accept? (b) What do the three adjustments give, and what stands in the way of one of them? (c) Which effect can be learned at all?
+# Suppose the nurses had only called patients whom they knew to have transport, a quarter of them whatever their age: `world.model.do(call=Bernoulli(lambda transport: 0.25 * transport))`. (a) Which of {age}, {transport}, {age, transport} does `identify.backdoor` accept? (b) What do the three adjustments give, and what stands in the way of two of them? (c) Which effect can be learned at all?
 # ```
 #
 # ```{solution} readmission-ex-nurses
 # :class: dropdown
 #
-# (a) Those with transport: call ← transport → visit is now a {term}`backdoor path`, and with age alone it stays open. (b) Age alone exaggerates the effect, because the uncalled include all who cannot come. With transport there is no overlap: nobody without transport was called, and the recipe refuses. (c) The effect among patients with transport, by comparing within them. That is all that the hospital needs in order to leave the others out, and nothing in the table says that it should.
+# (a) Those with transport: call ← transport → visit is now a {term}`backdoor path`, and with age alone it stays open. (b) Age alone exaggerates the effect, because the uncalled include all who cannot come. With transport, alone or beside age, there is no overlap: nobody without transport was called, and the recipe refuses. (c) The effect among patients with transport, by comparing within them. The hospital can rank patients with transport by it. Whether to leave the others out depends on their CATE, about which the table says nothing.
 # ```
 #
 # ```{exercise} Trained on its own consequences
@@ -902,18 +980,18 @@ verdicts = [
     ),
     (
         "When the predictions chose the follow-up calls, readmissions increased.",
-        "holds in part",
-        f"Against calls by routine: {per('E[readmitted]')} to {per(RATE('by risk'))} per 1,000, because calls move away from those whom they help. Against no calls ({per(RATE('do(call=0, shuttle=0)'))}) they fall, unless calls do harm. The document does not say what it compares with, nor show numbers.",
+        "cannot be tested here",
+        f"It can happen: against calls by routine {per('E[readmitted]')} to {per(RATE('by risk'))} per 1,000, because calls move away from those whom they help. Against no calls ({per(RATE('do(call=0, shuttle=0)'))}) they fall, unless calls do harm. The document does not say what it compares with, nor show numbers.",
     ),
     (
         "The model captured a correlation of age and risk, and missed the cause, which was lack of transport.",
-        "holds in part",
-        f"True of this world: {truth['P(transport)']:.0%} have transport, {truth['P(transport | top risk)']:.0%} in the top quarter. But giving the model the cause as an input makes its calls worse still.",
+        "cannot be tested here",
+        f"Assumed in this world: {truth['P(transport)']:.0%} have transport, {truth['P(transport | top risk)']:.0%} in the top quarter, and a call needs it. But giving the model the cause as an input makes its calls worse still.",
     ),
     (
         "Calling the patients did not solve the transport bottleneck.",
-        "holds",
-        f"Effect of a call with transport {100 * truth['CATE(transport=1)']:.1f} points, without {100 * truth['CATE(transport=0)']:.1f}; of a shuttle without transport {100 * truth['CATE of a shuttle(transport=0)']:.1f}.",
+        "cannot be tested here",
+        f"Assumed in this world: effect of a call with transport {100 * truth['CATE(transport=1)']:.1f} points, without {100 * truth['CATE(transport=0)']:.1f}; of a shuttle without transport {100 * truth['CATE of a shuttle(transport=0)']:.1f}.",
     ),
     (
         "Answering 'what should we do' with an associational model, you pull levers that have no causal link to the outcome.",
@@ -927,8 +1005,8 @@ verdicts = [
     ),
     (
         "Fed enough data, a model will find every correlation.",
-        "does not hold",
-        f"The score is the best there is for its inputs at any number of rows, AUC {truth['AUC']:.3f}. With transport, which it was not fed, {truth['AUC of full risk']:.3f}.",
+        "holds in part",
+        f"Among its columns: the score is the best there is for its inputs, AUC {truth['AUC']:.3f}. More rows add nothing, another column does: with transport {truth['AUC of full risk']:.3f}.",
     ),
     (
         "If the intervention changes the relationships that the model learned, the correlations vanish after deployment.",

@@ -6,7 +6,9 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from causaldata import nsw_mixtape
 from stored import glued
 
 from casestudies.tables import VERDICTS
@@ -209,3 +211,22 @@ def test_what_the_page_says_in_words_holds_for_the_numbers():
     ladder = glued("ladder_of_causation")
     assert ladder["ladder-raw"] == ladder["ladder-twin-ate"] < 0 < ladder["ladder-ate"]
     assert sum(leaf.kind == "stop" for leaf in draw.LEAVES.values()) == 4
+
+
+def test_the_intervals_of_the_blame_are_those_of_the_men_in_the_programme():
+    works = nsw_mixtape.load_pandas().data.eval("works = re78 > 0").groupby("treat")["works"]
+    (p0, n0), (p1, n1) = works.agg(["mean", "size"]).to_numpy()
+    z = 1.96 * np.array([1, -1])
+    least = 1 - p0 / p1 * np.exp(z * error_of_log_ratio(p0, n0, p1, n1))
+    most = (1 - p0) / p1 * np.exp(-z * error_of_log_ratio(1 - p0, n0, p1, n1))
+    ladder = glued("ladder_of_causation")
+    assert ladder["ladder-training-least"] == pytest.approx(1 - p0 / p1, abs=1e-4)
+    assert ladder["ladder-training-most"] == pytest.approx((1 - p0) / p1, abs=1e-4)
+    said = field("blame", "The data say")
+    assert f"(95% interval {least[0]:.2f} to {least[1]:.2f})" in said
+    assert f"({most[0]:.2f} to {most[1]:.2f})" in said
+
+
+def error_of_log_ratio(p, n, q, m):
+    """Return the standard error of the logarithm of a ratio of two shares."""
+    return np.sqrt((1 - p) / p / n + (1 - q) / q / m)
