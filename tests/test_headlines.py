@@ -609,13 +609,8 @@ HEADLINES = [
         "counted",
     ),
     (READMISSION, "readmission-malawi-bound-low", 1745 / 2222 - 267 / 679, 6e-5, "counted"),
-    (
-        READMISSION,
-        "readmission-malawi-bound-high",
-        1756 / 2222 - 211 / 679,
-        6e-5,
-        "counted",
-    ),  # The ward of asthma and pneumonia: every patient listed and summed in tests/test_pneumonia.py
+    (READMISSION, "readmission-malawi-bound-high", 1756 / 2222 - 211 / 679, 6e-5, "counted"),
+    # The ward of asthma and pneumonia: every patient listed and summed in tests/test_pneumonia.py
     ("asthma_and_pneumonia", "pneumonia-risk-asthma", 0.100614, 5e-5, "enumeration"),
     ("asthma_and_pneumonia", "pneumonia-risk-others", 0.133841, 5e-5, "enumeration"),
     ("asthma_and_pneumonia", "pneumonia-care-asthma", 0.948226, 5e-5, "enumeration"),
