@@ -203,26 +203,24 @@ def page_numbers(pdf):
     }
 
 
-def print_twice(document, pdf):
+def print_twice(document, pdf, browser):
     """Print once to learn the page numbers, and again with them filled in."""
     options = {"path": pdf, "prefer_css_page_size": True, "print_background": True}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=TEXT_AREA)
-        page.emulate_media(media="print")
-        page.goto(document.as_uri())
-        page.evaluate(READY)
-        page.pdf(**options)
-        page.evaluate(FILL, page_numbers(pdf))
-        page.pdf(**options, outline=True, tagged=True)
-        browser.close()
+    page = browser.new_page(viewport=TEXT_AREA)
+    page.emulate_media(media="print")
+    page.goto(document.as_uri())
+    page.evaluate(READY)
+    page.pdf(**options)
+    page.evaluate(FILL, page_numbers(pdf))
+    page.pdf(**options, outline=True, tagged=True)
+    page.close()
 
 
-def make(html, pages, pdf):
+def make(html, pages, pdf, browser):
     """Print the pages of a built book into a PDF."""
     document = html.parent / "whole_book.html"
     document.write_text(whole_book(html, pages), encoding="utf-8")
-    print_twice(document, pdf)
+    print_twice(document, pdf, browser)
 
 
 def main():
@@ -233,7 +231,10 @@ def main():
             "elsewhere, set CHROMIUM to the path of yours."
         )
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    make(HTML, chapters_of(toc), PDF)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        make(HTML, chapters_of(toc), PDF, chromium)
+        chromium.close()
     print(f"{len(PdfReader(PDF).pages)} pages in {PDF}")
 
 

@@ -39,11 +39,11 @@ def titles(outline, level=0):
 
 
 @pytest.fixture(scope="module")
-def printed(html, tmp_path_factory):
+def printed(html, browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pdf")
     (folder / "html").symlink_to(html)
     with ThreadPoolExecutor(1) as pool:  # apart from the browser of the other tests
-        pool.submit(make_pdf.make, folder / "html", PAGES, folder / "part.pdf").result()
+        pool.submit(make_pdf.make, folder / "html", PAGES, folder / "part.pdf", browser).result()
     return PdfReader(folder / "part.pdf")
 
 
