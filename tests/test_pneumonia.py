@@ -4,6 +4,7 @@ from math import comb, exp
 import numpy as np
 import pytest
 import statsmodels.api as sm
+import xgboost
 from scipy.optimize import linprog
 from scipy.stats import rankdata
 
@@ -330,6 +331,44 @@ def test_over_many_worlds_adjustment_recovers_the_ate_and_the_naive_answers_have
     assert abs(adjusted["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 40)
     assert worlds.loc["raw", "mean_estimate"] > 0.08
     assert worlds.loc["raw", "coverage"] == 0
+
+
+def test_without_a_death_among_asthmatics_without_a_bed_the_recipe_refuses():
+    world = scenarios.pneumonia(strictness=3)
+    rows = listed(strictness=3)
+    lone = mean(rows, lambda r: asthmatic(r) * (1 - r[2]) * r[3])
+    assert (1 - lone) ** 20_000 == pytest.approx(0.769554, abs=5e-6)
+    year = world.sample(20_000, rng=33)
+    assert year.query("asthma == 1 and care == 0")["death"].sum() == 0
+    with pytest.raises(ValueError, match="'asthma where care is 0'"):
+        standardize(
+            year,
+            **COLUMNS,
+            adjust_for=["age", "severity", "asthma", "walking_frame"],
+            model="logit",
+        )
+
+
+def test_trees_learn_the_effect_from_20_000_patients_and_hardly_from_2_000():
+    world = scenarios.pneumonia()
+    table, door = kinds(world.model), ["age", "severity", "asthma", "walking_frame"]
+    settings = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.1, "nthread": 1}
+
+    def deaths(n, rng):
+        data = world.sample(n, rng=rng)
+        seen = xgboost.DMatrix(data[[*door, "care"]], label=data["death"])
+        trees = xgboost.train(settings, seen, num_boost_round=100)
+        alone, saved = (trees.predict(xgboost.DMatrix(table[door].assign(care=c))) for c in (0, 1))
+        bed = triage(table, alone - saved, beds=world.truth["E[care]"])
+        gain = table["risk_without"] - table["risk_with"]
+        return 1_000 * table["share"] @ (table["risk_without"] - bed * gain)
+
+    many = [deaths(20_000, rng) for rng in (33, 38)]
+    assert 104.5 < many[0] < 106
+    assert 110 < many[1] < 112.5
+    few = np.array([deaths(2_000, rng) for rng in range(24)])
+    assert ((few > 122.5) & (few < 131.5)).sum() > 18
+    assert 125 < few.mean() < 1_000 * world.truth["E[death]"]
 
 
 def test_levels_come_with_their_probabilities_and_abduction_undoes_them():
