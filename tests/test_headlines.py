@@ -485,6 +485,7 @@ HEADLINES = [
     (DOWHY, "dowhy-matching-rejected-wrong", 0.05, 0.113, "nominal level, 4 errors"),
     # f = (3 - 2.5) * 10 / 60; the competitor: 36 / 136 of spend, 1176.5 / 4776.5 of revenue
     (DOWHY, "dowhy-rv", 0.07993, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
+    (DOWHY, "dowhy-rv-interval", 0.03866, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
     (DOWHY, "dowhy-competitor-spend", 36 / 136, 4 * 0.017, "closed form, 4 errors"),
     (DOWHY, "dowhy-competitor-revenue", 0.24630, 4 * 0.017, "closed form, 4 errors"),
     # Ten thousand more at 40 percent: 10 * (0.4 b - 1)
@@ -493,6 +494,7 @@ HEADLINES = [
     (DOWHY, "dowhy-budget-none", 8.857, 4 * 0.48, "closed form, 4 errors"),
     (DOWHY, "dowhy-budget-season", -5.059, 4 * 0.54, "closed form, 4 errors"),
     (DOWHY, "dowhy-budget-both", 2.0, 4 * 0.54, "closed form, 4 errors"),
+    (DOWHY, "dowhy-budget-cut", 5.059, 4 * 0.54, "closed form, 4 errors"),
     # Closed forms of pricing: Var(p) = 0.011204, Cov(c, p) = 0.8 * 0.0036
     (DOWHY, "dowhy-price-raw", -3 + 0.04 / 0.011204, 6e-5, "closed form"),
     (DOWHY, "dowhy-price-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
@@ -509,6 +511,7 @@ HEADLINES = [
     (DOWHY, "dowhy-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
     (DOWHY, "dowhy-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
     (DOWHY, "dowhy-profit-gain", 18.3, 0.06, "quadrature"),
+    (DOWHY, "dowhy-profit-slow", 3_657.41, 20, "quadrature and Phi(-0.5), 4 errors"),
     # Many worlds: 200 samples of 500 rows, four standard errors
     (DOWHY, "dowhy-many-raw", 480 / 280, 4 * 0.017, "closed form, 4 errors"),
     (DOWHY, "dowhy-many-season", -240 / 136, 4 * 0.019, "closed form, 4 errors"),
@@ -524,6 +527,12 @@ HEADLINES = [
     (DOWHY, "dowhy-coverage-price", 0, 0.005, "far off"),
     # Thornton (2008), abstract: 34 percent without an incentive
     (DOWHY, "dowhy-thornton-free", 0.34, 0.005, "Thornton (2008), abstract"),
+    # Of 679 without and 2,222 with a voucher 211 and 1,745 came; 56 and 11 have no outcome
+    (DOWHY, "dowhy-thornton-lost", 67, 1e-9, "counts"),
+    (DOWHY, "dowhy-thornton-drawn", 679 + 2222, 1e-9, "counts"),
+    (DOWHY, "dowhy-thornton", 1745 / 2211 - 211 / 623, 6e-5, "counts"),
+    (DOWHY, "dowhy-thornton-least", 1745 / 2222 - 267 / 679, 6e-5, "worst case, by hand"),
+    (DOWHY, "dowhy-thornton-most", 1756 / 2222 - 211 / 679, 6e-5, "worst case, by hand"),
     # Follow-up calls: Gauss-Legendre quadrature over age, with the ages at which calls begin found
     # by root search (scipy), outside the package
     (READMISSION, "readmission-accuracy", 1 - 0.0601092, 5e-5, "quadrature"),
@@ -650,6 +659,12 @@ HEADLINES = [
     ("asthma_and_pneumonia", "pneumonia-half-asthma-predicted", 253.028, 5e-3, "sorted list"),
     ("asthma_and_pneumonia", "pneumonia-ignored-now", 181.127, 5e-3, "sorted list"),
     ("asthma_and_pneumonia", "pneumonia-ignored-predicted", 151.245, 5e-3, "sorted list"),
+    ("asthma_and_pneumonia", "pneumonia-half-letter", 119.664, 5e-3, "sorted list"),
+    ("asthma_and_pneumonia", "pneumonia-none-dies", 0.769554, 5e-5, "enumeration"),
+    # The recipe on the 158 of 600 strict years that it answers; 60 fresh years of the same rule
+    ("asthma_and_pneumonia", "pneumonia-lone-bias", 0.0245, 4 * 0.0011, "simulated years"),
+    ("asthma_and_pneumonia", "pneumonia-harm-error", 4.38, 4 * 0.4, "simulated years"),
+    ("asthma_and_pneumonia", "pneumonia-harm", 13.262, 4 * 4.4, "exact, this rule"),
     # Four standard errors of 20,000 patients around the limits
     ("asthma_and_pneumonia", "pneumonia-auc-trees", 0.921944, 4 * 0.0024, "all pairs of kinds"),
     ("asthma_and_pneumonia", "pneumonia-raw", 0.109457, 4 * 0.006, "enumeration"),
@@ -678,6 +693,7 @@ HEADLINES = [
     # NHEFS: 91 of 403 quitters and 200 of 1,163 others died; two logits with statsmodels alone
     ("asthma_and_pneumonia", "pneumonia-nhefs-raw", 91 / 403 - 200 / 1163, 5e-5, "counts"),
     ("asthma_and_pneumonia", "pneumonia-nhefs", 0.0001, 5e-4, "two logits"),
+    ("asthma_and_pneumonia", "pneumonia-nhefs-without", 0.0489, 5e-4, "two logits"),
 ]
 
 
