@@ -4,7 +4,6 @@ import importlib.util
 import os
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,8 +41,7 @@ def titles(outline, level=0):
 def printed(html, browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pdf")
     (folder / "html").symlink_to(html)
-    with ThreadPoolExecutor(1) as pool:  # apart from the browser of the other tests
-        pool.submit(make_pdf.make, folder / "html", PAGES, folder / "part.pdf", browser).result()
+    make_pdf.make(folder / "html", PAGES, folder / "part.pdf", browser)
     return PdfReader(folder / "part.pdf")
 
 
