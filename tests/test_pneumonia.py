@@ -356,9 +356,11 @@ def test_trees_learn_the_effect_from_20_000_patients_and_hardly_from_2_000():
 
     def deaths(n, rng):
         data = world.sample(n, rng=rng)
-        seen = xgboost.DMatrix(data[[*door, "care"]], label=data["death"])
+        seen = xgboost.DMatrix(data[[*door, "care"]], label=data["death"], nthread=1)
         trees = xgboost.train(settings, seen, num_boost_round=100)
-        alone, saved = (trees.predict(xgboost.DMatrix(table[door].assign(care=c))) for c in (0, 1))
+        alone, saved = (
+            trees.predict(xgboost.DMatrix(table[door].assign(care=c), nthread=1)) for c in (0, 1)
+        )
         bed = triage(table, alone - saved, beds=world.truth["E[care]"])
         gain = table["risk_without"] - table["risk_with"]
         return 1_000 * table["share"] @ (table["risk_without"] - bed * gain)
