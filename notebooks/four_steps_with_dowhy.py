@@ -275,7 +275,7 @@ ax.text(2.44, 0.45, "break-even", ha="right", fontsize=10)
 plt.show()
 
 # %% [markdown]
-# Adjusted for both, a euro brings in {glue:text}`dowhy-estimate:.2f` ({glue:text}`dowhy-low:.2f` to {glue:text}`dowhy-high:.2f`). Keep the middle row in mind, {glue:text}`dowhy-season-estimate:.2f`: it is the estimate that will pass every {term}`refuter`.
+# Adjusted for both, a euro brings in {glue:text}`dowhy-estimate:.2f` ({glue:text}`dowhy-low:.2f` to {glue:text}`dowhy-high:.2f`). Keep the middle row in mind, {glue:text}`dowhy-season-estimate:.2f`: it is the estimate that will pass three {term}`refuters <refuter>`.
 #
 # ### The campaign: by matching
 #
@@ -1051,7 +1051,7 @@ price_verdicts = [
     (
         "One can have the confidence that one's variables allow for a true adjustment.",
         "cannot be tested here",
-        "No computation on the table gives it: with and without the missing cause the refuters answer alike. It comes from knowing how prices are set.",
+        "No computation on the table gives it: with and without the missing cause these refuters answer alike. It comes from knowing how prices are set.",
     ),
 ]
 ledger = tables.claims(
