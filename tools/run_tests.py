@@ -22,7 +22,12 @@ NOTEBOOKS = sorted(
 )
 APART = ["tests/test_pairs.py", "tests/test_headlines.py"]
 UNIT = [*PARALLEL, "tests", *(f"--ignore={path}" for path in [*APART, "tests/browser"])]
+PDF = "tests/browser/test_pdf.py"  # it prints once, so it needs one worker
 
+IN_CHROMIUM = [
+    ("pages in Chromium", [*PYTEST, "-n", "2", "tests/browser", f"--ignore={PDF}"]),
+    ("pages on paper", [*PYTEST, PDF]),
+]
 STEPS = [
     ("ruff check", [BIN / "ruff", "check", "--quiet", "."]),
     ("ruff format", [BIN / "ruff", "format", "--quiet", "--check", "."]),
@@ -35,7 +40,7 @@ STEPS = [
     ]),
     ("headline numbers", [*PYTEST, "tests/test_headlines.py"]),
     ("book build, warnings as errors", [sys.executable, "tools/build_book.py", "--clean"]),
-    ("pages in Chromium", [*PYTEST, "-n", "2", "--dist", "loadgroup", "tests/browser"]),
+    *IN_CHROMIUM,
 ]  # fmt: skip
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
@@ -70,10 +75,10 @@ def run(name, command):
 
 def main():
     """Run the steps in order and exit with 1 if any check failed."""
-    steps = STEPS if CHROMIUM.exists() else STEPS[:-1]
+    steps = STEPS if CHROMIUM.exists() else STEPS[: -len(IN_CHROMIUM)]
     results = [run(name, command) for name, command in steps]
     if steps is not STEPS:
-        print(f"{STEPS[-1][0]}: not run, there is no {CHROMIUM} (set CHROMIUM to yours)")
+        print(f"pages: not run in Chromium, there is no {CHROMIUM} (set CHROMIUM to yours)")
     if WITHOUT_DOWHY:
         print("notebooks/four_steps_with_dowhy: not run, DoWhy has no release for this Python")
     passed, failed = (sum(column) for column in zip(*results, strict=True))

@@ -11,7 +11,6 @@ import yaml
 from pages import ROOT
 from pypdf import PdfReader
 
-pytestmark = pytest.mark.xdist_group("pdf")  # printed once
 CHAPTERS = ["book/how_to_use", "notebooks/ladder_of_causation", "book/glossary"]
 MB = 1_000_000
 
