@@ -553,7 +553,7 @@ tables.headline("pneumonia-bound-age-3", bounds.loc[("age", 3), "estimate"])
 # %% [markdown]
 # ## The decision
 #
-# The ward has beds for {glue:text}`pneumonia-beds:.0%` of its patients. Who gets them? Each rule is learned from the year of records: predicted risk by the trees, the other two scores by the regression. A rule is a {term}`policy`, and its {term}`policy value` comes three ways: exactly, by running the world under `do(care = rule)`, and estimated from the records alone, by averaging the regression's predictions under the rule.
+# The ward has beds for {glue:text}`pneumonia-beds:.0%` of its patients. Who gets them? Each rule is learned from the year of records: predicted risk by the trees, the other two scores by the regression. A rule is a {term}`policy`, and its {term}`policy value` comes three ways: exactly, by running the world under `do(care = rule)`, and estimated from the records, by averaging the regression's predictions under the rule (for the doctors' own rule, over their exact chance of giving a bed).
 
 # %%
 scores = {
