@@ -782,7 +782,7 @@ tables.headline("readmission-level-auc", level["AUC"])
 tables.headline("readmission-level-auc-after", level["AUC, by risk"])
 tables.headline("readmission-slope-after", after.loc["slope", "estimate"])
 tables.headline("readmission-auc-after", report.loc["AUC"].iloc[1])
-tables.headline("readmission-auc-after-truth", truth["AUC, by risk"])
+tables.headline("readmission-auc-after-truth", truth["AUC, by risk"], digits=5)
 tables.headline(
     "readmission-brier-after-truth", truth["Brier score, by risk"], digits=5
 )
