@@ -1,7 +1,9 @@
 """The index: what counts as treated, which section leads, and how the lines are grouped."""
 
+import json
 import sys
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
@@ -147,3 +149,22 @@ def test_the_index_is_grouped_by_kind_with_synonyms_in_one_line():
         "Code": ["sample() (SCM method)"],
     }
     assert list(groups) == [g for g in entries().GROUPS if g in groups]
+
+
+class App:
+    """What the extension asks of Sphinx when the pages of a warm build are written."""
+
+    def __init__(self, folder, written):
+        indexer = SimpleNamespace(_titles={"a": "A", "b": "B"}, _index_entries=written)
+        self.outdir, self.builder = folder, SimpleNamespace(indexer=indexer)
+
+
+def test_a_warm_build_keeps_the_entries_of_pages_that_it_does_not_write(tmp_path):
+    app = App(tmp_path, {"a": [("new", "x", "")]})
+    assert entries().keep_entries(app) == []
+    places = {"old": [[0, "x", True], [1, "y", True], [2, "z", False]], "other": [[1, "", False]]}
+    stored = {"docnames": ["a", "b", "gone"], "indexentries": places}
+    (tmp_path / "searchindex.js").write_text(f"Search.setIndex({json.dumps(stored)})")
+    entries().keep_entries(app)
+    kept = [("old", "y", "main"), ("other", "", "")]
+    assert app.builder.indexer._index_entries == {"a": [("new", "x", "")], "b": kept}

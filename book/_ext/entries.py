@@ -6,6 +6,7 @@ leads to the section of a page that uses the word most. The chapter and the reci
 most are its main places, and those are what the search puts first.
 """
 
+import json
 import re
 from collections import Counter, defaultdict
 from functools import cache
@@ -265,6 +266,25 @@ def forget(app, env, docname):
     _pages(env).pop(docname, None)
 
 
+def keep_entries(app):
+    """Give the search, in a warm build, the entries of pages that are not written again.
+
+    Sphinx takes their words from the last search index, but not their entries.
+    """
+    indexer, last = app.builder.indexer, Path(app.outdir) / "searchindex.js"
+    if indexer is None or not last.exists():
+        return []
+    stored = json.loads(last.read_text(encoding="utf-8").strip()[len("Search.setIndex(") : -1])
+    written = set(indexer._index_entries)
+    for entry, places in stored["indexentries"].items():
+        for number, anchor, main in places:
+            docname = stored["docnames"][number]
+            if docname in indexer._titles and docname not in written:
+                kept = indexer._index_entries.setdefault(docname, [])
+                kept.append((entry, anchor, "main" if main else ""))
+    return []
+
+
 def setup(app):
     """Register the index with Sphinx."""
     app.add_transform(Read)
@@ -272,4 +292,5 @@ def setup(app):
     app.connect("env-updated", add_entries)
     app.connect("doctree-resolved", feed_search)
     app.connect("html-page-context", group_index)
+    app.connect("html-collect-pages", keep_entries)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
