@@ -61,6 +61,7 @@ def test_a_hit_names_the_section_and_leads_there(visit):
 def test_nonsense_is_not_found_and_says_so(visit):
     page = visit("search.html?q=zzyzx")
     page.wait_for_function("/did not match/.test(document.body.innerText)")
+    assert page.locator("#search-results li").count() == 0
 
 
 def test_the_search_works_from_a_folder_without_a_server(browser, html):
