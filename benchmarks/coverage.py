@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from casestudies import scenarios
-from casestudies.montecarlo import replicate
-from casestudies.recipes import propensity
+from casestudies.recipes import doubly_robust, weighting
 from casestudies.recipes.difference_in_differences import two_by_two
 from casestudies.recipes.few_clusters import wild_bootstrap
-from casestudies.recipes.instrumental_variables import anderson_rubin, t_f, two_stage_least_squares
+from casestudies.recipes.instrumental_variables import two_stage_least_squares
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
 from casestudies.recipes.staggered_adoption import overall_att
 from casestudies.recipes.standardization import standardize
+from casestudies.recipes.weak_instruments import anderson_rubin, t_f
+from casestudies.sampling.montecarlo import replicate
 
 DRUG = {"outcome": "severity", "treatment": "drug"}
 HEALTH = {**DRUG, "adjust_for": "health"}
@@ -31,13 +32,13 @@ def hospital():
     """Return the recipes of adjustment in the hospital's straight world."""
 
     def weight(estimand):
-        return lambda d: propensity.weight(d, **HEALTH, estimand=estimand, variance="stacked")
+        return lambda d: weighting.weight(d, **HEALTH, estimand=estimand, variance="stacked")
 
     def robust(estimand):
-        return lambda d: propensity.doubly_robust(d, **HEALTH, estimand=estimand, rng=1)
+        return lambda d: doubly_robust.doubly_robust(d, **HEALTH, estimand=estimand, rng=1)
 
     def matching(estimand):
-        return lambda d: propensity.match(d, **HEALTH, estimand=estimand)
+        return lambda d: matching.match(d, **HEALTH, estimand=estimand)
 
     def standard(estimand):
         return lambda d: standardize(d, **HEALTH, estimand=estimand)

@@ -7,11 +7,12 @@ Names and summaries are read from the source files without importing them, so th
 import argparse
 import ast
 import difflib
-import shutil
 import sys
 import textwrap
 from pathlib import Path
 from typing import NamedTuple
+
+from casestudies import copying
 
 PACKAGE = Path(__file__).parent
 SECTIONS = {
@@ -189,7 +190,7 @@ def _copy(arguments):
     if target.exists() and not arguments.force:
         raise Refusal(f"{target} exists; pass --force to overwrite it, or give another DEST")
     try:
-        shutil.copyfile(recipe.file, target)
+        target.write_text(copying.assemble(recipe.name), encoding="utf-8")
     except OSError as error:
         raise Refusal(f"cannot write {target}: {error.strerror or error}") from error
     return f"Wrote {target}\nIt needs {', '.join(_packages(recipe.tree))}."

@@ -33,12 +33,13 @@ from myst_nb import glue
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
-from casestudies.recipes.propensity import weight
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.sensitivity import bias_bounds, robustness_value
 from casestudies.recipes.standardization import standardize
+from casestudies.recipes.weighting import weight
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios.pneumonia import kinds, triage
 from casestudies.scm import Bernoulli
 

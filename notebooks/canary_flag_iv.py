@@ -29,15 +29,13 @@ import pandas as pd
 from linearmodels.iv import IV2SLS
 from myst_nb import glue
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
-from casestudies.recipes.instrumental_variables import (
-    anderson_rubin,
-    first_stage,
-    wald,
-)
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
+from casestudies.recipes.instrumental_variables import wald
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

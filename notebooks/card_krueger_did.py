@@ -34,21 +34,21 @@ from linearmodels import PanelOLS
 from myst_nb import glue
 from scipy import stats
 
-from casestudies import archives, figures, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import archives, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.difference_in_differences import (
     event_study,
     placebo,
-    trend_bounds,
-    trend_breakdown,
     two_by_two,
 )
 from casestudies.recipes.few_clusters import shock_breakdown, shock_sensitivity
+from casestudies.recipes.honest_bounds import trend_bounds, trend_breakdown
 from casestudies.recipes.pretrends import pretrend_power, pretrend_test
 from casestudies.recipes.staggered_adoption import (
     event_study as staggered_study,
 )
 from casestudies.recipes.staggered_adoption import group_time, overall_att
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

@@ -37,17 +37,16 @@ from dowhy import CausalModel
 from myst_nb import glue
 from scipy import stats
 
-from casestudies import figures, identify, refutation, scenarios, tables
-from casestudies.montecarlo import replicate
-from casestudies.recipes.instrumental_variables import (
-    anderson_rubin,
-    first_stage,
-    two_stage_least_squares,
-)
-from casestudies.recipes.propensity import match
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
+from casestudies.recipes.instrumental_variables import two_stage_least_squares
+from casestudies.recipes.matching import match
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.sensitivity import robustness_value
 from casestudies.recipes.standardization import standardize
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
+from casestudies.sampling import refutation
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 sympy.init_printing(pretty_print=False, use_latex=False)  # DoWhy turns it on

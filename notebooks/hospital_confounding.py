@@ -27,19 +27,11 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from myst_nb import glue
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
-from casestudies.recipes.propensity import (
-    balance,
-    doubly_robust,
-    inverse_weights,
-    match,
-    match_weights,
-    overlap,
-    scores,
-    trim,
-    weight,
-)
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
+from casestudies.recipes.doubly_robust import doubly_robust
+from casestudies.recipes.matching import match, match_weights
+from casestudies.recipes.propensity import balance, overlap, scores, trim
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.sensitivity import (
     bias_bounds,
@@ -48,6 +40,8 @@ from casestudies.recipes.sensitivity import (
     robustness_value,
 )
 from casestudies.recipes.standardization import standardize
+from casestudies.recipes.weighting import inverse_weights, weight
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

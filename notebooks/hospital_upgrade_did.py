@@ -35,21 +35,18 @@ from causaldata import organ_donations
 from myst_nb import glue
 from scipy import stats
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
-from casestudies.recipes.difference_in_differences import (
-    event_study,
-    trend_bounds,
-    trend_breakdown,
-    two_by_two,
-)
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
+from casestudies.recipes.difference_in_differences import event_study, two_by_two
 from casestudies.recipes.few_clusters import (
     randomization_over_units,
     shock_breakdown,
     wild_bootstrap_test,
 )
+from casestudies.recipes.honest_bounds import trend_bounds, trend_breakdown
 from casestudies.recipes.pretrends import pretrend_power, pretrend_test
 from casestudies.recipes.randomized_experiment import difference_in_means
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

@@ -34,10 +34,11 @@ import statsmodels.formula.api as smf
 from causaldata import nsw_mixtape
 from myst_nb import glue
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

@@ -31,8 +31,8 @@ from causaldata import nsw_mixtape
 from myst_nb import glue
 from scipy import stats
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.instrumental_variables import wald
 from casestudies.recipes.randomized_experiment import (
     adjusted,
@@ -40,6 +40,7 @@ from casestudies.recipes.randomized_experiment import (
     randomization_test,
     sample_size,
 )
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

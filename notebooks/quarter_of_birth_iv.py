@@ -34,17 +34,16 @@ from linearmodels.datasets import card
 from linearmodels.iv import IV2SLS
 from myst_nb import glue
 
-from casestudies import archives, figures, scenarios, tables
-from casestudies.instrument_strength import draw_samples, summarize
-from casestudies.montecarlo import replicate
+from casestudies import archives, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.instrumental_variables import (
-    anderson_rubin,
-    first_stage,
     limited_information,
-    t_f,
     two_stage_least_squares,
     wald,
 )
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage, t_f
+from casestudies.sampling.instrument_strength import draw_samples, summarize
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

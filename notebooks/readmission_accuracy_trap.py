@@ -35,11 +35,12 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 from statsmodels.genmod.families import Binomial
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.sensitivity import robustness_value
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scm import Bernoulli
 
 figures.house_style()

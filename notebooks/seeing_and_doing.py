@@ -29,9 +29,10 @@ import pandas as pd
 import statsmodels.formula.api as smf
 from myst_nb import glue
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

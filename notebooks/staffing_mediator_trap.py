@@ -31,10 +31,11 @@ import xgboost
 from myst_nb import glue
 from scipy.special import expit
 
-from casestudies import figures, identify, scenarios, tables
-from casestudies.montecarlo import replicate
+from casestudies import identify, scenarios
+from casestudies.display import figures, tables
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
 

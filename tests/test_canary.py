@@ -3,8 +3,8 @@ import pytest
 from scipy import integrate, stats
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.instrumental_variables import wald
+from casestudies.sampling.montecarlo import replicate
 
 COLUMNS = {"outcome": "tasks", "treatment": "adopted", "instrument": "flag"}
 TURNED = {

@@ -11,7 +11,7 @@ import pytest
 from causaldata import nsw_mixtape
 from stored import glued
 
-from casestudies.tables import VERDICTS
+from casestudies.display.tables import VERDICTS
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
-from casestudies import figures, scenarios
-from casestudies.closed_forms import (
+from casestudies import scenarios
+from casestudies.display import figures
+from casestudies.recipes.pretrends import pretrend_power
+from casestudies.sampling.closed_forms import (
     confounded_slopes,
     drifting_did,
     drifting_event_study,
@@ -16,8 +18,7 @@ from casestudies.closed_forms import (
     iv_error_density,
     iv_error_summary,
 )
-from casestudies.instrument_strength import draw_samples
-from casestudies.recipes.pretrends import pretrend_power
+from casestudies.sampling.instrument_strength import draw_samples
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW, ADJUSTED = "latency on cpu", "traffic in the regression"

@@ -11,6 +11,7 @@ from scipy import optimize, stats
 
 from casestudies import archives
 from casestudies.recipes import difference_in_differences as did
+from casestudies.recipes import honest_bounds as hb
 
 TWO = {"outcome": "y", "unit": "unit", "treated": "treated", "post": "post"}
 MANY = {"outcome": "y", "unit": "unit", "time": "time", "treated": "treated"}
@@ -318,11 +319,11 @@ def test_a_placebo_date_catches_a_drift_and_is_not_moved_by_the_effect():
 def test_smoothness_intervals_are_those_of_rambachan_and_roths_program():
     # HonestDiD, test/unit-tests-consistency.md of its Stata version: FLCI for the first effect
     # and for the third, columns of R and Stata.
-    bounds = did.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=0)
+    bounds = hb.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=0)
     published = [[0.131, 0.216], [0.119, 0.419], [0.019, 0.519], [-0.081, 0.619]]
     intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
     np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
-    bounds = did.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=2)
+    bounds = hb.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=2)
     published = [[0.144, 0.260], [-0.244, 1.161], [-0.844, 1.761], [-1.444, 2.361]]
     intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
     np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
@@ -333,7 +334,7 @@ def test_relative_magnitude_intervals_hold_those_of_rambachan_and_roths_program(
     values = [0, 0.2222, 0.4444, 0.6667, 0.8889, 1.1111, 1.3333, 1.5556]
     low = np.array([0.159, 0.143, 0.123, 0.101, 0.0786, 0.0551, 0.0308, 0.00722])
     high = np.array([0.233, 0.248, 0.267, 0.288, 0.309, 0.330, 0.352, 0.376])
-    bounds = did.trend_bounds(benzarti_carloni(), relative_magnitudes=values, event_times=[0])
+    bounds = hb.trend_bounds(benzarti_carloni(), relative_magnitudes=values, event_times=[0])
     bounds = bounds.loc["relative magnitudes"]
     np.testing.assert_allclose(bounds.loc[0, ["ci_low", "ci_high"]], [low[0], high[0]], atol=6e-4)
     assert (bounds["ci_low"] < low + 6e-4).all()
@@ -372,7 +373,7 @@ def test_the_sets_are_those_of_a_linear_program(shape, event_times, sign):
     weights /= weights.sum()
     delta = np.append(study.loc[:-2, "estimate"], 0)
     effect = weights @ study.loc[0:, "estimate"]
-    bounds = did.trend_bounds(
+    bounds = hb.trend_bounds(
         study, relative_magnitudes=[0.7], smoothness=[0.7], event_times=event_times
     ).loc[shape, 0.7]
     up, down = (extreme_violation(s * delta, shape, 0.7, weights)[0] for s in (1, -1))
@@ -390,7 +391,7 @@ def test_the_fixed_length_interval_covers_exactly_at_its_worst_case_and_more_els
 
     def interval(estimate):
         one = study_of(estimate, covariance, times)
-        row = did.trend_bounds(one, relative_magnitudes=[], smoothness=[bound]).iloc[0]
+        row = hb.trend_bounds(one, relative_magnitudes=[], smoothness=[bound]).iloc[0]
         return row["ci_low"], row["ci_high"]
 
     contrast = np.array([np.mean(interval(unit)) for unit in np.eye(8)])
@@ -421,7 +422,7 @@ def test_relative_magnitude_intervals_cover_when_the_usual_one_does_not():
     for row in covered:
         estimate = rng.multivariate_normal(delta + effect, covariance)
         study = study_of(estimate, covariance, times)
-        bounds = did.trend_bounds(study, relative_magnitudes=[0, 1], smoothness=[])
+        bounds = hb.trend_bounds(study, relative_magnitudes=[0, 1], smoothness=[])
         row[:] = (bounds["ci_low"] < 1) & (bounds["ci_high"] > 1)
     usual, robust = covered.mean(0)
     assert robust > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
@@ -429,7 +430,7 @@ def test_relative_magnitude_intervals_cover_when_the_usual_one_does_not():
 
 
 def test_bounds_are_given_up_to_twice_the_largest_step_and_for_a_straight_line():
-    rows = did.trend_bounds(benzarti_carloni()).index
+    rows = hb.trend_bounds(benzarti_carloni()).index
     expected = [("relative magnitudes", bound) for bound in (0, 0.5, 1, 1.5, 2)]
     assert list(rows) == [*expected, ("smoothness", 0)]
     assert rows.names == ["restriction", "bound"]
@@ -437,9 +438,9 @@ def test_bounds_are_given_up_to_twice_the_largest_step_and_for_a_straight_line()
 
 def test_few_clusters_widen_the_bounds_by_the_t_distribution():
     study = benzarti_carloni()
-    narrow = did.trend_bounds(study, relative_magnitudes=[0])
+    narrow = hb.trend_bounds(study, relative_magnitudes=[0])
     study.attrs["df"] = 6
-    wide = did.trend_bounds(study, relative_magnitudes=[0])
+    wide = hb.trend_bounds(study, relative_magnitudes=[0])
     length = [bounds["ci_high"] - bounds["ci_low"] for bounds in (wide, narrow)]
     ratio = stats.t.ppf(0.975, 6) / stats.norm.ppf(0.975)
     np.testing.assert_allclose(length[0] / length[1], ratio, rtol=1e-6)
@@ -448,7 +449,7 @@ def test_few_clusters_widen_the_bounds_by_the_t_distribution():
 def test_bounds_with_one_step_before_need_no_choice_of_weights():
     # One slope to extrapolate: effect less two and a half times the last step on average.
     study = study_of([0.2, 3.0, 4.0, 5.0, 6.0], np.diag([0.04, 1, 1, 1, 1]), [-2, 0, 1, 2, 3])
-    bounds = did.trend_bounds(study, relative_magnitudes=[], smoothness=[0])
+    bounds = hb.trend_bounds(study, relative_magnitudes=[], smoothness=[0])
     middle, sd = 4.5 + 2.5 * 0.2, np.sqrt(4 / 16 + 2.5**2 * 0.04)
     expected = [middle, middle, middle - 1.959964 * sd, middle + 1.959964 * sd]
     np.testing.assert_allclose(bounds.to_numpy()[0], expected, atol=1e-6)
@@ -458,8 +459,8 @@ def test_bounds_with_one_step_before_need_no_choice_of_weights():
 def test_at_the_breakdown_value_an_interval_ends_at_zero(sign):
     study = benzarti_carloni()
     study["estimate"] *= sign
-    limits = did.trend_breakdown(study, event_times=[0])
-    bounds = did.trend_bounds(
+    limits = hb.trend_breakdown(study, event_times=[0])
+    bounds = hb.trend_bounds(
         study,
         relative_magnitudes=[limits["relative magnitudes"]],
         smoothness=[limits["smoothness"]],
@@ -472,7 +473,7 @@ def test_at_the_breakdown_value_an_interval_ends_at_zero(sign):
 
 def test_an_effect_that_is_not_significant_has_no_sign_to_lose():
     study = study_of([0.1, 0.3], np.eye(2), [-2, 0])
-    assert (did.trend_breakdown(study) == 0).all()
+    assert (hb.trend_breakdown(study) == 0).all()
 
 
 # refusals
@@ -574,24 +575,24 @@ def test_event_study_refuses_gaps_and_impossible_dates():
 def test_trend_bounds_refuse_studies_that_cannot_say():
     study = benzarti_carloni()
     with pytest.raises(ValueError, match="event time 7 is not among those with an effect"):
-        did.trend_bounds(study, event_times=[7])
+        hb.trend_bounds(study, event_times=[7])
     with pytest.raises(ValueError, match="event time -2 is not among those with an effect"):
-        did.trend_bounds(study, event_times=[-2])
+        hb.trend_bounds(study, event_times=[-2])
     with pytest.raises(ValueError, match="smoothness bound -1 is negative"):
-        did.trend_bounds(study, smoothness=[-1])
+        hb.trend_bounds(study, smoothness=[-1])
     with pytest.raises(ValueError, match="relative magnitudes bound nan"):
-        did.trend_bounds(study, relative_magnitudes=[np.nan])
+        hb.trend_bounds(study, relative_magnitudes=[np.nan])
     with pytest.raises(ValueError, match="has no event time below -1"):
-        did.trend_bounds(study.loc[0:])
+        hb.trend_bounds(study.loc[0:])
     with pytest.raises(ValueError, match="skips event time -3"):
-        did.trend_bounds(study.drop(index=-3))
+        hb.trend_bounds(study.drop(index=-3))
     with pytest.raises(ValueError, match="skips event time 2"):
-        did.trend_bounds(study.drop(index=2))
+        hb.trend_bounds(study.drop(index=2))
     with pytest.raises(ValueError, match="no event time from 0 on"):
-        did.trend_bounds(study.loc[:-1])
+        hb.trend_bounds(study.loc[:-1])
     with pytest.raises(ValueError, match="study carries no covariance"):
-        did.trend_bounds(pd.DataFrame({"estimate": [1.0]}))
+        hb.trend_bounds(pd.DataFrame({"estimate": [1.0]}))
     with pytest.raises(ValueError, match="the covariance has no event time 9"):
-        did.trend_bounds(study.rename(index={3: 9}))
+        hb.trend_bounds(study.rename(index={3: 9}))
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 0"):
-        did.trend_breakdown(study, level=0)
+        hb.trend_breakdown(study, level=0)

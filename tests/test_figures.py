@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.patches import FancyArrowPatch
 
-from casestudies import figures, scenarios
+from casestudies import scenarios
+from casestudies.display import figures
 
 
 @pytest.fixture(autouse=True)

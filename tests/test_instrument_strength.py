@@ -3,13 +3,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from casestudies.instrument_strength import draw_samples, iv_answers, summarize
-from casestudies.recipes.instrumental_variables import (
-    anderson_rubin,
-    first_stage,
-    limited_information,
-    two_stage_least_squares,
-)
+from casestudies.recipes.instrumental_variables import limited_information, two_stage_least_squares
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
+from casestudies.sampling.instrument_strength import draw_samples, iv_answers, summarize
 
 MODEL = {"outcome": "y", "treatment": "d"}
 

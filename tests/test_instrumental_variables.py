@@ -13,13 +13,15 @@ from scipy.linalg import hadamard, sqrtm
 
 from casestudies.archives.quarter_of_birth import quarter_of_birth
 from casestudies.recipes.instrumental_variables import (
+    limited_information,
+    two_stage_least_squares,
+    wald,
+)
+from casestudies.recipes.weak_instruments import (
     _tf_critical_value,
     anderson_rubin,
     first_stage,
-    limited_information,
     t_f,
-    two_stage_least_squares,
-    wald,
 )
 
 MODEL = {"outcome": "y", "treatment": "d"}

@@ -6,8 +6,8 @@ from enumeration import joint, mean
 from scipy.optimize import linprog
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios.ladder import Responses
 from casestudies.scm import Bernoulli
 

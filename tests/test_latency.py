@@ -3,7 +3,7 @@ import pytest
 import statsmodels.formula.api as smf
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
+from casestudies.sampling.montecarlo import replicate
 
 DRIVERS = ["traffic", "cpu", "latency"]
 

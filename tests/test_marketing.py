@@ -5,8 +5,8 @@ from scipy import integrate, stats
 from scipy.special import expit
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 
 COLUMNS = ["marketing_spend", "revenue", "seasonality", "competitor_action"]
 TURNED = {

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from casestudies import scenarios
-from casestudies.montecarlo import replicate
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios import Scenario
 from casestudies.scm import SCM, Normal
 

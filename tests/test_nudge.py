@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
+from casestudies.sampling.montecarlo import replicate
 
 COLUMNS = {"outcome": "wage", "treatment": "schooling", "instruments": "nudge"}
 

@@ -9,9 +9,9 @@ from scipy.optimize import linprog
 from scipy.stats import rankdata
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios.pneumonia import Levels, kinds, triage
 from casestudies.scm import Bernoulli
 

@@ -3,8 +3,8 @@ import pytest
 from scipy import integrate, stats
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.sampling.montecarlo import replicate
 
 DESIGNS = ["coin", "self-chosen", "slips"]
 OTHER = {

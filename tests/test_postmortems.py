@@ -3,7 +3,7 @@ import pytest
 from scipy import integrate, stats
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
+from casestudies.sampling.montecarlo import replicate
 
 KNOBS = [
     {},

@@ -4,8 +4,8 @@ import statsmodels.formula.api as smf
 from scipy import integrate, optimize, stats
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
+from casestudies.sampling.montecarlo import replicate
 
 IV = {"outcome": "log_units", "treatment": "log_price", "instruments": "log_cost"}
 TURNED = {

@@ -10,18 +10,12 @@ import statsmodels.treatment.tests
 from causaldata import nhefs_complete, nsw_mixtape
 from scipy.special import expit
 
-from casestudies.recipes import propensity
-from casestudies.recipes.propensity import (
-    balance,
-    doubly_robust,
-    inverse_weights,
-    match,
-    match_weights,
-    overlap,
-    scores,
-    trim,
-    weight,
-)
+from casestudies.recipes import _score
+from casestudies.recipes import doubly_robust as dr
+from casestudies.recipes.doubly_robust import doubly_robust
+from casestudies.recipes.matching import match, match_weights
+from casestudies.recipes.propensity import balance, overlap, scores, trim
+from casestudies.recipes.weighting import inverse_weights, weight
 
 COLUMNS = {"outcome": "y", "treatment": "a", "adjust_for": ["x1", "x2", "ward"]}
 DESIGN = {name: COLUMNS[name] for name in ("treatment", "adjust_for")}
@@ -478,7 +472,7 @@ def test_doubly_robust_error_is_that_of_the_stacked_equations(estimand, model):
 def test_cross_fitting_predicts_each_fold_from_the_others(monkeypatch):
     data = hospital(300, rng=12)
     fold = np.random.default_rng(0).integers(0, 3, 300)
-    monkeypatch.setattr(propensity, "_deal", lambda *_: fold)
+    monkeypatch.setattr(dr, "_deal", lambda *_: fold)
     x, a, y = design(data), data["a"].to_numpy(), data["y"].to_numpy()
     terms = np.empty(300)
     for number in range(3):
@@ -505,16 +499,16 @@ def test_cross_fitted_error_is_close_to_that_without_folds_in_a_large_sample():
 def test_folds_are_even_within_each_arm_and_do_not_depend_on_the_order_of_rows():
     data = hospital(203, rng=14)
     numbers, treated = data[["x1", "x2", "y"]], data["a"].to_numpy(dtype=float)
-    fold = propensity._deal(numbers, treated, 4, None)
+    fold = dr._deal(numbers, treated, 4, None)
     sizes = pd.crosstab(fold, treated)
     assert sizes.shape == (4, 2)
     assert (sizes.max() - sizes.min()).max() <= 1
     shuffled = np.random.default_rng(0).permutation(203)
-    again = propensity._deal(numbers.iloc[shuffled], treated[shuffled], 4, None)
+    again = dr._deal(numbers.iloc[shuffled], treated[shuffled], 4, None)
     assert (again == fold[shuffled]).all()
-    drawn = propensity._deal(numbers, treated, 4, 1)
-    assert (drawn == propensity._deal(numbers, treated, 4, np.random.default_rng(1))).all()
-    assert (drawn != propensity._deal(numbers, treated, 4, 2)).any()
+    drawn = dr._deal(numbers, treated, 4, 1)
+    assert (drawn == dr._deal(numbers, treated, 4, np.random.default_rng(1))).all()
+    assert (drawn != dr._deal(numbers, treated, 4, 2)).any()
     sizes = pd.crosstab(drawn, treated)
     assert (sizes.max() - sizes.min()).max() <= 1
 
@@ -794,7 +788,7 @@ def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
     columns = {"treatment": "d", "adjust_for": ["x"]}
     assert overlap(data, **columns).loc[1, "max"] == 1.0
     assert np.isfinite(weight(data, outcome="y", **columns, estimand=estimand)["std_error"])
-    weights, derivative = propensity._inverse(np.array([1.0, 0.0]), np.array([1.0, 0.5]), estimand)
+    weights, derivative = _score._inverse(np.array([1.0, 0.0]), np.array([1.0, 0.5]), estimand)
     assert weights.tolist() == [1, 2 if estimand == "ATE" else 1]
     assert derivative.tolist() == [-1 if estimand == "ATE" else 0, 4]
 
@@ -802,4 +796,4 @@ def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
 @pytest.mark.parametrize("estimand", ["ATE", "ATT"])
 def test_an_untreated_row_with_a_score_of_one_is_refused(estimand):
     with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
-        propensity._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)
+        _score._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)

@@ -7,9 +7,9 @@ from scipy import integrate, optimize, stats
 from scipy.special import expit
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 
 RATE = "E[readmitted | {}]".format
 DEFAULTS = {

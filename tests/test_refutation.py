@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from casestudies import refutation, scenarios
-from casestudies.recipes.propensity import match
+from casestudies import scenarios
+from casestudies.recipes.matching import match
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling import refutation
 
 CAUSES = ["seasonality", "competitor_action"]
 

@@ -5,8 +5,8 @@ import pytest
 from enumeration import joint, mean
 
 from casestudies import identify, scenarios
-from casestudies.montecarlo import replicate
 from casestudies.recipes.standardization import standardize
+from casestudies.sampling.montecarlo import replicate
 from casestudies.scm import Bernoulli
 
 GRAPHS = ["confounder", "mediator", "proxy"]

@@ -332,9 +332,9 @@ def small(**columns):
     [
         (small(), {"adjust_for": "xx"}, "no column 'xx' in data; did you mean 'x'"),
         (small(), {"adjust_for": ["x", "d"]}, "column 'd' is given more than one role"),
-        (small(), {"model": "probit"}, r"model must be one of \['linear', 'logit'\], got 'probit'"),
+        (small(), {"model": "probit"}, r"model must be one of 'linear', 'logit', got 'probit'"),
         (small(), {"estimand": "LATE"}, r"estimand must be one of .* got 'LATE'"),
-        (small(), {"interact": "z"}, r"interact must be one of \['x'\], got 'z'"),
+        (small(), {"interact": "z"}, r"interact must be one of 'x', got 'z'"),
         (small(), {"level": 95}, "level must lie between 0 and 1, got 95"),
         (small(y=[np.nan] + [1, 2] * 5 + [3]), {}, "column 'y' has 1 missing value"),
         (small(x=[np.inf] * 2 + [0, 1] * 5), {}, "column 'x' has 2 infinite value"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from casestudies import tables
+from casestudies.display import tables
 
 
 def rows_of(table):

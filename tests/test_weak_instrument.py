@@ -3,12 +3,8 @@ import pytest
 from scipy import stats
 
 from casestudies import scenarios
-from casestudies.recipes.instrumental_variables import (
-    anderson_rubin,
-    first_stage,
-    two_stage_least_squares,
-    wald,
-)
+from casestudies.recipes.instrumental_variables import two_stage_least_squares, wald
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
 
 COLUMNS = {"outcome": "wage", "treatment": "schooling"}
 KNOBS = [

@@ -13,7 +13,8 @@ from matplotlib.textpath import TextPath
 
 mpl.use("Agg")
 
-from casestudies import figures, scenarios
+from casestudies import scenarios
+from casestudies.display import figures
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
 

@@ -11,8 +11,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from scipy import stats
 
-from casestudies import closed_forms, figures, scenarios
-from casestudies.figures import ESTIMATE, HIDDEN, NAIVE, TRUTH
+from casestudies import scenarios
+from casestudies.display import figures
+from casestudies.display.figures import ESTIMATE, HIDDEN, NAIVE, TRUTH
+from casestudies.sampling import closed_forms
 
 STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
 OPEN = {"color": NAIVE, "marker": "D", "markerfacecolor": "white"}

@@ -1,4 +1,4 @@
-/* Three figures with sliders. The formulas are those of casestudies/closed_forms.py, and a
+/* Three figures with sliders. The formulas are those of casestudies/sampling/closed_forms.py, and a
    browser test holds the two against each other. No library, no network, no animation. */
 (() => {
   "use strict";
@@ -64,7 +64,7 @@
     };
   }
 
-  // Confounding: casestudies.closed_forms.confounded_slopes
+  // Confounding: casestudies.sampling.closed_forms.confounded_slopes
 
   function slopes(traffic, rows) {
     const varX = 25 * 2.25 + 16, left = traffic ** 2 * 2.25 * 16 / varX + 100;
@@ -90,7 +90,7 @@
     );
   }
 
-  // Parallel trends: casestudies.closed_forms.drifting_event_study and drifting_did
+  // Parallel trends: casestudies.sampling.closed_forms.drifting_event_study and drifting_did
 
   const TIMES = [-4, -3, -2, -1, 0, 1, 2, 3];
   const WEIGHTS = [-0.25, -0.25, -0.25, -0.25, 0.25, 0.25, 0.25, 0.25];
@@ -151,7 +151,7 @@
     };
   }
 
-  // One instrument: casestudies.closed_forms.iv_error_density and iv_error_summary
+  // One instrument: casestudies.sampling.closed_forms.iv_error_density and iv_error_summary
 
   /* The error U / V is the tangent of an angle; what the angle's density is made of. */
   function atAngle(angle, mu, rho) {

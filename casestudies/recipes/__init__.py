@@ -1,5 +1,5 @@
-"""Estimators made to be copied: one self-contained file per family of methods.
+"""Estimators made to be copied, a file a family; `_files` hold what several families share.
 
-Each file imports public libraries only, so that ``casestudies copy NAME`` (or a
-plain copy of the file) is all a project needs.
+``casestudies copy NAME`` writes one family or one function, with the parts that it needs, as a
+single file that imports public libraries only.
 """

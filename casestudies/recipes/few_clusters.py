@@ -1,13 +1,22 @@
 """Inference with few clusters: the wild bootstrap, randomization, and an assumed shock."""
 
-import difflib
 import itertools
 import math
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special
+
+from casestudies.recipes._columns import (
+    _check_columns,
+    _check_rank,
+    _design,
+    _names,
+    _numbers,
+    _result,
+    _zero_one,
+)
+from casestudies.recipes._panel import _check_clusters, _check_constant, _check_unit
 
 
 def wild_bootstrap(
@@ -384,6 +393,8 @@ class _Wild(NamedTuple):
 
 
 _HALVES = np.sqrt([0.5, 1.0, 1.5])
+
+
 _POINTS = {"rademacher": np.array([-1.0, 1.0]), "webb": np.concatenate([-_HALVES, _HALVES])}
 
 
@@ -516,9 +527,6 @@ def _shock_parts(result, treated_groups, control_groups):
     return estimate, std_error, critical, 2 * (1 / treated_groups + 1 / control_groups)
 
 
-# Checks of panels, built on the checks below.
-
-
 def _check_panel(data, outcome, unit, treated, post, cluster, controls=()):
     """Raise unless the columns form a two-by-two panel of units in clusters."""
     _check_columns(data, [outcome, unit, treated, post, *controls])
@@ -527,169 +535,3 @@ def _check_panel(data, outcome, unit, treated, post, cluster, controls=()):
     _zero_one(data, treated)
     _zero_one(data, post)
     _check_unit(data, unit, post, treated, cluster)
-
-
-def _check_unit(data, unit, period, treated, cluster):
-    """Raise unless units are seen once in a period and keep their treatment and cluster."""
-    _check_once(data, unit, period)
-    _check_constant(data, treated, unit, "give a unit the same value in all its rows, also before")
-    _check_constant(data, cluster, unit, "a unit must stay in one cluster, so take a coarser one")
-
-
-def _check_once(data, unit, period):
-    """Raise if a unit is seen more than once in a period."""
-    twice = data[data.duplicated([unit, period])]
-    if len(twice):
-        raise ValueError(
-            f"column {unit!r}: {unit} = {twice[unit].iloc[0]} is seen more than once with "
-            f"{period} = {twice[period].iloc[0]} ({len(twice)} such row(s) too many); keep one "
-            "row per unit and period, for example each unit's mean"
-        )
-
-
-def _check_constant(data, column, within, remedy):
-    """Raise if a column changes within a unit or cluster."""
-    groups, values = (pd.factorize(data[name])[0] for name in (within, column))
-    first = np.empty(groups.max() + 1, dtype=int)
-    first[groups[::-1]] = values[::-1]  # written last, so that the first row of each stays
-    moved = values != first[groups]
-    if moved.any():
-        raise ValueError(
-            f"column {column!r} changes within {within} = {data[within].iloc[moved.argmax()]} "
-            f"({len(np.unique(groups[moved]))} such case(s)); {remedy}"
-        )
-
-
-def _check_clusters(data, cluster, arms):
-    """Raise if a combination of 0/1 columns has no rows, or those of one cluster only.
-
-    The residuals of such a cluster sum to zero, so its shocks would count as none.
-    """
-    codes, names = pd.factorize(data[cluster])
-    cells = data[arms].to_numpy(dtype=int) @ 2 ** np.arange(len(arms))[::-1]
-    pairs = np.unique(cells * len(names) + codes)
-    counts = np.bincount(pairs // len(names), minlength=2 ** len(arms))
-    for values, count in zip(itertools.product((0, 1), repeat=len(arms)), counts, strict=True):
-        where = " and ".join(f"{arm} = {value}" for arm, value in zip(arms, values, strict=True))
-        if count == 0:
-            raise ValueError(f"no row has {where}; the comparison needs rows of every such kind")
-        if count == 1:
-            raise ValueError(
-                f"column {cluster!r} has {len(names)} cluster(s), and one alone makes "
-                f"up the rows with {where}: its residuals sum to zero, so a clustered standard "
-                "error would count its shocks as none (with one cluster per arm it prints as "
-                "0.0000), and no degrees of freedom are left for them. Cluster by a finer column "
-                "and say that you assume no shock common to a cluster, ask how large such a shock "
-                "must be to overturn the answer, or find more clusters"
-            )
-
-
-# Input checks and the result. These lines close every recipe, letter for letter,
-# so that each file can be copied alone.
-
-
-def _names(columns):
-    """Return one column name or several as a list."""
-    return [columns] if isinstance(columns, str) else list(columns)
-
-
-def _check_columns(data, columns):
-    """Raise unless `data` has these columns, each in one role, complete and finite."""
-    if not isinstance(data, pd.DataFrame):
-        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
-    for name in data.columns:
-        if not isinstance(name, str):
-            raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
-    for name in data.columns[data.columns.duplicated()]:
-        raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
-    for name in columns:
-        if name not in data.columns:
-            close = difflib.get_close_matches(str(name), data.columns, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
-            raise ValueError(f"no column {name!r} in data; {hint}")
-        if columns.count(name) > 1:
-            raise ValueError(f"column {name!r} is given more than one role; name it once")
-    if data.empty:
-        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
-    for name in columns:
-        _check_values(data[name])
-
-
-def _check_values(column):
-    """Raise on the first missing or infinite value of a column."""
-    bad, kind = column.isna().to_numpy(), "missing"
-    if not bad.any() and pd.api.types.is_numeric_dtype(column):
-        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
-    if bad.any():
-        raise ValueError(
-            f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
-            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
-            "because that choice decides whom the estimate describes"
-        )
-
-
-def _numbers(data, name):
-    """Return a numeric column as floats, or raise."""
-    if not pd.api.types.is_numeric_dtype(data[name]):
-        raise ValueError(
-            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
-            "not numbers; convert it, for example with pd.to_numeric"
-        )
-    return data[name].to_numpy(dtype=float)
-
-
-def _zero_one(data, name):
-    """Return a column of zeros and ones, both present, as floats, or raise."""
-    values = _numbers(data, name)
-    for other in values[(values != 0) & (values != 1)]:
-        raise ValueError(
-            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
-            "treated and 0 for the others"
-        )
-    if values.min() == values.max():
-        raise ValueError(
-            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
-            "is empty; a comparison needs rows of both"
-        )
-    return values
-
-
-def _design(data, columns):
-    """Return covariates as a float frame, a category as dummies without its first level."""
-    parts = [pd.DataFrame(index=data.index)]
-    for name in columns:
-        if pd.api.types.is_numeric_dtype(data[name]):
-            parts.append(data[name].astype(float))
-        else:
-            levels = data[name].astype("category").cat.remove_unused_categories()
-            if len(levels.cat.categories) < 2:
-                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
-            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
-    return pd.concat(parts, axis=1)
-
-
-def _check_rank(design):
-    """Raise if rows are too few or a column is a combination of the columns before it."""
-    rows, width = design.shape
-    if rows < width:
-        raise ValueError(
-            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
-            "use fewer covariates or more rows"
-        )
-    values = design.to_numpy()
-    norms = np.linalg.norm(values, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
-    for name in design.columns[new < 1e-9]:
-        raise ValueError(
-            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
-        )
-
-
-def _result(method, estimate, std_error, *, n, level, df=np.inf):
-    """Return estimate, standard error, interval and n as a Series named after the method."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-    margin = special.stdtrit(df, (1 + level) / 2) * std_error
-    ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
-    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
-    return pd.Series(entries, name=method, dtype=float)

@@ -1,10 +1,11 @@
 """Tests of the periods before a treatment, and what passing one is worth."""
 
-import difflib
-
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
+
+from casestudies.recipes._columns import _check_level
+from casestudies.recipes._study import _event_weights, _study_moments
 
 
 def pretrend_test(study):
@@ -47,7 +48,7 @@ def pretrend_test(study):
     p_value          0.054625
     Name: pretrend_test, dtype: object
     """
-    estimate, covariance, df = _moments(study)
+    estimate, covariance, df = _study_moments(study)
     before = estimate.index < -1
     delta = estimate[before].to_numpy()
     v, q, df2 = _before(covariance, before, df)
@@ -111,10 +112,10 @@ def pretrend_power(study, *, slopes=None, event_times=None, level=0.95):
     1       1.0            2.0   0.49           1.151
     """
     _check_level(level)
-    estimate, covariance, df = _moments(study)
+    estimate, covariance, df = _study_moments(study)
     times, before = estimate.index.to_numpy(), estimate.index < -1
     v, q, df2 = _before(covariance, before, df)
-    weights = _weights(times, event_times)
+    weights = _event_weights(times, event_times)
     sd, unit_bias = np.sqrt(weights @ covariance @ weights), weights @ (times + 1)
     slopes = np.arange(5) * sd / unit_bias if slopes is None else np.asarray(slopes)
     drift = (times + 1)[before]
@@ -141,146 +142,3 @@ def _before(covariance, before, df):
             "test fewer of them with study.loc[first:]"
         )
     return v, q, min(df, 10**6) - q + 1  # scipy's F distributions need finite degrees
-
-
-def _weights(times, event_times):
-    """Return the weights that average over event times, all from 0 on by default."""
-    chosen = times[times >= 0] if event_times is None else np.atleast_1d(event_times)
-    for event in chosen:
-        if event < 0 or event not in times:
-            raise ValueError(
-                f"event time {event} is not among those with an effect, {times[times >= 0]}"
-            )
-    if len(chosen) == 0:
-        raise ValueError("no event time from 0 on to average over; the study ends before it")
-    return np.isin(times, chosen) / len(set(chosen))
-
-
-def _moments(study):
-    """Return estimates without the reference, their covariance, and degrees of freedom."""
-    if not isinstance(study, pd.DataFrame) or "covariance" not in study.attrs:
-        raise ValueError("study carries no covariance; pass the frame that event_study returned")
-    estimate = study["estimate"].drop(index=-1, errors="ignore").sort_index()
-    covariance = pd.DataFrame(study.attrs["covariance"])
-    lost = estimate.index.difference(covariance.index)
-    if len(lost):
-        raise ValueError(f"the covariance has no event time {lost[0]}; do not relabel the study")
-    covariance = covariance.loc[estimate.index, estimate.index].to_numpy()
-    return estimate, covariance, study.attrs.get("df", np.inf)
-
-
-def _check_level(level):
-    """Raise unless a level lies between 0 and 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-
-
-# Input checks and the result. These lines close every recipe, letter for letter,
-# so that each file can be copied alone.
-
-
-def _names(columns):
-    """Return one column name or several as a list."""
-    return [columns] if isinstance(columns, str) else list(columns)
-
-
-def _check_columns(data, columns):
-    """Raise unless `data` has these columns, each in one role, complete and finite."""
-    if not isinstance(data, pd.DataFrame):
-        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
-    for name in data.columns:
-        if not isinstance(name, str):
-            raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
-    for name in data.columns[data.columns.duplicated()]:
-        raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
-    for name in columns:
-        if name not in data.columns:
-            close = difflib.get_close_matches(str(name), data.columns, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
-            raise ValueError(f"no column {name!r} in data; {hint}")
-        if columns.count(name) > 1:
-            raise ValueError(f"column {name!r} is given more than one role; name it once")
-    if data.empty:
-        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
-    for name in columns:
-        _check_values(data[name])
-
-
-def _check_values(column):
-    """Raise on the first missing or infinite value of a column."""
-    bad, kind = column.isna().to_numpy(), "missing"
-    if not bad.any() and pd.api.types.is_numeric_dtype(column):
-        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
-    if bad.any():
-        raise ValueError(
-            f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
-            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
-            "because that choice decides whom the estimate describes"
-        )
-
-
-def _numbers(data, name):
-    """Return a numeric column as floats, or raise."""
-    if not pd.api.types.is_numeric_dtype(data[name]):
-        raise ValueError(
-            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
-            "not numbers; convert it, for example with pd.to_numeric"
-        )
-    return data[name].to_numpy(dtype=float)
-
-
-def _zero_one(data, name):
-    """Return a column of zeros and ones, both present, as floats, or raise."""
-    values = _numbers(data, name)
-    for other in values[(values != 0) & (values != 1)]:
-        raise ValueError(
-            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
-            "treated and 0 for the others"
-        )
-    if values.min() == values.max():
-        raise ValueError(
-            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
-            "is empty; a comparison needs rows of both"
-        )
-    return values
-
-
-def _design(data, columns):
-    """Return covariates as a float frame, a category as dummies without its first level."""
-    parts = [pd.DataFrame(index=data.index)]
-    for name in columns:
-        if pd.api.types.is_numeric_dtype(data[name]):
-            parts.append(data[name].astype(float))
-        else:
-            levels = data[name].astype("category").cat.remove_unused_categories()
-            if len(levels.cat.categories) < 2:
-                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
-            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
-    return pd.concat(parts, axis=1)
-
-
-def _check_rank(design):
-    """Raise if rows are too few or a column is a combination of the columns before it."""
-    rows, width = design.shape
-    if rows < width:
-        raise ValueError(
-            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
-            "use fewer covariates or more rows"
-        )
-    values = design.to_numpy()
-    norms = np.linalg.norm(values, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
-    for name in design.columns[new < 1e-9]:
-        raise ValueError(
-            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
-        )
-
-
-def _result(method, estimate, std_error, *, n, level, df=np.inf):
-    """Return estimate, standard error, interval and n as a Series named after the method."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-    margin = special.stdtrit(df, (1 + level) / 2) * std_error
-    ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
-    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
-    return pd.Series(entries, name=method, dtype=float)

@@ -1,11 +1,14 @@
 """Staggered adoption: difference in differences when units begin at different times."""
 
-import difflib
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
+
+from casestudies.recipes._columns import _check_columns, _check_level, _numbers, _result
+from casestudies.recipes._panel import _check_unit, _wide
+from casestudies.recipes._study import _study
 
 
 def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
@@ -74,7 +77,7 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
           3              0      -5.0       0.78
     """
     _check_level(level)
-    cells = _cells(data, outcome, unit, time, first_treated, cluster or unit)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
     margin = stats.t.ppf((1 + level) / 2, cells.df) * cells.table["std_error"]
     table = cells.table.assign(
         ci_low=cells.table["estimate"] - margin, ci_high=cells.table["estimate"] + margin
@@ -127,13 +130,13 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    cells = _cells(data, outcome, unit, time, first_treated, cluster or unit)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
     events = cells.table["event_time"].to_numpy()
     known = cells.table["estimate"].notna().to_numpy()
     times = np.unique(events[known])
-    parts = [_average(cells, known & (events == event)) for event in times]
+    parts = [_average_cells(cells, known & (events == event)) for event in times]
     estimates, influence = (np.array(part) for part in zip(*parts, strict=True))
-    covariance = _covariance(influence.T, cells)
+    covariance = _cell_covariance(influence.T, cells)
     return _study(times, estimates, covariance, cells.df, level)
 
 
@@ -180,10 +183,10 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     n            12.00
     Name: overall_att, dtype: float64
     """
-    cells = _cells(data, outcome, unit, time, first_treated, cluster or unit)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
     after = (cells.table["event_time"] >= 0) & cells.table["estimate"].notna()
-    estimate, influence = _average(cells, after.to_numpy())
-    std_error = np.sqrt(_covariance(influence[:, None], cells)[0, 0])
+    estimate, influence = _average_cells(cells, after.to_numpy())
+    std_error = np.sqrt(_cell_covariance(influence[:, None], cells)[0, 0])
     return _result("overall_att", estimate, std_error, n=len(data), level=level, df=cells.df)
 
 
@@ -201,7 +204,7 @@ class _Cells(NamedTuple):
     df: int
 
 
-def _cells(data, outcome, unit, time, first_treated, cluster):
+def _group_cells(data, outcome, unit, time, first_treated, cluster):
     """Return the effect of each group in each period."""
     _check_columns(data, [outcome, unit, time, first_treated])
     _check_columns(data, [cluster])
@@ -219,7 +222,7 @@ def _cells(data, outcome, unit, time, first_treated, cluster):
         for position in np.delete(np.arange(len(periods)), base):
             compared = start > max(group, periods[position])
             values = y[:, position] - y[:, base]
-            estimate, influence = _contrast(values, start == group, compared)
+            estimate, influence = _compare(values, start == group, compared)
             sizes = [np.sum(start == group), compared.sum()]
             rows.append([group, periods[position], position - base - 1, estimate, *sizes])
             columns.append(influence)
@@ -232,11 +235,11 @@ def _cells(data, outcome, unit, time, first_treated, cluster):
     table = pd.DataFrame(rows, columns=names).astype({"group": data[first_treated].dtype})
     table = table.set_index(["group", "time"])
     cells = _Cells(table, influence, start, codes, factor, int(df))
-    table["std_error"] = np.sqrt(np.diag(_covariance(influence, cells)))
+    table["std_error"] = np.sqrt(np.diag(_cell_covariance(influence, cells)))
     return cells
 
 
-def _contrast(values, treated, compared):
+def _compare(values, treated, compared):
     """Return a difference in means and each unit's influence on it, missing if none compares."""
     if not compared.any():
         return np.nan, np.full(len(values), np.nan)
@@ -245,7 +248,7 @@ def _contrast(values, treated, compared):
     return means[0] - means[1], influence - compared * (values - means[1]) / compared.sum()
 
 
-def _average(cells, chosen):
+def _average_cells(cells, chosen):
     """Return the mean effect of cells weighted by group size, and its influence.
 
     A unit moves the mean through the effects and through its group's share.
@@ -257,7 +260,7 @@ def _average(cells, chosen):
     return mean, (cells.influence[:, chosen] @ size + member @ (effect - mean)) / size.sum()
 
 
-def _covariance(influence, cells):
+def _cell_covariance(influence, cells):
     """Return the covariance of sums of influence by cluster."""
     sums = np.zeros((cells.df + 1, influence.shape[1]))
     np.add.at(sums, cells.clusters, influence)
@@ -304,185 +307,3 @@ def _check_groups(start, clusters, first_treated, cluster):
                 "to zero, so a standard error would count its shocks as none; merge it with "
                 "another group, or drop it and say so"
             )
-
-
-def _study(events, estimate, covariance, df, level):
-    """Return an event study's frame, the reference row included."""
-    std_error = np.sqrt(np.diag(covariance))
-    rows = [
-        _result(event, e, s, n=np.nan, level=level, df=df)
-        for event, e, s in zip(events, estimate, std_error, strict=True)
-    ]
-    rows.append(_result(-1, 0.0, 0.0, n=np.nan, level=level))
-    frame = pd.DataFrame(rows).drop(columns="n").sort_index().rename_axis("event_time")
-    names = [int(event) for event in events]
-    # Nested dicts: pandas compares attrs with ==, which a DataFrame in them would break.
-    table = pd.DataFrame(covariance, index=names, columns=names).to_dict()
-    frame.attrs = {"covariance": table, "df": int(df)}
-    return frame
-
-
-# Checks of panels, built on the checks below.
-
-
-def _wide(data, outcome, unit, time, constants):
-    """Return outcomes with a row per unit and a column per period, and columns by unit."""
-    wide = data.pivot_table(index=unit, columns=time, values=outcome)
-    gaps = np.argwhere(wide.isna().to_numpy())
-    if len(gaps):
-        row, column = gaps[0]
-        raise ValueError(
-            f"column {time!r}: {unit} = {wide.index[row]} has no row for {time} = "
-            f"{wide.columns[column]} ({len(gaps)} such gap(s)); every unit must be seen in "
-            "every period, so fill the gap from the source, or drop the unit or the period"
-        )
-    units = data.drop_duplicates(unit).set_index(unit, drop=False).loc[wide.index]
-    return wide, *(units[name].to_numpy() for name in constants)
-
-
-def _check_unit(data, unit, period, treated, cluster):
-    """Raise unless units are seen once in a period and keep their treatment and cluster."""
-    _check_once(data, unit, period)
-    _check_constant(data, treated, unit, "give a unit the same value in all its rows, also before")
-    _check_constant(data, cluster, unit, "a unit must stay in one cluster, so take a coarser one")
-
-
-def _check_once(data, unit, period):
-    """Raise if a unit is seen more than once in a period."""
-    twice = data[data.duplicated([unit, period])]
-    if len(twice):
-        raise ValueError(
-            f"column {unit!r}: {unit} = {twice[unit].iloc[0]} is seen more than once with "
-            f"{period} = {twice[period].iloc[0]} ({len(twice)} such row(s) too many); keep one "
-            "row per unit and period, for example each unit's mean"
-        )
-
-
-def _check_constant(data, column, within, remedy):
-    """Raise if a column changes within a unit or cluster."""
-    groups, values = (pd.factorize(data[name])[0] for name in (within, column))
-    first = np.empty(groups.max() + 1, dtype=int)
-    first[groups[::-1]] = values[::-1]  # written last, so that the first row of each stays
-    moved = values != first[groups]
-    if moved.any():
-        raise ValueError(
-            f"column {column!r} changes within {within} = {data[within].iloc[moved.argmax()]} "
-            f"({len(np.unique(groups[moved]))} such case(s)); {remedy}"
-        )
-
-
-def _check_level(level):
-    """Raise unless a level lies between 0 and 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-
-
-# Input checks and the result. These lines close every recipe, letter for letter,
-# so that each file can be copied alone.
-
-
-def _names(columns):
-    """Return one column name or several as a list."""
-    return [columns] if isinstance(columns, str) else list(columns)
-
-
-def _check_columns(data, columns):
-    """Raise unless `data` has these columns, each in one role, complete and finite."""
-    if not isinstance(data, pd.DataFrame):
-        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
-    for name in data.columns:
-        if not isinstance(name, str):
-            raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
-    for name in data.columns[data.columns.duplicated()]:
-        raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
-    for name in columns:
-        if name not in data.columns:
-            close = difflib.get_close_matches(str(name), data.columns, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
-            raise ValueError(f"no column {name!r} in data; {hint}")
-        if columns.count(name) > 1:
-            raise ValueError(f"column {name!r} is given more than one role; name it once")
-    if data.empty:
-        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
-    for name in columns:
-        _check_values(data[name])
-
-
-def _check_values(column):
-    """Raise on the first missing or infinite value of a column."""
-    bad, kind = column.isna().to_numpy(), "missing"
-    if not bad.any() and pd.api.types.is_numeric_dtype(column):
-        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
-    if bad.any():
-        raise ValueError(
-            f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
-            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
-            "because that choice decides whom the estimate describes"
-        )
-
-
-def _numbers(data, name):
-    """Return a numeric column as floats, or raise."""
-    if not pd.api.types.is_numeric_dtype(data[name]):
-        raise ValueError(
-            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
-            "not numbers; convert it, for example with pd.to_numeric"
-        )
-    return data[name].to_numpy(dtype=float)
-
-
-def _zero_one(data, name):
-    """Return a column of zeros and ones, both present, as floats, or raise."""
-    values = _numbers(data, name)
-    for other in values[(values != 0) & (values != 1)]:
-        raise ValueError(
-            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
-            "treated and 0 for the others"
-        )
-    if values.min() == values.max():
-        raise ValueError(
-            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
-            "is empty; a comparison needs rows of both"
-        )
-    return values
-
-
-def _design(data, columns):
-    """Return covariates as a float frame, a category as dummies without its first level."""
-    parts = [pd.DataFrame(index=data.index)]
-    for name in columns:
-        if pd.api.types.is_numeric_dtype(data[name]):
-            parts.append(data[name].astype(float))
-        else:
-            levels = data[name].astype("category").cat.remove_unused_categories()
-            if len(levels.cat.categories) < 2:
-                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
-            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
-    return pd.concat(parts, axis=1)
-
-
-def _check_rank(design):
-    """Raise if rows are too few or a column is a combination of the columns before it."""
-    rows, width = design.shape
-    if rows < width:
-        raise ValueError(
-            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
-            "use fewer covariates or more rows"
-        )
-    values = design.to_numpy()
-    norms = np.linalg.norm(values, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
-    for name in design.columns[new < 1e-9]:
-        raise ValueError(
-            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
-        )
-
-
-def _result(method, estimate, std_error, *, n, level, df=np.inf):
-    """Return estimate, standard error, interval and n as a Series named after the method."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
-    margin = special.stdtrit(df, (1 + level) / 2) * std_error
-    ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
-    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
-    return pd.Series(entries, name=method, dtype=float)

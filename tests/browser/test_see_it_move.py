@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from casestudies import closed_forms
+from casestudies.sampling import closed_forms
 
 PAGE = "book/see_it_move.html"
 SIZES = [20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]

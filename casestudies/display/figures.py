@@ -17,8 +17,8 @@ HIDDEN = "#767676"
 
 
 def house_style():
-    """Apply ``casestudies.house`` and, in a notebook, show figures as SVG that never changes."""
-    plt.style.use("casestudies.house")
+    """Apply the house style and, in a notebook, show figures as SVG that never changes."""
+    plt.style.use("casestudies.display.house")
     try:
         from IPython import get_ipython
     except ImportError:

@@ -1,0 +1,1 @@
+"""How the book shows things: figures, tables and their style."""

@@ -1,0 +1,1 @@
+"""What an analysis says over many samples: by simulation and by formula."""
