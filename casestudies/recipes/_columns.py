@@ -1,138 +1,294 @@
-"""Columns that are read and checked, and the result."""
+"""Columns and options that are read and checked, least squares, and the result."""
 
 import difflib
+import numbers
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 
-def _check_level(level):
-    """Raise unless a level lies between 0 and 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+class _Matrix(NamedTuple):
+    """Columns of numbers, what messages call them, and the relative precision of each."""
+
+    labels: list
+    columns: np.ndarray
+    precision: np.ndarray
 
 
-def _names(columns):
-    """Return one column name or several as a list."""
-    return [columns] if isinstance(columns, str) else list(columns)
+def _names(role, columns):
+    """Return one column name or several as a list, or raise."""
+    if isinstance(columns, set | frozenset):
+        columns = sorted(columns, key=str)
+    listed = isinstance(columns, list | tuple | dict | pd.Index | pd.Series | np.ndarray)
+    names = list(columns) if listed else [columns]
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{role} must name a column, as a string, got {name!r}")
+    return names
 
 
-def _check_columns(data, columns):
-    """Raise unless `data` has these columns, each in one role, complete and finite."""
+def _one(role, columns):
+    """Return the name of a single column, or raise."""
+    names = _names(role, columns)
+    if len(names) != 1:
+        raise ValueError(f"{role} must name one column, got {columns!r}")
+    return names[0]
+
+
+def _read(data, *, several=None, cluster=None, **roles):
+    """Return the columns named, complete and finite, as numpy holds them, without an index.
+
+    Every role in `roles` has one column, a role in `several` any number; a column has one role,
+    but `cluster` may name a column that has another one too.
+    """
     if not isinstance(data, pd.DataFrame):
-        raise TypeError(f"data must be a pandas DataFrame, got {type(data).__name__}")
+        kind = f"{type(data).__module__}.{type(data).__name__}".removeprefix("builtins.")
+        raise TypeError(
+            f"data must be a pandas.DataFrame, got {kind}; convert it, for example with "
+            "data.to_pandas() or pandas.DataFrame(data)"
+        )
+    named = [(role, _one(role, name)) for role, name in roles.items()]
+    named += [(role, name) for role in several or {} for name in _names(role, several[role])]
+    owner = {}
+    for role, name in named:
+        if name in owner:
+            both = f"{owner[name]} and {role}" if owner[name] != role else f"twice {role}"
+            raise ValueError(f"column {name!r} is given more than one role, {both}; name it once")
+        owner[name] = role
+    if cluster is not None:
+        owner.setdefault(_one("cluster", cluster), "cluster")
+    _check_frame(data, owner)
+    table = pd.DataFrame({name: _plain(data[name]) for name in owner}, copy=False)
+    table.attrs = {**data.attrs, "precision": {name: _precision(data[name]) for name in owner}}
+    return table
+
+
+def _check_frame(data, owner):
+    """Raise unless the frame has rows, names that are strings, and the columns asked for."""
     for name in data.columns:
         if not isinstance(name, str):
             raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
     for name in data.columns[data.columns.duplicated()]:
         raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
-    for name in columns:
+    for name, role in owner.items():
         if name not in data.columns:
-            close = difflib.get_close_matches(str(name), data.columns, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"data has {list(data.columns)}"
-            raise ValueError(f"no column {name!r} in data; {hint}")
-        if columns.count(name) > 1:
-            raise ValueError(f"column {name!r} is given more than one role; name it once")
+            close = difflib.get_close_matches(name, data.columns, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"data has {_listed(data.columns)}"
+            raise ValueError(f"no column {name!r} in data, named as {role}; {hint}")
     if data.empty:
-        raise ValueError(f"column {columns[0]!r} has no rows; check the filter that made data")
-    for name in columns:
-        _check_values(data[name])
+        first = next(iter(owner), "")
+        raise ValueError(f"column {first!r} has no rows; check the filter that made data")
 
 
-def _check_values(column):
+NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
+DATES = {"datetime64", "datetime", "date", "period"}
+
+
+def _plain(column):
+    """Return a complete column as numpy holds it, or raise; text and dates stay what they are."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values = column.cat.remove_unused_categories()
+    elif _holds_numbers(column):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+    elif pd.api.types.infer_dtype(column, skipna=True) in DATES:
+        values = pd.to_datetime(column) if column.dtype == object else column
+    else:
+        values = column.astype(object)
+    _check_complete(column, pd.isna(values), "missing")
+    if not isinstance(values, np.ndarray):
+        return values.reset_index(drop=True)
+    _check_complete(column, np.isinf(values), "infinite")
+    whole = pd.api.types.infer_dtype(column) in {"integer", "boolean"}
+    return column.to_numpy(dtype=np.int64) if whole else values  # names of units may be long
+
+
+def _precision(column):
+    """Return the relative precision of a column's numbers."""
+    kind = np.dtype(getattr(column.dtype, "numpy_dtype", None) or np.float64)
+    if isinstance(column.dtype, np.dtype):
+        kind = column.dtype
+    return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+
+
+def _holds_numbers(column):
+    """Tell whether a column holds real numbers, however pandas stores them."""
+    if column.dtype == object:
+        return pd.api.types.infer_dtype(column, skipna=True) in NUMBERS
+    complex_numbers = pd.api.types.is_complex_dtype(column)
+    return pd.api.types.is_numeric_dtype(column) and not complex_numbers
+
+
+def _check_complete(column, bad, kind):
     """Raise on the first missing or infinite value of a column."""
-    bad, kind = column.isna().to_numpy(), "missing"
-    if not bad.any() and pd.api.types.is_numeric_dtype(column):
-        bad, kind = np.isinf(column.to_numpy(dtype=float)), "infinite"
+    bad = np.asarray(bad)
     if bad.any():
         raise ValueError(
             f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
-            f"{column.index[bad.argmax()]!r}; drop or impute such rows before the call, "
+            f"{column.index[[bad.argmax()]].tolist()[0]!r}; drop or impute such rows before the call, "
             "because that choice decides whom the estimate describes"
         )
 
 
-def _numbers(data, name):
+def _numeric(table, name):
+    """Tell whether a column that was read holds numbers."""
+    return pd.api.types.is_numeric_dtype(table[name])
+
+
+def _numbers(table, name):
     """Return a numeric column as floats, or raise."""
-    if not pd.api.types.is_numeric_dtype(data[name]):
+    if not _numeric(table, name):
+        example = table[name].iloc[0]
+        remedy = "convert it, for example with pd.to_numeric"
+        if isinstance(example, str) and pd.isna(pd.to_numeric(example, errors="coerce")):
+            remedy = f"code it as numbers, for example with (data[{name!r}] == {example!r}) * 1"
         raise ValueError(
-            f"column {name!r} holds {data[name].dtype} values such as {data[name].iloc[0]!r}, "
-            "not numbers; convert it, for example with pd.to_numeric"
+            f"column {name!r} holds {table[name].dtype} values such as {example!r}, not numbers; "
+            f"{remedy}"
         )
-    return data[name].to_numpy(dtype=float)
+    return table[name].to_numpy(dtype=float)
 
 
-def _zero_one(data, name):
+def _zero_one(table, name, kinds=("the others", "the treated")):
     """Return a column of zeros and ones, both present, as floats, or raise."""
-    values = _numbers(data, name)
+    values = _numbers(table, name)
     for other in values[(values != 0) & (values != 1)]:
         raise ValueError(
-            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for the "
-            "treated and 0 for the others"
+            f"column {name!r} must be 0 or 1, found {other:g}; recode it to 1 for {kinds[1]} and "
+            f"0 for {kinds[0]}"
         )
     if values.min() == values.max():
         raise ValueError(
-            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so the other group "
-            "is empty; a comparison needs rows of both"
+            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so there is no row of "
+            f"{kinds[1 - int(values[0])]}; a comparison needs rows of both"
         )
     return values
 
 
-def _design(data, columns):
-    """Return covariates as a float frame, a category as dummies without its first level."""
-    parts = [pd.DataFrame(index=data.index)]
-    for name in columns:
-        if pd.api.types.is_numeric_dtype(data[name]):
-            parts.append(data[name].astype(float))
+def _design(table, names):
+    """Return covariates as numbers, a category as dummies without its first level."""
+    labels, parts, precision = [], [np.empty((len(table), 0))], []
+    for name in names:
+        if _numeric(table, name):
+            added, columns = [name], table[name].to_numpy(dtype=float)[:, np.newaxis]
         else:
-            levels = data[name].astype("category").cat.remove_unused_categories()
-            if len(levels.cat.categories) < 2:
-                raise ValueError(f"column {name!r} is {levels.iloc[0]!r} in all rows; drop it")
-            parts.append(pd.get_dummies(levels, prefix=name, drop_first=True, dtype=float))
-    return pd.concat(parts, axis=1)
+            levels = _levels(table[name])
+            found = levels.cat.categories
+            if len(found) < 2:
+                raise ValueError(f"column {name!r} is {found[0]!r} in all rows; drop it")
+            added = [f"{name} = {level}" for level in found[1:]]
+            columns = levels.cat.codes.to_numpy()[:, np.newaxis] == np.arange(1, len(found))
+        labels += added
+        parts.append(columns)
+        precision += [table.attrs["precision"][name]] * len(added)
+    return _Matrix(labels, np.hstack(parts).astype(float), np.array(precision))
 
 
-def _check_rank(design):
-    """Raise if rows are too few or a column is a combination of the columns before it."""
-    rows, width = design.shape
-    if rows < width:
+def _levels(column):
+    """Return a column as a category, or raise on dates, which are a number or a category."""
+    if not isinstance(column.dtype, pd.CategoricalDtype) and column.dtype != object:
         raise ValueError(
-            f"{rows} rows cannot carry {width} coefficients ({', '.join(design.columns)}); "
-            "use fewer covariates or more rows"
+            f"column {column.name!r} holds dates such as {column.iloc[0]!r}; make it a number, "
+            f"for example with (data[{column.name!r}] - data[{column.name!r}].min()).dt.days, or "
+            "a category, for example its .dt.year.astype('category')"
         )
-    values = design.to_numpy()
-    norms = np.linalg.norm(values, axis=0)
-    new = np.abs(np.diag(np.linalg.qr(values / np.where(norms > 0, norms, 1), mode="r")))
-    for name in design.columns[new < 1e-9]:
+    return column.astype("category")
+
+
+def _basis(matrix, also=0):
+    """Return an orthonormal basis of the columns net of a constant, or raise.
+
+    Columns are centred and scaled first, so that neither units nor a far-off origin decide
+    what counts as a linear combination. `also` counts coefficients that are fitted besides.
+    """
+    rows, width = matrix.columns.shape
+    if rows < width + 1 + also:
         raise ValueError(
-            f"column {name!r} is constant or a linear combination of the columns before it; drop it"
+            f"{rows} rows cannot carry {width + 1 + also} coefficients (a constant, "
+            f"{_listed(matrix.labels)}); use fewer covariates or more rows"
         )
+    centred = matrix.columns - matrix.columns.mean(axis=0)
+    scale, norms = (np.linalg.norm(values, axis=0) for values in (matrix.columns, centred))
+    rounding = 8 * matrix.precision * scale
+    varies = norms > rounding
+    norms = np.where(varies, norms, 1)
+    basis, triangle = np.linalg.qr(centred / norms)
+    new = varies & (np.abs(triangle.diagonal()) > np.maximum(1e-9, rounding / norms))
+    for position in np.flatnonzero(~new):
+        raise ValueError(
+            f"column {matrix.labels[position]!r} is constant or a linear combination of the "
+            "columns before it; drop it"
+        )
+    return basis
+
+
+def _net(values, basis):
+    """Return what a regression on a constant and an orthonormal basis leaves of the values."""
+    for _ in range(2):  # the second time takes out what rounding left
+        values = values - values.mean(axis=0)
+        values = values - basis @ (basis.T @ values)
+    return values
+
+
+def _listed(names, most=5):
+    """Return names as words, the first few of many."""
+    names = list(map(repr, names))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _check_choice(option, value, choices):
+    """Raise unless an option has one of its values."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{option} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def _real(option, value, *, above=-np.inf, below=np.inf, least=-np.inf, most=np.inf):
+    """Return a finite number within its limits, or raise."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+    if not (number and np.isfinite(value) and above < value < below and least <= value <= most):
+        limits = [f"above {above:g}" * np.isfinite(above), f"below {below:g}" * np.isfinite(below)]
+        limits += [f"at least {least:g}" * np.isfinite(least)]
+        limits += [f"at most {most:g}" * np.isfinite(most)]
+        rule = " and ".join(filter(None, limits)) or "finite"
+        raise ValueError(f"{option} must be a number, {rule}, got {value!r}")
+    return float(value)
+
+
+def _reals(option, values, **limits):
+    """Return one finite number or several as an array, or raise."""
+    several = [values] if isinstance(values, str) or not np.iterable(values) else list(values)
+    if not several:
+        raise ValueError(f"{option} is empty; give at least one number")
+    return np.array([_real(option, value, **limits) for value in several])
+
+
+def _count(option, value, least=1):
+    """Return a whole number that is large enough, or raise."""
+    if _real(option, value, least=least) % 1:
+        raise ValueError(f"{option} must be a whole number, got {value!r}")
+    return int(value)
+
+
+def _check_level(level):
+    """Raise unless a confidence level lies between 0 and 1."""
+    _real("level", level, above=0, below=1)
+
+
+def _generator(rng):
+    """Return a source of random numbers as it is, a whole number as a new one, or raise."""
+    if isinstance(rng, np.random.Generator | np.random.RandomState):
+        return rng
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise ValueError(f"rng must be an int from 0 on, a Generator or a RandomState, got {rng!r}")
+    return np.random.default_rng(rng)
 
 
 def _result(method, estimate, std_error, *, n, level, df=np.inf):
     """Return estimate, standard error, interval and n as a Series named after the method."""
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    _check_level(level)
     margin = special.stdtrit(df, (1 + level) / 2) * std_error
     ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
     entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
     return pd.Series(entries, name=method, dtype=float)
-
-
-def _with_intercept(design):
-    """Return the design with a leading column of ones."""
-    return pd.concat([pd.Series(1.0, design.index, name="intercept"), design], axis=1)
-
-
-def _check_choice(name, value, choices):
-    """Raise unless the value is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-
-
-def _count(name, value):
-    """Return a whole number of at least 1, or raise."""
-    if value < 1 or value != int(value):
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
-    return int(value)

@@ -1,7 +1,5 @@
 """Checks of panels."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 
@@ -50,27 +48,3 @@ def _check_constant(data, column, within, remedy):
             f"column {column!r} changes within {within} = {data[within].iloc[moved.argmax()]} "
             f"({len(np.unique(groups[moved]))} such case(s)); {remedy}"
         )
-
-
-def _check_clusters(data, cluster, arms):
-    """Raise if a combination of 0/1 columns has no rows, or those of one cluster only.
-
-    The residuals of such a cluster sum to zero, so its shocks would count as none.
-    """
-    codes, names = pd.factorize(data[cluster])
-    cells = data[arms].to_numpy(dtype=int) @ 2 ** np.arange(len(arms))[::-1]
-    pairs = np.unique(cells * len(names) + codes)
-    counts = np.bincount(pairs // len(names), minlength=2 ** len(arms))
-    for values, count in zip(itertools.product((0, 1), repeat=len(arms)), counts, strict=True):
-        where = " and ".join(f"{arm} = {value}" for arm, value in zip(arms, values, strict=True))
-        if count == 0:
-            raise ValueError(f"no row has {where}; the comparison needs rows of every such kind")
-        if count == 1:
-            raise ValueError(
-                f"column {cluster!r} has {len(names)} cluster(s), and one alone makes "
-                f"up the rows with {where}: its residuals sum to zero, so a clustered standard "
-                "error would count its shocks as none (with one cluster per arm it prints as "
-                "0.0000), and no degrees of freedom are left for them. Cluster by a finer column "
-                "and say that you assume no shock common to a cluster, ask how large such a shock "
-                "must be to overturn the answer, or find more clusters"
-            )
