@@ -126,8 +126,8 @@ def _check_complete(column, bad, kind):
     if bad.any():
         raise ValueError(
             f"column {column.name!r} has {bad.sum()} {kind} value(s), the first in row "
-            f"{column.index[[bad.argmax()]].tolist()[0]!r}; drop or impute such rows before the call, "
-            "because that choice decides whom the estimate describes"
+            f"{column.index[[bad.argmax()]].tolist()[0]!r}; drop or impute such rows before the "
+            "call, because that choice decides whom the estimate describes"
         )
 
 
