@@ -248,11 +248,15 @@ def _real(option, value, *, above=-np.inf, below=np.inf, least=-np.inf, most=np.
     """Return a finite number within its limits, or raise."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
     if not (number and np.isfinite(value) and above < value < below and least <= value <= most):
-        limits = [f"above {above:g}" * np.isfinite(above), f"below {below:g}" * np.isfinite(below)]
-        limits += [f"at least {least:g}" * np.isfinite(least)]
-        limits += [f"at most {most:g}" * np.isfinite(most)]
-        rule = " and ".join(filter(None, limits)) or "finite"
-        raise ValueError(f"{option} must be a number, {rule}, got {value!r}")
+        low, high = max(above, least), min(below, most)
+        rule = "must be a finite number"
+        if np.isfinite(low):
+            rule = f"must be {low:g} or more" if low == least else f"must be above {low:g}"
+        if np.isfinite(high):
+            ends = "(["[low == least], ")]"[high == most]
+            rule = f"must lie in {ends[0]}{low:g}, {high:g}{ends[1]}"
+            rule = f"must lie between {low:g} and {high:g}" if ends == ("(", ")") else rule
+        raise ValueError(f"{option} {rule}, got {value!r}")
     return float(value)
 
 

@@ -7,18 +7,20 @@ Needs numpy, pandas, scipy and statsmodels.
 """
 
 import numpy as np
-import pandas as pd
-import statsmodels.api as sm
 from scipy import optimize, stats
 
 from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
+    _basis,
+    _count,
     _design,
-    _names,
+    _generator,
+    _listed,
+    _Matrix,
+    _net,
     _numbers,
+    _read,
+    _real,
     _result,
-    _with_intercept,
     _zero_one,
 )
 
