@@ -105,11 +105,10 @@ def _plain(column):
 
 
 def _precision(column):
-    """Return the relative precision of a column's numbers."""
-    kind = np.dtype(getattr(column.dtype, "numpy_dtype", None) or np.float64)
-    if isinstance(column.dtype, np.dtype):
-        kind = column.dtype
-    return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+    """Return the relative precision of a column's numbers; whole numbers are exact."""
+    kind = getattr(column.dtype, "numpy_dtype", column.dtype)
+    kind = kind if isinstance(kind, np.dtype) else np.dtype(float)
+    return 0.0 if kind.kind in "iub" else float(np.finfo(kind if kind.kind == "f" else float).eps)
 
 
 def _holds_numbers(column):
@@ -148,6 +147,17 @@ def _numbers(table, name):
             f"{remedy}"
         )
     return table[name].to_numpy(dtype=float)
+
+
+def _outcome(table, name):
+    """Return a numeric column that varies, as floats, or raise."""
+    values = _numbers(table, name)
+    if values.min() == values.max():
+        raise ValueError(
+            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so there is nothing to "
+            "estimate; check how it was made"
+        )
+    return values
 
 
 def _zero_one(table, name, kinds=("the others", "the treated")):
@@ -210,7 +220,7 @@ def _basis(matrix, also=0):
         )
     centred = matrix.columns - matrix.columns.mean(axis=0)
     scale, norms = (np.linalg.norm(values, axis=0) for values in (matrix.columns, centred))
-    rounding = 8 * matrix.precision * scale
+    rounding = 8 * np.maximum(matrix.precision, np.finfo(float).eps) * scale
     varies = norms > rounding
     norms = np.where(varies, norms, 1)
     basis, triangle = np.linalg.qr(centred / norms)
@@ -265,7 +275,9 @@ def _reals(option, values, **limits):
     several = [values] if isinstance(values, str) or not np.iterable(values) else list(values)
     if not several:
         raise ValueError(f"{option} is empty; give at least one number")
-    return np.array([_real(option, value, **limits) for value in several])
+    for value in several:
+        _real(option, value, **limits)
+    return np.asarray(several)
 
 
 def _count(option, value, least=1):
