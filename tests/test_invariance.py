@@ -238,6 +238,21 @@ def test_the_unit_of_the_outcome_is_the_unit_of_the_answer(name, factor):
     np.testing.assert_allclose(found[entries] / factor, expected[entries], rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", [name for name, (world, _) in CALLS.items() if world is people])
+def test_the_order_in_which_covariates_are_named_does_not_matter(name, monkeypatch):
+    _, call = CALLS[name]
+    expected = call(people())
+    for options in (ADJUSTED, SCORE):
+        monkeypatch.setitem(options, "adjust_for", COVARIATES[::-1])
+    for options in (INSTRUMENT, INSTRUMENTS):
+        monkeypatch.setitem(options, "controls", ["ward", "x1"])
+    monkeypatch.setitem(INSTRUMENTS, "instruments", ["v", "z"])
+    found = call(people())
+    if isinstance(expected, pd.DataFrame) and sorted(found.index) == sorted(expected.index):
+        found = found.loc[expected.index]
+    compare(found, expected)
+
+
 @pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
 def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
     frame = people()
