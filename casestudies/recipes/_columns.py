@@ -149,10 +149,15 @@ def _numbers(table, name):
     return table[name].to_numpy(dtype=float)
 
 
-def _outcome(table, name):
-    """Return a numeric column that varies, as floats, or raise."""
+def _outcome(table, name, model="linear"):
+    """Return a numeric column that varies, of zeros and ones for a logit, or raise."""
     values = _numbers(table, name)
-    if values.min() == values.max():
+    for other in values[(values != 0) & (values != 1)] if model == "logit" else ():
+        raise ValueError(
+            f"column {name!r} must be 0 or 1 for model='logit', found {other:g}; recode it, or use "
+            "model='linear'"
+        )
+    if np.ptp(values) <= 8 * table.attrs["precision"][name] * np.abs(values).max():
         raise ValueError(
             f"column {name!r} is {values[0]:g} in all {len(values)} rows, so there is nothing to "
             "estimate; check how it was made"
@@ -231,6 +236,23 @@ def _basis(matrix, also=0):
             "columns before it; drop it"
         )
     return basis
+
+
+def _group_basis(matrix, rows, group):
+    """Return the basis of one group's rows, of which some are left to show the noise, or raise."""
+    labels = ["a constant", *matrix.labels]
+    if len(rows) <= len(labels):
+        raise ValueError(
+            f"{len(rows)} row(s) where {group} cannot carry {len(labels)} coefficient(s) "
+            f"({_listed(labels)}) and show the noise around them; use fewer covariates or more rows"
+        )
+    try:
+        return _basis(matrix._replace(columns=matrix.columns[rows]))
+    except ValueError as error:
+        raise ValueError(
+            f"among the rows where {group}, {error}, or keep only rows with counterparts in both "
+            "groups"
+        ) from None
 
 
 def _net(values, basis):

@@ -12,10 +12,10 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from casestudies.recipes._columns import (
-    _basis,
     _count,
     _design,
     _generator,
+    _group_basis,
     _listed,
     _names,
     _outcome,
@@ -81,7 +81,7 @@ def difference_in_means(data, *, outcome, treatment, level=0.95):
     """
     table = _read(data, outcome=outcome, treatment=treatment)
     y, d = _outcome(table, outcome), _zero_one(table, treatment)
-    groups = _groups(y, d, treatment)
+    groups = _groups(table, y, d, treatment)
     if all(np.ptp(group) == 0 for group in groups):
         raise ValueError(
             f"column {outcome!r} does not vary within the groups of {treatment!r}, so there is no "
@@ -163,7 +163,7 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
     y, d, x = _outcome(table, outcome), _zero_one(table, treatment), _design(table, names)
     for arm in (0, 1):
-        _check_group(x, np.flatnonzero(d == arm), data.index, f"{treatment!r} is {arm}")
+        _check_leverage(x, np.flatnonzero(d == arm), data.index, f"{treatment!r} is {arm}")
     centred = (x.columns - x.columns.mean(axis=0)) / x.columns.std(axis=0)
     design = np.column_stack([np.ones_like(d), d, centred, centred * d[:, np.newaxis]])
     fit = sm.OLS(y - y.mean(), design).fit(cov_type="HC2", use_t=True)
@@ -237,7 +237,7 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
     table = _read(data, outcome=outcome, treatment=treatment)
     y, d = _outcome(table, outcome), _zero_one(table, treatment)
     if studentized:
-        _groups(y, d, treatment)
+        _groups(table, y, d, treatment)
     permutations, rng = _count("permutations", permutations), _generator(rng)
     rounding = table.attrs["precision"][outcome] * np.abs(y).max()
     y = y - y.mean()
@@ -347,31 +347,17 @@ def _t_statistic(y, treated):
     return difference / np.sqrt(variance)
 
 
-def _groups(y, d, treatment):
+def _groups(table, y, d, treatment):
     """Return the outcomes of controls and treated, or raise unless each has its own noise."""
+    nothing = _design(table, [])
     for arm in (0, 1):
-        _check_size(np.sum(d == arm), ["mean"], f"{treatment!r} is {arm}")
+        _group_basis(nothing, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
     return y[d == 0], y[d == 1]
 
 
-def _check_size(rows, coefficients, group):
-    """Raise unless a group has more rows than coefficients."""
-    if rows <= len(coefficients):
-        raise ValueError(
-            f"{rows} row(s) where {group} cannot carry {len(coefficients)} coefficient(s) "
-            f"({_listed(coefficients)}) and show the noise around them; use more rows or fewer "
-            "covariates"
-        )
-
-
-def _check_group(x, rows, index, group):
+def _check_leverage(x, rows, index, group):
     """Raise if the rows of one group cannot carry the regression and its HC2 error."""
-    _check_size(len(rows), ["mean", *x.labels], group)
-    try:
-        basis = _basis(x._replace(columns=x.columns[rows]))
-    except ValueError as error:
-        raise ValueError(f"among the rows where {group}, {error}") from None
-    leverage = 1 / len(rows) + (basis**2).sum(axis=1)
+    leverage = 1 / len(rows) + (_group_basis(x, rows, group) ** 2).sum(axis=1)
     if leverage.max() > 1 - 1e-9:
         row = index[[rows[leverage.argmax()]]].tolist()[0]
         raise ValueError(
