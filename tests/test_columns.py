@@ -214,7 +214,7 @@ REPAIRS = {
     ),
     "a name that is nearly right": (
         trial().rename(columns={"y": "yy"}),
-        "no column 'y' in data, named as outcome; did you mean 'yy'",
+        "no column 'y' in data; did you mean 'yy'",
         lambda data: data.rename(columns={"yy": "y"}),
     ),
     "a missing value": (
