@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
-    _design,
-    _names,
-    _numbers,
-    _result,
-    _zero_one,
+from casestudies.recipes._clusters import _check_sides, _clustered
+from casestudies.recipes._columns import _names, _read, _result, _zero_one
+from casestudies.recipes._panel import (
+    _balanced,
+    _check_noise,
+    _gap_in_means,
+    _interact,
+    _shown,
+    _since,
+    _start,
+    _two_periods,
 )
-from casestudies.recipes._panel import _check_clusters, _check_unit, _wide
 from casestudies.recipes._study import _study
 
 
@@ -89,19 +91,12 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     n            8.000
     Name: two_by_two, dtype: float64
     """
-    controls, cluster = _names(controls), cluster or unit
-    _check_columns(data, [outcome, unit, treated, post, *controls])
-    _check_columns(data, [cluster])
-    y, d, p = _numbers(data, outcome), _zero_one(data, treated), _zero_one(data, post)
-    _check_unit(data, unit, post, treated, cluster)
-    _check_clusters(data, cluster, [treated, post])
-    columns = {"intercept": 1.0, treated: d, post: p, f"{treated} x {post}": d * p}
-    design = pd.DataFrame(columns, index=data.index)
-    design = pd.concat([design, _design(data, controls)], axis=1)
-    _check_rank(design)
-    coefficients, covariance, df = _least_squares(design, y, data[cluster])
-    std_error = np.sqrt(covariance[3, 3])
-    return _result("two_by_two", coefficients[3], std_error, n=len(data), level=level, df=df)
+    controls, cluster = _names("controls", controls), cluster if cluster is not None else unit
+    roles = {"outcome": outcome, "treated": treated, "post": post}
+    table = _two_periods(data, cluster, controls, unit=unit, **roles)
+    found = _interact(table, cluster, controls, **roles)
+    estimate, std_error, n = found.estimate, found.std_error, len(table)
+    return _result("two_by_two", estimate, std_error, n=n, level=level, df=found.df)
 
 
 def event_study(
@@ -170,12 +165,12 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    wide, arm, groups = _arms(data, outcome, unit, time, treated, cluster or unit)
-    start = _position(wide.columns, first_treated_time, time)
-    events = np.arange(wide.shape[1]) - start
-    change = wide.sub(wide.iloc[:, start - 1], axis=0).to_numpy()[:, events != -1]
-    estimate, covariance, df = _mean_difference(change, arm, groups, periods=len(events))
-    return _study(events[events != -1], estimate, covariance, df, level)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    start = _start(panel.periods, first_treated_time, time)
+    events, other = _since(panel.elapsed, start), np.arange(len(panel.periods)) != start - 1
+    change = (panel.outcomes - panel.outcomes[:, [start - 1]])[:, other]
+    estimate, covariance, df = _mean_difference(change, panel, periods=len(events))
+    return _study(events[other], events[start - 1], estimate, covariance, df, level)
 
 
 def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=None, level=0.95):
@@ -217,83 +212,41 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     month
     2           1.0  8.0    0.282
     """
-    wide, arm, groups = _arms(data, outcome, unit, time, treated, cluster or unit)
-    start = _position(wide.columns, first_treated_time, time)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
-            f"column {time!r} has {start} period before {first_treated_time}; "
+            f"column {time!r} has {start} period before {_shown(panel.periods[start])}; "
             "a pretended date needs one period before it and one from it on"
         )
-    y = wide.to_numpy()
+    y = panel.outcomes - panel.outcomes[:, :1]
     fakes = range(1, start)
     change = np.column_stack([y[:, f:start].mean(1) - y[:, :f].mean(1) for f in fakes])
-    estimate, covariance, df = _mean_difference(change, arm, groups, periods=2)
+    estimate, covariance, df = _mean_difference(change, panel, periods=2)
     std_error = np.sqrt(np.diag(covariance))
+    _check_noise(outcome, std_error, np.abs(panel.outcomes).max())
     rows = [
-        _result(wide.columns[fake], e, s, n=2 * len(y), level=level, df=df)
+        _result(panel.periods[fake], e, s, n=2 * len(y), level=level, df=df)
         for fake, e, s in zip(fakes, estimate, std_error, strict=True)
     ]
     frame = pd.DataFrame(rows).rename_axis(time)
     return frame.assign(p_value=2 * stats.t.sf(np.abs(frame["estimate"] / frame["std_error"]), df))
 
 
-# Regressions and mean differences, with clustered standard errors.
+def _two_arms(data, outcome, unit, time, treated, cluster):
+    """Return a balanced panel of two arms with two clusters each or more."""
+    cluster = cluster if cluster is not None else unit
+    roles = {"outcome": outcome, "unit": unit, "time": time}
+    table = _read(data, cluster=cluster, treated=treated, **roles)
+    _zero_one(table, treated)
+    panel = _balanced(table, cluster, fixed=treated, **roles)
+    _check_sides(table, cluster, [treated])
+    return panel
 
 
-def _least_squares(design, y, cluster):
-    """Return coefficients, clustered covariance and degrees of freedom."""
-    x, (n, k) = design.to_numpy(), design.shape
-    if n == k:
-        raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
-    q, r = np.linalg.qr(x)
-    coefficients = np.linalg.solve(r, q.T @ y)
-    bread = np.linalg.inv(r)
-    scores = q * (y - x @ coefficients)[:, None]
-    meat, df = _clustered(scores, cluster, n, k)
-    return coefficients, bread @ meat @ bread.T, df
-
-
-def _mean_difference(change, arm, groups, periods):
+def _mean_difference(change, panel, periods):
     """Return the arms' difference in mean changes, its clustered covariance and degrees."""
-    share = np.where(arm == 1, 1 / np.sum(arm == 1), -1 / np.sum(arm == 0))
-    means = np.array([change[arm == 0].mean(0), change[arm == 1].mean(0)])
-    influence = share[:, None] * (change - means[arm])
-    covariance, df = _clustered(influence, groups, len(arm) * periods, 2 * periods)
-    return means[1] - means[0], covariance, df
-
-
-def _clustered(scores, cluster, n, k):
-    """Return the covariance of a sum of scores by cluster, and G - 1."""
-    codes, names = pd.factorize(cluster)
-    g = len(names)
-    sums = np.zeros((g, scores.shape[1]))
-    np.add.at(sums, codes, scores)
-    return g / (g - 1) * (n - 1) / (n - k) * sums.T @ sums, g - 1
-
-
-def _arms(data, outcome, unit, time, treated, cluster):
-    """Return outcomes by unit and period, checked, with each unit's arm and cluster."""
-    _check_columns(data, [outcome, unit, time, treated])
-    _check_columns(data, [cluster])
-    _numbers(data, outcome)
-    _zero_one(data, treated)
-    _check_unit(data, unit, time, treated, cluster)
-    _check_clusters(data, cluster, [treated])
-    wide, arm, groups = _wide(data, outcome, unit, time, [treated, cluster])
-    return wide, arm.astype(int), groups
-
-
-def _position(periods, first_treated_time, time):
-    """Return where the treatment begins among the periods."""
-    if first_treated_time not in periods:
-        raise ValueError(
-            f"first_treated_time {first_treated_time} is not a period of column {time!r}, "
-            f"which runs from {periods[0]} to {periods[-1]}; give the first period with treatment"
-        )
-    position = periods.get_loc(first_treated_time)
-    if position == 0:
-        raise ValueError(
-            f"column {time!r} has no period before first_treated_time {first_treated_time}; "
-            "without one there is no change to compare"
-        )
-    return position
+    treated, rows = panel.fixed.to_numpy() == 1, len(change) * periods
+    estimate, influence = _gap_in_means(change, treated, ~treated)
+    factor = (rows - 1) / (rows - 2 * periods)
+    return estimate, *_clustered(influence, panel.clusters, factor)
