@@ -36,10 +36,25 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     without treatment both groups would have changed by the same amount on average
     (parallel trends), no reaction before the treatment, none of one unit to another's.
 
+    The interval needs many clusters on each side. Its coverage where clusters are alike and
+    their shocks normal, at a nominal 95% (10,000 replications, Monte Carlo error at most
+    0.004):
+
+    ========  =====  =====  =====  =====  =====
+    treated       2      3      4      6     10
+    ========  =====  =====  =====  =====  =====
+    of 20     .xxxx  .xxxx  .xxxx  .xxxx  .xxxx
+    half      .xxxx  .xxxx  .xxxx  .xxxx  .xxxx
+    ========  =====  =====  =====  =====  =====
+
+    With few clusters on one side, see what the wild bootstrap, other choices of the treated
+    clusters or an assumed shock say.
+
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period; a unit may lack one of the two periods.
+        One row per unit and period. A unit may lack one of the two periods: repeated
+        cross-sections, in which every unit is seen once, are such data.
     outcome : str
         Column of the outcome, in any unit.
     unit : str
@@ -68,8 +83,10 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     ------
     ValueError
         If a unit is seen twice in a period (give its mean instead), `treated` changes
-        within a unit, a unit lies in two clusters, or a single cluster makes up one arm:
-        its residuals then sum to zero, and its shocks would count as none.
+        within a unit, a unit lies in two clusters, or a single cluster makes up one arm in a
+        period: its residuals then sum to zero, and its shocks would count as none. If a
+        column is missing, incomplete or not of its kind, the outcome does not vary, or a
+        control is a combination of the other columns and their interaction.
 
     References
     ----------
@@ -104,16 +121,17 @@ def event_study(
 ):
     r"""Follow the gap between the groups through time, relative to the last period before.
 
-    For event time :math:`k`, counted in observed periods from `first_treated_time`,
+    For event time :math:`k`, the time since `first_treated_time`, and the last period
+    before it at :math:`r` (-1 where periods are one apart),
 
-    .. math:: \hat\delta_k = (\bar Y_{1,k} - \bar Y_{1,-1}) - (\bar Y_{0,k} - \bar Y_{0,-1}),
+    .. math:: \hat\delta_k = (\bar Y_{1,k} - \bar Y_{1,r}) - (\bar Y_{0,k} - \bar Y_{0,r}),
 
     the coefficients of group times period in a regression with unit and period fixed
     effects. With two periods it is `two_by_two`.
 
-    Estimand: for :math:`k \ge 0` the average effect on the treated :math:`k` periods
-    after adoption, under parallel trends and no anticipation; for :math:`k < -1`
-    a difference in trends, zero under the same assumptions extended backwards.
+    Estimand: for :math:`k \ge 0` the average effect on the treated :math:`k` after adoption,
+    under parallel trends and no anticipation; for :math:`k < r` a difference in trends,
+    zero under the same assumptions extended backwards.
     All treated units begin at the same time; where they do not, use a method for
     staggered adoption.
 
@@ -121,11 +139,16 @@ def event_study(
     ----------
     data : pandas.DataFrame
         One row per unit and period, every unit in every period.
-    outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (anything that sorts).
+    outcome, unit : str
+        Columns of the outcome and of the unit's name.
+    time : str
+        Column of the period, numbers or dates, not necessarily evenly spaced. Event time is
+        the difference of numbers; of dates, years if all lie whole years apart, else months
+        if whole months (last days of months are), else days. Year and month in one number
+        (202401) are to be made dates.
     treated : str
         Column with 1 for units that are ever treated and 0 for the others, in all periods.
-    first_treated_time : scalar
+    first_treated_time : number or date
         The first period with treatment, a value of `time`.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
@@ -135,17 +158,21 @@ def event_study(
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. Row -1 is the
-        reference, zero by construction. Standard errors as in `two_by_two`, with
-        :math:`k` twice the number of periods. ``attrs["covariance"]`` holds the
+        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last row before 0 is
+        the reference, zero by construction. Standard errors are cluster-robust, times
+        :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters, :math:`n` units and
+        :math:`T` periods; t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
         covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``),
-        ``attrs["df"]`` the degrees of freedom :math:`G - 1`.
+        ``attrs["df"]`` the degrees of freedom, ``attrs["reference"]`` the event time of the
+        reference.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `first_treated_time` is not a period or
-        is the first one, or as in `two_by_two`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated_time` is not
+        a period or is the first one, `treated` changes within a unit, a unit lies in two
+        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
+        not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -182,8 +209,20 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
 
     Parameters
     ----------
-    data, outcome, unit, time, treated, first_treated_time, cluster, level
-        As for `event_study`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit : str
+        Columns of the outcome and of the unit's name.
+    time : str
+        Column of the period, numbers or dates.
+    treated : str
+        Column with 1 for units that are ever treated and 0 for the others, in all periods.
+    first_treated_time : number or date
+        The first period with treatment, a value of `time`.
+    cluster : str, optional
+        Column of the groups that share shocks; the unit by default.
+    level : float
+        Coverage of each interval, between 0 and 1.
 
     Returns
     -------
@@ -194,7 +233,10 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     Raises
     ------
     ValueError
-        If fewer than two periods lie before `first_treated_time`, or as `event_study`.
+        If fewer than two periods lie before `first_treated_time`, a unit lacks a period or
+        has it twice, `time` is text, `treated` changes within a unit, a unit lies in two
+        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
+        not of its kind, or the outcome leaves no noise to estimate.
 
     References
     ----------

@@ -62,7 +62,7 @@ def wild_bootstrap(
         Number of draws; all combinations are taken instead where there are no more of them.
     level : float
         Coverage of the interval, between 0 and 1.
-    rng : int or numpy.random.Generator
+    rng : int, numpy.random.Generator or numpy.random.RandomState
         Source of the draws; unused where all combinations are taken.
 
     Returns
@@ -74,7 +74,9 @@ def wild_bootstrap(
     ------
     ValueError
         If one cluster makes up one arm in a period, a unit is seen twice in a period or in
-        two clusters, or the smallest p-value possible exceeds 1 - `level`.
+        two clusters, or the smallest p-value possible exceeds 1 - `level`. If a column is
+        missing, incomplete or not of its kind, the outcome leaves no noise to estimate, or
+        an option is not what it must be.
 
     References
     ----------
@@ -138,14 +140,29 @@ def wild_bootstrap_test(
     .. math:: t^* = (\hat\delta^* - \delta_0) / \widehat{se}^*, \qquad
               p = P(|t^*| \ge |t|),
 
-    each with its own cluster-robust standard error (bootstrap-t, null imposed).
+    each with its own cluster-robust standard error (bootstrap-t, null imposed). Estimand
+    and assumptions are those of a two-by-two difference in differences. With only a few
+    treated clusters, or a few untreated ones, it rejects far too seldom.
 
     Parameters
     ----------
-    data, outcome, unit, treated, post, cluster, controls, weights, draws, rng
-        As for `wild_bootstrap`.
+    data : pandas.DataFrame
+        One row per unit and period; a unit may lack one of the two periods.
+    outcome, unit, treated, post : str
+        Columns of the outcome, the unit's name, the group (1 for units ever treated, else 0)
+        and the period (1 once the treatment began, else 0).
+    cluster : str
+        Column of the groups that share shocks.
+    controls : str or sequence of str
+        Columns of covariates; a column that is not numeric enters as dummies.
     null : float
         The effect to test, in units of the outcome.
+    weights : {"rademacher", "webb"}
+        Two points (-1 and 1), or Webb's six, of which few clusters have more combinations.
+    draws : int
+        Number of draws; all combinations are taken instead where there are no more of them.
+    rng : int, numpy.random.Generator or numpy.random.RandomState
+        Source of the draws; unused where all combinations are taken.
 
     Returns
     -------
@@ -156,7 +173,9 @@ def wild_bootstrap_test(
     Raises
     ------
     ValueError
-        As `wild_bootstrap`.
+        If one cluster makes up one arm in a period, or a unit is seen twice in a period or
+        in two clusters. If a column is missing, incomplete or not of its kind, the outcome
+        leaves no noise to estimate, or an option is not what it must be.
 
     References
     ----------
@@ -207,12 +226,13 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     data : pandas.DataFrame
         One row per unit and period; a unit may lack one of the two periods.
     outcome, unit, treated, post : str
-        As for `wild_bootstrap`.
+        Columns of the outcome, the unit's name, the group (1 for units ever treated, else 0)
+        and the period (1 once the treatment began, else 0).
     cluster : str, optional
         Column of the groups that were treated as a whole; the unit by default.
     draws : int
         Number of random sets; all sets are taken instead where there are no more of them.
-    rng : int or numpy.random.Generator
+    rng : int, numpy.random.Generator or numpy.random.RandomState
         Source of the draws; unused where all sets are taken.
 
     Returns
@@ -226,7 +246,8 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     ------
     ValueError
         If `treated` changes within a cluster, or some set leaves a group without rows in a
-        period.
+        period. If a column is missing, incomplete or not of its kind, the outcome does not
+        vary, or an option is not what it must be.
 
     References
     ----------
@@ -311,8 +332,8 @@ def shock_sensitivity(result, *, shock_sds, treated_groups=1, control_groups=1):
     Raises
     ------
     ValueError
-        If a standard deviation is negative, a number of groups is below 1, or `result`
-        lacks an entry.
+        If a standard deviation is not a number from 0 on, a number of groups is not a whole
+        one from 1 on, or `result` lacks an entry or holds one that cannot be.
 
     References
     ----------
@@ -340,12 +361,17 @@ def shock_breakdown(result, *, treated_groups=1, control_groups=1):
 
     .. math:: \tau^* = \sqrt{\frac{(\hat\delta / c)^2 - se^2}{2 (1 / H_1 + 1 / H_0)}}
 
-    for the critical value :math:`c` of the interval.
+    for :math:`H_1` treated and :math:`H_0` other groups, each hit in each of the two periods
+    by an independent shock with standard deviation :math:`\tau`, and the critical value
+    :math:`c` of the interval.
 
     Parameters
     ----------
-    result, treated_groups, control_groups
-        As for `shock_sensitivity`.
+    result : pandas.Series
+        estimate, std_error and ci_high of a difference in differences whose standard error
+        takes the groups' shocks as given (units as clusters).
+    treated_groups, control_groups : int
+        Numbers of groups :math:`H_1` and :math:`H_0`, of equal size within each arm.
 
     Returns
     -------
@@ -356,7 +382,8 @@ def shock_breakdown(result, *, treated_groups=1, control_groups=1):
     Raises
     ------
     ValueError
-        As `shock_sensitivity`.
+        If a number of groups is not a whole one from 1 on, or `result` lacks an entry or
+        holds one that cannot be.
 
     References
     ----------

@@ -23,17 +23,17 @@ from casestudies.recipes._study import _study
 def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
     r"""Estimate the effect for each adoption group in each period.
 
-    For the group that begins in period :math:`g`, and the units :math:`C` not yet treated
-    at :math:`\max(t, g - 1)`,
+    For the group that begins in period :math:`g`, with :math:`b` the last period before, and
+    the units :math:`C` not yet treated at :math:`\max(t, g)`,
 
-    .. math:: \widehat{ATT}(g, t) = \bar Y_{g,t} - \bar Y_{g,g-1}
-              - (\bar Y_{C,t} - \bar Y_{C,g-1}).
+    .. math:: \widehat{ATT}(g, t) = \bar Y_{g,t} - \bar Y_{g,b}
+              - (\bar Y_{C,t} - \bar Y_{C,b}).
 
     Units already treated are never a comparison, which is what two-way fixed effects get
     wrong when effects differ over time (Goodman-Bacon 2021).
 
     Estimand: for :math:`t \ge g` the average effect on group :math:`g` in period :math:`t`;
-    for :math:`t < g - 1` a difference in trends. Assumptions: without treatment all groups
+    for :math:`t < b` a difference in trends. Assumptions: without treatment all groups
     would have changed alike on average, and none reacts before it begins.
 
     Parameters
@@ -41,10 +41,13 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     data : pandas.DataFrame
         One row per unit and period, every unit in every period.
     outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (numbers).
+        Columns of the outcome, of the unit's name and of the period: numbers or dates, not
+        necessarily evenly spaced. Event time is the difference of numbers; of dates, years
+        if all lie whole years apart, else months if whole months (last days of months are),
+        else days.
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
-        0; a period after the last in `data` counts as not treated so far.
+        0 or infinite; a period after the last in `data` counts as not treated so far.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
     level : float
@@ -53,8 +56,8 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     Returns
     -------
     pandas.DataFrame
-        Indexed by group and time (without :math:`t = g - 1`, zero by construction);
-        event_time in periods from adoption, estimate, std_error, ci_low, ci_high, n_treated,
+        Indexed by group and time (without :math:`t = b`, zero by construction);
+        event_time since adoption, estimate, std_error, ci_low, ci_high, n_treated,
         n_comparison (units). Where no unit is untreated any more, n_comparison is 0 and the
         estimate is missing. Standard errors come from influence functions summed by
         cluster, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-kT}` for :math:`G` clusters,
@@ -63,9 +66,10 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `first_treated` is in no period or in the
-        first one (no period before), or one cluster makes up a group: its shocks would
-        count as none.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one (no period before), or one cluster makes up a group:
+        its shocks would count as none. If a column is missing, incomplete or not of its
+        kind, or the outcome does not vary.
 
     References
     ----------
@@ -101,26 +105,47 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
 
     .. math:: \hat\theta(e) = \sum_g \frac{n_g}{\sum_h n_h} \widehat{ATT}(g, g + e),
 
-    over the groups observed :math:`e` periods after adoption with a comparison. The groups
-    change with :math:`e`, so a movement over :math:`e` mixes dynamics and composition.
+    with :math:`\widehat{ATT}(g, t)` the change of the group that begins in :math:`g` since the
+    last period before it, less that of the units not yet treated, over the groups observed
+    at the time :math:`e` since adoption with a comparison. The groups change with :math:`e`,
+    so a movement over :math:`e` mixes dynamics and composition.
+
+    Estimand: for :math:`e \ge 0` the average effect on those groups, if without treatment all
+    groups would have changed alike on average and none reacts before it begins.
 
     Parameters
     ----------
-    data, outcome, unit, time, first_treated, cluster, level
-        As for `group_time`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        necessarily evenly spaced; event time is the difference of numbers, and of dates in
+        years, months or days, the largest in which all are whole).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0 or infinite; a period after the last in `data` counts as not treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    level : float
+        Coverage of each interval (pointwise), between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. Row -1 is the
-        reference, zero by construction. Standard errors count the shares :math:`n_g` as
-        estimated. ``attrs["covariance"]`` holds the covariance of all other rows,
-        ``attrs["df"]`` the degrees of freedom: what tests of pre-trends and bounds need.
+        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last period before
+        adoption is the reference, zero by construction; where waves are uneven, groups can
+        have theirs at different event times, and a group then counts where it is not its
+        own. Standard errors count the shares :math:`n_g` as estimated.
+        ``attrs["covariance"]`` holds the covariance of all other rows, ``attrs["df"]`` the
+        degrees of freedom, ``attrs["reference"]`` the event time of the reference, or a list
+        of several: what tests of pre-trends and bounds need.
 
     Raises
     ------
     ValueError
-        As `group_time`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one, or one cluster makes up a group. If a column is
+        missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -156,13 +181,28 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     .. math:: \hat\theta = \sum_g \sum_{t \ge g} n_g \widehat{ATT}(g, t) \Big/
               \sum_g \sum_{t \ge g} n_g
 
-    Every treated unit in every period since its adoption counts once, where some unit is
-    still untreated; the share :math:`n_g` counts as estimated.
+    with :math:`\widehat{ATT}(g, t)` the change of the group of :math:`n_g` units that begins in
+    :math:`g` since the last period before it, less that of the units not yet treated. Every
+    treated unit in every period since its adoption counts once, where some unit is still
+    untreated; the share :math:`n_g` counts as estimated.
+
+    Estimand: the average effect on the treated over these units and periods, if without
+    treatment all groups would have changed alike on average and none reacts before it begins.
 
     Parameters
     ----------
-    data, outcome, unit, time, first_treated, cluster, level
-        As for `group_time`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        necessarily evenly spaced).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0 or infinite; a period after the last in `data` counts as not treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    level : float
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -172,7 +212,9 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     Raises
     ------
     ValueError
-        As `group_time`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one, or one cluster makes up a group. If a column is
+        missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
