@@ -164,9 +164,9 @@ def _moments_in_time(table, name):
         column = column.dt.to_timestamp()
     if _numeric(table, name) or _dated(column):
         return column
-    values, named = column.drop_duplicates(), f"data[{name!r}]"
-    text = values.astype(str)
-    remedy = f"{named}.map({{{values.iloc[0]!r}: 1, {values.iloc[-1]!r}: 2}}), with all of them"
+    values, named = column.drop_duplicates().tolist(), f"data[{name!r}]"
+    text = pd.Series(map(str, values))
+    remedy = f"{named}.map({{{values[0]!r}: 1, {values[-1]!r}: 2}}), with all of them"
     if pd.to_numeric(text, errors="coerce").notna().all():
         remedy = f"pd.to_numeric({named})"
     elif pd.to_datetime(text, format="ISO8601", errors="coerce").notna().all():
@@ -174,7 +174,7 @@ def _moments_in_time(table, name):
     elif isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         remedy = f"{named}.cat.codes"
     raise ValueError(
-        f"column {name!r} holds {column.dtype} values such as {values.iloc[0]!r}, not numbers or "
+        f"column {name!r} holds {column.dtype} values such as {values[0]!r}, not numbers or "
         f"dates, so that their distance in time is not known; convert it, for example with {remedy}"
     )
 

@@ -348,8 +348,8 @@ def _begin(table, time, first_treated):
     zones = [getattr(getattr(column, "dt", None), "tz", None) for column in (begin, clock)]
     if _dated(begin) != _dated(clock) or (zones[0] is None) != (zones[1] is None):
         raise ValueError(
-            f"column {first_treated!r} holds {begin.dtype} values such as {begin.iloc[0]!r}, and "
-            f"{time!r} {clock.dtype} such as {clock.iloc[0]!r}; give both as numbers or both as "
+            f"column {first_treated!r} holds {begin.dtype} values such as {begin.tolist()[0]!r}, "
+            f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or both as "
             "such dates, with one after the last for never treated"
         )
     return begin
