@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
+from casestudies.recipes import difference_in_differences as did
 from casestudies.recipes import honest_bounds as hb
 
 # Benzarti and Carloni's (2019) event study and covariance, as printed in the examples of
@@ -197,6 +198,119 @@ def test_an_effect_that_is_not_significant_has_no_sign_to_lose():
     assert (hb.trend_breakdown(study) == 0).all()
 
 
+def rescaled(study, times, reference):
+    """The same study with other event times and another reference."""
+    table = pd.DataFrame(study.attrs["covariance"]).to_numpy()
+    other = study_of(study["estimate"].to_numpy(), table, times, study.attrs["df"])
+    other.attrs["reference"] = reference
+    return other
+
+
+@pytest.mark.parametrize("step", [2, 0.25, 1 / 3])
+def test_bounds_are_per_step_whatever_the_unit_of_event_time(step):
+    study = benzarti_carloni()
+    other = rescaled(study, [step * k for k in (-5, -4, -3, -2, 0, 1, 2, 3)], -step)
+    options = {"relative_magnitudes": [0.5], "smoothness": [0, 0.1]}
+    expected = hb.trend_bounds(study, **options)
+    pd.testing.assert_frame_equal(hb.trend_bounds(other, **options), expected)
+    expected = hb.trend_breakdown(study, event_times=[0, 2])
+    found = hb.trend_breakdown(other, event_times=[0, 2 * step])
+    pd.testing.assert_series_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("times", "reference", "message", "keep"),
+    [
+        (
+            [-6, -4, 0, 3, 5],
+            -2,
+            r"skips event time 2, for 0 is followed by 3 .*study.loc\[-6:0\]",
+            0,
+        ),
+        ([-9, -3, -2, 0, 1], -1, r"skips event time -8, .* -3 .*study.loc\[-3:1\]", 1),
+    ],
+)
+def test_waves_that_are_not_one_step_apart_are_refused_and_can_be_cut(
+    times, reference, message, keep
+):
+    study = study_of([0.1, -0.1, 2.0, 2.5, 3.0], np.eye(5) * 0.04 + 0.01, times)
+    study.attrs["reference"] = reference
+    for call in (hb.trend_bounds, hb.trend_breakdown):
+        with pytest.raises(ValueError, match=message):
+            call(study)
+    cut = study.loc[times[0] if keep == 0 else -3 : keep]
+    assert np.isfinite(hb.trend_bounds(cut)).all(axis=None)
+    study = study_of([0.1, 2.0], np.eye(2), [-3, 0])
+    with pytest.raises(ValueError, match=r"so give the event study of periods equally far apart"):
+        hb.trend_bounds(study)
+
+
+def study_of_units(y):
+    """The event study of outcomes by unit and period, the first half treated in the last."""
+    frame = pd.DataFrame(y).rename_axis("unit").melt(ignore_index=False, var_name="time")
+    frame = frame.reset_index().assign(treated=lambda f: (f["unit"] < len(y) / 2) * 1)
+    names = {"outcome": "value", "unit": "unit", "time": "time", "treated": "treated"}
+    return did.event_study(frame, **names, first_treated_time=y.shape[1] - 1)
+
+
+def test_too_few_clusters_for_smoothness_are_refused_instead_of_given_no_length():
+    study = study_of_units(np.random.default_rng(16).normal(size=(4, 8)))
+    for call in (hb.trend_bounds, hb.trend_breakdown):
+        with pytest.raises(
+            ValueError, match=r"6 estimates .* too many for smoothness and 4 clusters"
+        ):
+            call(study)
+    assert np.isfinite(hb.trend_bounds(study, smoothness=[])).all(axis=None)
+    assert np.isfinite(hb.trend_bounds(study.loc[-3:])).all(axis=None)
+    assert np.isfinite(hb.trend_breakdown(study.loc[-3:])).all()
+
+
+def straight_line_intervals(rng, half, before, draws):
+    """Middles and half-lengths at M = 0 in closed form, of samples of noise in two arms."""
+    n, periods = 2 * half, before + 2
+    y = rng.normal(size=(draws, n, periods))
+    changes = np.delete(y, before, axis=2) - y[:, :, [before]]
+    groups = changes[:, :half], changes[:, half:]
+    gap = groups[0].mean(1) - groups[1].mean(1)
+    off = np.concatenate([group - group.mean(1, keepdims=True) for group in groups], axis=1)
+    factor = n / (n - 1) * (n * periods - 1) / (n * periods - 2 * periods)
+    covariance = factor * np.einsum("rij,rik->rjk", off, off) / half**2
+    levels = np.insert(np.eye(before + 1), before, 0, axis=0)
+    steps = np.diff(levels, axis=0)[:before]
+    line, bends = levels[-1] - steps[-1], np.diff(steps, axis=0)
+    crossed, own = bends @ covariance @ line, bends @ covariance @ bends.T
+    weights = np.linalg.solve(own, crossed[:, :, np.newaxis])[:, :, 0]
+    contrast = line - weights @ bends  # of least variance among the unbiased
+    sd = np.sqrt(np.einsum("rj,rjk,rk->r", contrast, covariance, contrast))
+    return y, np.einsum("rj,rj->r", contrast, gap), stats.t.ppf(0.975, n - 1) * sd
+
+
+@pytest.mark.parametrize(("half", "share"), [(5, 0.57), (10, 0.85), (20, 0.91)])
+def test_smoothness_intervals_cover_too_seldom_with_few_clusters_as_said(half, share):
+    y, middle, length = straight_line_intervals(np.random.default_rng(17), half, 6, 20_000)
+    covered = np.mean(np.abs(middle) < length)
+    assert abs(covered - share) < 4 * np.sqrt(share * (1 - share) / 20_000) + 0.005
+    bounds = hb.trend_bounds(study_of_units(y[0]), relative_magnitudes=[])
+    found = bounds.iloc[0][["ci_low", "ci_high"]]
+    np.testing.assert_allclose(found, [middle[0] - length[0], middle[0] + length[0]], rtol=1e-5)
+
+
+def test_options_are_checked_like_columns():
+    study = benzarti_carloni()
+    for options, message in [
+        ({"relative_magnitudes": [], "smoothness": []}, "are both empty; give a bound of one"),
+        ({"smoothness": np.inf}, "smoothness must be 0 or more, got inf"),
+        ({"relative_magnitudes": "1"}, "relative_magnitudes must be 0 or more, got '1'"),
+        ({"event_times": []}, "event_times is empty; give at least one number"),
+        ({"event_times": [0, np.nan]}, "event_times must be a finite number, got nan"),
+        ({"level": np.nan}, "level must lie between 0 and 1, got nan"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            hb.trend_bounds(study, **options)
+    one = hb.trend_bounds(study, relative_magnitudes=1, smoothness=())
+    assert list(one.index) == [("relative magnitudes", 1)]
+
+
 # refusals
 
 
@@ -206,9 +320,9 @@ def test_trend_bounds_refuse_studies_that_cannot_say():
         hb.trend_bounds(study, event_times=[7])
     with pytest.raises(ValueError, match="event time -2 is not among those with an effect"):
         hb.trend_bounds(study, event_times=[-2])
-    with pytest.raises(ValueError, match="smoothness bound -1 is negative"):
+    with pytest.raises(ValueError, match="smoothness must be 0 or more, got -1"):
         hb.trend_bounds(study, smoothness=[-1])
-    with pytest.raises(ValueError, match="relative magnitudes bound nan"):
+    with pytest.raises(ValueError, match="relative_magnitudes must be 0 or more, got nan"):
         hb.trend_bounds(study, relative_magnitudes=[np.nan])
     with pytest.raises(ValueError, match="has no event time below -1"):
         hb.trend_bounds(study.loc[0:])

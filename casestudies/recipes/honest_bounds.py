@@ -43,6 +43,10 @@ def trend_bounds(
       :math:`\hat\theta_a \pm \mathrm{cv}(b_a/\sigma_a)\,\sigma_a`. Here
       :math:`\hat\theta_a` extrapolates the last slope and adds earlier bends with weights
       :math:`a`, :math:`b_a` is its worst bias, and cv the quantile of :math:`|N(t, 1)|`.
+      The weights are chosen as if the covariance were known. With few clusters they follow
+      its noise, and the interval covers too seldom: of straight lines with 6 estimates
+      before, 57% with 5 clusters in each arm, 85% with 10 and 91% with 20 (20,000
+      replications, Monte Carlo error at most 0.4%). Keep fewer estimates then, ``study.loc[first:]``.
 
     Parameters
     ----------
