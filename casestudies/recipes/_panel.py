@@ -157,31 +157,49 @@ def _dated(column):
     return pd.api.types.is_datetime64_any_dtype(column)
 
 
-def _moments_in_time(table, name):
-    """Return a column of numbers or dates, a span of dates as its first day, or raise."""
+def _moments(table, name, clock=None):
+    """Return a column of numbers or dates, a span of dates as its first day, or raise.
+
+    With a `clock`, the column tells when units begin, and one value of text may mean never.
+    """
     column = table[name]
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if _numeric(table, name) or _dated(column):
         return column
-    values, named = column.drop_duplicates().tolist(), f"data[{name!r}]"
-    text = pd.Series(map(str, values))
-    remedy = f"{named}.map({{{values[0]!r}: 1, {values[-1]!r}: 2}}), with all of them"
-    if pd.to_numeric(text, errors="coerce").notna().all():
-        remedy = f"pd.to_numeric({named})"
-    elif pd.to_datetime(text, format="ISO8601", errors="coerce").notna().all():
-        remedy = f"pd.to_datetime({named})"
-    elif isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-        remedy = f"{named}.cat.codes"
+    values, kinds = column.drop_duplicates().tolist(), [False, True]
+    kinds = kinds if clock is None else [_dated(clock)]
+    remedies = [_conversion(values, name, dated, clock is not None) for dated in kinds]
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        remedies.append(f"data[{name!r}].cat.codes")
+    few = f"{{{values[0]!r}: 1, {values[-1]!r}: 2}}"
+    remedies.append(f"data[{name!r}].map({few}), with all of them")
     raise ValueError(
         f"column {name!r} holds {column.dtype} values such as {values[0]!r}, not numbers or "
-        f"dates, so that their distance in time is not known; convert it, for example with {remedy}"
+        f"dates, so that their distance in time is not known; convert it, for example with "
+        f"{next(filter(None, remedies))}"
     )
+
+
+def _conversion(values, name, dated, never):
+    """Return what makes text numbers or dates, nothing if it does not."""
+    text, named = pd.Series(map(str, values)), f"data[{name!r}]"
+    read, far, options = pd.to_numeric, 0, {}
+    if dated:
+        read, far, options = pd.to_datetime, "pd.Timestamp('2262-01-01')", {"format": "ISO8601"}
+    odd = [
+        v
+        for v, bad in zip(values, read(text, errors="coerce", **options).isna(), strict=True)
+        if bad
+    ]
+    if len(odd) > never or len(odd) == len(values):
+        return ""
+    return f"pd.{read.__name__}({named}{f'.replace({odd[0]!r}, {far})' if odd else ''})"
 
 
 def _periods(table, time):
     """Return the periods in their order, and the place of each row's among them."""
-    column = _moments_in_time(table, time)
+    column = _moments(table, time)
     periods = pd.Index(column.unique(), name=time).sort_values()
     return periods, periods.get_indexer(column)
 
@@ -193,30 +211,26 @@ def _elapsed(periods):
     (the last days of months count as such), else in days.
     """
     if not isinstance(periods, pd.DatetimeIndex):
-        elapsed = periods.to_numpy() - periods[0]
-        return _tidy(elapsed, elapsed[-1])
+        return periods.to_numpy() - periods[0]
     wall = periods.tz_localize(None)
     month = wall.to_period("M")
     places = [wall - month.start_time, wall - month.end_time.normalize()]
     if min(place.nunique() for place in places) > 1:
-        days = (wall - wall[0]) / pd.Timedelta(days=1)
-        return _tidy(days, days[-1])
+        return np.asarray((wall - wall[0]) / pd.Timedelta(days=1))
     months = (month.year - month.year[0]) * 12 + month.month - month.month[0]
     months = np.asarray(months)
     return months // 12 if (months % 12 == 0).all() else months
 
 
 def _since(elapsed, start):
-    """Return the time of each period since the one in place `start`."""
-    return _tidy(elapsed - elapsed[start], elapsed[-1])
+    """Return the time since the period in place `start`: whole numbers as integers.
 
-
-def _tidy(values, span):
-    """Return whole numbers as integers, others without the noise of a subtraction."""
-    values = np.asarray(values)
-    if ((values % 1 == 0) & (np.abs(values) < 2**53)).all():
-        return values.astype(np.int64)
-    return values.round(9 - int(np.ceil(np.log10(span))))
+    Others are rounded, so that a third of a year is one event time whatever it is taken from.
+    """
+    events = elapsed - elapsed[start]
+    if ((events % 1 == 0) & (np.abs(events) < 2**53)).all():
+        return events.astype(np.int64)
+    return events.round(9 - int(np.ceil(np.log10(elapsed[-1]))))
 
 
 def _start(periods, first_treated_time, time):

@@ -46,7 +46,8 @@ def trend_bounds(
       The weights are chosen as if the covariance were known. With few clusters they follow
       its noise, and the interval covers too seldom: of straight lines with 6 estimates
       before, 57% with 5 clusters in each arm, 85% with 10 and 91% with 20 (20,000
-      replications, Monte Carlo error at most 0.4%). Keep fewer estimates then, ``study.loc[first:]``.
+      replications, Monte Carlo error at most 0.4%). Keep fewer estimates then,
+      ``study.loc[first:]``.
 
     Parameters
     ----------

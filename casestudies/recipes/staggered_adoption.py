@@ -13,7 +13,7 @@ from casestudies.recipes._panel import (
     _check_noise,
     _dated,
     _gap_in_means,
-    _moments_in_time,
+    _moments,
     _shown,
     _since,
 )
@@ -344,13 +344,14 @@ def _marked_starts(data, time, first_treated):
 
 def _begin(table, time, first_treated):
     """Return when the unit of each row begins, in the kind of the periods, or raise."""
-    begin, clock = (_moments_in_time(table, name) for name in (first_treated, time))
+    clock = _moments(table, time)
+    begin = _moments(table, first_treated, clock)
     zones = [getattr(getattr(column, "dt", None), "tz", None) for column in (begin, clock)]
     if _dated(begin) != _dated(clock) or (zones[0] is None) != (zones[1] is None):
         raise ValueError(
             f"column {first_treated!r} holds {begin.dtype} values such as {begin.tolist()[0]!r}, "
-            f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or both as "
-            "such dates, with one after the last for never treated"
+            f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or "
+            "both as such dates, with one after the last for never treated"
         )
     return begin
 
