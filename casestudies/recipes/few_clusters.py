@@ -482,8 +482,9 @@ def _p_values(scores, wild):
     def p_value(distance):
         # |t*| >= |t| without a division, which a draw with no spread would not survive.
         spread = np.sqrt(np.maximum(constant + distance * linear + distance**2 * square, 0))
-        limit = abs(distance) / scores.std_error * spread * (1 - scores.slack)
-        extreme = np.sum(np.abs(moved - distance * pull) >= limit)
+        limit = abs(distance) / scores.std_error * spread
+        reach = np.abs(at_estimate).sum() + abs(distance) * scores.own.sum()
+        extreme = np.sum(np.abs(moved - distance * pull) >= limit - scores.slack * reach)
         return float((extreme + extra) / (len(wild.weights) + extra))
 
     return p_value
