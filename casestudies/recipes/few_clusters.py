@@ -203,7 +203,7 @@ def wild_bootstrap_test(
         "null": f"The effect on the treated is {null:g}.",
         "statistic": float((scores.estimate - null) / scores.std_error),
         "distribution": f"{kind.format(len(wild.weights))} of {weights} weights",
-        "p_value": _p_values(scores, wild)(null - scores.estimate),
+        "p_value": _p_values(scores, wild, scores.slack)(null - scores.estimate),
         "smallest_p_value": _smallest_p(wild),
     }
     return pd.Series(entries, name="wild_bootstrap_test")
@@ -466,8 +466,10 @@ def _multipliers(weights, clusters, draws, rng):
     return _Wild(rng.choice(points, size=(draws, clusters)), False)
 
 
-def _p_values(scores, wild):
+def _p_values(scores, wild, slack=1e-9):
     """Return the p-value as a function of how far the null lies from the estimate.
+
+    Statistics that rounding alone, `slack`, could have told apart are ties.
 
     Statistics and squared standard errors of all draws are polynomials in that distance.
     """
@@ -484,7 +486,7 @@ def _p_values(scores, wild):
         spread = np.sqrt(np.maximum(constant + distance * linear + distance**2 * square, 0))
         limit = abs(distance) / scores.std_error * spread
         reach = np.abs(at_estimate).sum() + abs(distance) * scores.own.sum()
-        extreme = np.sum(np.abs(moved - distance * pull) >= limit - scores.slack * reach)
+        extreme = np.sum(np.abs(moved - distance * pull) >= limit - slack * reach)
         return float((extreme + extra) / (len(wild.weights) + extra))
 
     return p_value
