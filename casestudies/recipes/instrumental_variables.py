@@ -23,8 +23,8 @@ digits), and nothing is lost: estimates and covariances are those of the rows.
 
 import numpy as np
 
-from casestudies.recipes._cells import _k_class, _one, _partial_out
-from casestudies.recipes._columns import _check_columns, _names, _zero_one
+from casestudies.recipes._cells import _k_class, _partial_out
+from casestudies.recipes._columns import _listed, _names, _one, _read, _zero_one
 
 
 def wald(
@@ -86,10 +86,13 @@ def wald(
     >>> float(wald(data, outcome="earnings", treatment="attended", instrument="offer").estimate)
     8.0
     """
-    _check_columns(data, [outcome, _one(treatment), _one(instrument)])
-    _zero_one(data, instrument)
-    design = _partial_out(data, outcome, treatment, instrument, controls, cov, cluster)
-    return _k_class("wald", design, 1.0, cov, level)
+    treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
+    arms = _read(data, outcome=outcome, treatment=treatment, instrument=instrument)
+    _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
+    design = _partial_out(
+        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+    )
+    return _k_class("wald", design, 1.0)
 
 
 def two_stage_least_squares(
@@ -164,8 +167,10 @@ def two_stage_least_squares(
     ... ).round(3).to_dict()
     {'estimate': 2.429, 'std_error': 0.293, 'ci_low': 1.855, 'ci_high': 3.002, 'n': 12.0}
     """
-    design = _partial_out(data, outcome, treatment, instruments, controls, cov, cluster)
-    return _k_class("two_stage_least_squares", design, 1.0, cov, level)
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+    )
+    return _k_class("two_stage_least_squares", design, 1.0)
 
 
 def limited_information(
@@ -243,9 +248,11 @@ def limited_information(
     >>> round(float(liml.estimate), 3), round(liml.attrs["kappa"], 3)
     (2.77, 1.23)
     """
-    design = _partial_out(data, outcome, treatment, instruments, controls, cov, cluster, "bekker")
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, "bekker", outcome=outcome
+    )
     kappa = _kappa(design)
-    result = _k_class("limited_information", design, kappa, cov, level)
+    result = _k_class("limited_information", design, kappa)
     result.attrs["kappa"] = kappa
     return result
 
@@ -257,7 +264,8 @@ def _kappa(design):
     if not scale.all() or np.linalg.eigvalsh(design.residual / scale)[0] < 1e-12:
         raise ValueError(
             "LIML does not exist here: controls and instruments explain a combination of "
-            f"outcome and {', '.join(_names(design.treatments))} without a rest"
+            f"outcome and {_listed(_names('treatment', design.treatments))} without a rest; "
+            "two_stage_least_squares does, or name fewer instruments or controls"
         )
     root = np.linalg.inv(np.linalg.cholesky(design.residual / scale))
     return 1 + max(float(np.linalg.eigvalsh(root @ (design.explained / scale) @ root.T)[0]), 0.0)

@@ -12,8 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from casestudies.recipes._cells import _k_class, _meat, _one, _partial_out
-from casestudies.recipes._columns import _check_level, _result
+from casestudies.recipes._cells import (
+    _check_alone,
+    _given_the_others,
+    _k_class,
+    _meat,
+    _partial_out,
+)
+from casestudies.recipes._columns import _names, _one, _result
 
 
 def first_stage(
@@ -69,41 +75,21 @@ def first_stage(
     >>> first_stage(data, treatment="served", instruments="draw")["value"].round(3).to_dict()
     {'F': 2.333, 'partial R2': 0.341, 'effective F': 2.333}
     """
-    _check_level(level)
+    _check_independent(treatment, cluster)
     cov = "robust" if cluster is None else "clustered"
-    design = _partial_out(data, None, _one(treatment), instruments, controls, cov, cluster)
-    explained, residual = design.explained[0, 0], design.residual[0, 0]
-    count, df = design.count, design.df
-    zero = f"no instrument is related to {treatment} once the controls are held fixed"
-    weak = (
-        "the instruments are weak: the bias of two-stage least squares may exceed "
-        f"{NAGAR_BIAS:.0%} of its worst case"
-    )
-    f, f_critical = explained / count / (residual / df), special.fdtri(count, df, level)
-    p_zero = special.fdtrc(count, df, f)
-    effective, degrees, shift = _effective_f(design, cov)
-    rows = {
-        "F": (f, f_critical, p_zero, zero, f"F({count}, {df})"),
-        "partial R2": (
-            explained / (explained + residual),
-            count * f_critical / (count * f_critical + df),
-            p_zero,
-            zero,
-            f"Beta({count}/2, {df}/2)",
-        ),
-        "effective F": (
-            effective,
-            special.chndtrix(level, degrees, shift) / degrees,
-            1 - special.chndtr(effective * degrees, degrees, shift),
-            weak,
-            f"chi-squared({degrees:.1f}, noncentrality {shift:.0f}) over {degrees:.1f}",
-        ),
-    }
-    columns = ["value", "critical_value", "p_value", "null", "distribution"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.assign(
-        reference=[*["Andrews, Stock and Sun (2019)"] * 2, "Montiel Olea and Pflueger (2013)"]
-    )
+    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level)
+    if isinstance(treatment, str):
+        rows = {**_strength(design, 0, treatment), "effective F": _effective_f(design)}
+    else:
+        each = [_strength(design, place, name) for place, name in enumerate(design.treatments)]
+        parts = dict(zip(design.treatments, each, strict=True))
+        rows = {(row, name): parts[name][row] for row in each[0] for name in parts}
+        rows |= _joint_strength(design)
+    columns = ["value", "critical_value", "p_value", "null", "distribution", "reference"]
+    table = pd.DataFrame(list(rows.values()), columns=columns, index=list(rows))
+    if not isinstance(treatment, str):
+        table.index = pd.MultiIndex.from_tuples(rows, names=["statistic", "treatment"])
+    return table
 
 
 def anderson_rubin(
@@ -177,25 +163,29 @@ def anderson_rubin(
     >>> anderson_rubin(data, **columns, level=0.99).kind
     'whole line'
     """
-    _check_level(level)
-    design = _partial_out(data, outcome, _one(treatment), instruments, controls, cov, cluster)
-    count, df = design.count, _residual_df(design, cov)
-    critical = special.fdtri(count, df, level)
-    pieces = _at_most_zero(design.explained, critical * count * _reduced_form(design, cov))
-    kind, words = _describe(pieces)
-    entries = {
-        "kind": kind,
-        "ci_low": pieces[0][0] if pieces else np.nan,
-        "ci_high": pieces[-1][1] if pieces else np.nan,
-        "pieces": pieces,
-        "n": design.n,
-        "statement": words,
-        "null": f"the effect of {treatment} on {outcome} is the stated value, and the instruments "
-        f"act on {outcome} through {treatment} only",
-        "distribution": f"F({count}, {df})",
-        "reference": "Anderson and Rubin (1949)",
-    }
-    return pd.Series(entries, name="anderson_rubin")
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+    )
+    df = _residual_df(design)
+    critical = special.fdtri(design.count, df, level)
+    allowed = critical * design.count * _reduced_form(design)
+    sets = []
+    for place, name in enumerate(_names("treatment", treatment), start=1):
+        pieces = _effects(design.explained, allowed, place, design.scale[0] / design.scale[place])
+        kind, words = _describe(pieces)
+        entries = {
+            "kind": kind,
+            "ci_low": pieces[0][0] if pieces else np.nan,
+            "ci_high": pieces[-1][1] if pieces else np.nan,
+            "pieces": pieces,
+            "n": design.n,
+            "statement": words,
+            "null": _null(_one("outcome", outcome), name, _names("treatment", treatment)),
+            "distribution": f"F({design.count}, {df})",
+            "reference": "Anderson and Rubin (1949)",
+        }
+        sets.append(pd.Series(entries, name=name))
+    return sets[0].rename("anderson_rubin") if isinstance(treatment, str) else pd.DataFrame(sets)
 
 
 def t_f(
@@ -254,14 +244,18 @@ def t_f(
     (2.0, inf)
     """
     if level != 0.95:
-        raise ValueError(f"t_f is available at level=0.95 only, got {level}; use anderson_rubin")
-    design = _partial_out(data, outcome, _one(treatment), _one(instrument), controls, cov, cluster)
+        raise ValueError(f"t_f is available at level=0.95 only, got {level!r}; use anderson_rubin")
+    treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
+    design = _partial_out(
+        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+    )
     _check_just_identified(design, "t_f")
-    conventional = _k_class("t_f", design, 1.0, cov, level)
-    f = design.explained[1, 1] / _reduced_form(design, cov)[1, 1]
+    usual = _k_class("t_f", design, 1.0)
+    f = design.explained[1, 1] / _reduced_form(design)[1, 1]
     critical = _tf_critical_value(f)
-    widened = conventional.std_error * critical / special.ndtri((1 + level) / 2)
-    result = _result("t_f", conventional.estimate, widened, n=design.n, level=level)
+    widened = usual.std_error * critical / special.ndtri((1 + level) / 2)
+    df = _residual_df(design) if cov == "clustered" else np.inf
+    result = _result("t_f", usual.estimate, widened, n=design.n, level=level, df=df)
     result.attrs.update(first_stage_f=float(f), critical_value=float(critical))
     return result
 
@@ -269,56 +263,143 @@ def t_f(
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
 
 
-def _residual_df(design, cov):
+def _check_independent(treatment, cluster):
+    """Raise if clusters are given with a list of treatments."""
+    if cluster is not None and not isinstance(treatment, str):
+        raise ValueError(
+            f"cluster={cluster!r} with a list of treatments: the conditional F and the "
+            "Cragg-Donald F take rows as independent; leave cluster out, or name one treatment"
+        )
+
+
+def _strength(design, place, treatment):
+    """Return F and partial R2 of one treatment's first stage."""
+    explained, residual = design.explained[place, place], design.residual[place, place]
+    count, df = design.count, design.df
+    f, f_critical = explained / count / (residual / df), special.fdtri(count, df, design.level)
+    share, share_critical = explained / (explained + residual), count * f_critical
+    share_critical /= share_critical + df
+    p_value = special.fdtrc(count, df, f)
+    null = f"no instrument is related to {treatment} once the controls are held fixed"
+    reference = "Andrews, Stock and Sun (2019)"
+    beta = f"Beta({count}/2, {df}/2)"
+    return {
+        "F": (f, f_critical, p_value, null, f"F({count}, {df})", reference),
+        "partial R2": (share, share_critical, p_value, null, beta, reference),
+    }
+
+
+def _joint_strength(design):
+    """Return each treatment's conditional F, and the Cragg-Donald F."""
+    names, count, df, level = design.treatments, design.count, design.df, design.level
+    conditional, joint = _given_the_others(design)
+    spare = count - len(names) + 1
+    rows = {
+        ("conditional F", name): (
+            f,
+            special.fdtri(spare, df, level),
+            special.fdtrc(spare, df, f),
+            f"no instrument is related to {name} once the other treatments are held fixed",
+            f"F({spare}, {df})",
+            "Sanderson and Windmeijer (2016)",
+        )
+        for name, f in zip(names, conditional, strict=True)
+    }
+    rows["Cragg-Donald F", ", ".join(names)] = (
+        joint,
+        special.chdtri(spare, 1 - level) / count,
+        special.chdtrc(spare, count * joint),
+        f"no instrument is related to some combination of {', '.join(names)}",
+        f"chi-squared({spare}) over {count}",
+        "Cragg and Donald (1993)",
+    )
+    return rows
+
+
+def _residual_df(design):
     """Return the residual degrees of freedom: rows less coefficients, or clusters less one."""
-    return int(design.cluster.max()) if cov == "clustered" else design.df
+    return design.cluster.nunique() - 1 if design.cov == "clustered" else design.df
 
 
-def _small_sample(design, cov):
-    """Return the usual small-sample factor of a robust or clustered covariance."""
-    if cov == "robust":
-        return design.n / design.df
-    groups = design.cluster.max() + 1
-    return groups / (groups - 1) * (design.n - 1) / design.df
+def _small_sample(design):
+    """Return the usual small-sample factor of rows and coefficients."""
+    return (design.n - (design.cov == "clustered")) / design.df
 
 
-def _reduced_form(design, cov):
-    """Return the covariance of outcome's and treatment's coefficients on the instruments."""
-    if cov == "unadjusted":
+def _reduced_form(design):
+    """Return the covariance of outcome's and treatments' coefficients on the instruments."""
+    if design.cov == "unadjusted":
         return design.residual / design.df
-    _check_just_identified(design, f"cov={cov!r}")
+    _check_just_identified(design, f"cov={design.cov!r}")
+    _check_alone(design, design.instruments)
     rest, instrument = design.net - design.fitted, design.instruments[:, 0]
-    meat = _meat(design, rest, instrument, 0.0, cov)
-    if cov == "robust":
+    meat, _ = _meat(design, rest, instrument, 0.0)
+    if design.cov == "robust":
         meat = meat + np.einsum("c,cij->ij", instrument**2 / design.size, design.within)
-    return _small_sample(design, cov) * meat
+    return _small_sample(design) * meat
 
 
 def _check_just_identified(design, what):
     """Raise unless there is one instrument."""
     if design.count > 1:
+        remedy = ", or one instrument" if isinstance(design.treatments, str) else ""
         raise ValueError(
             f"{what} needs one instrument, got {design.count} columns; use "
-            "anderson_rubin with cov='unadjusted', or one instrument"
+            f"anderson_rubin with cov='unadjusted'{remedy}"
         )
 
 
-def _effective_f(design, cov):
-    """Return the effective F, with degrees and noncentrality at the tolerated bias."""
+def _effective_f(design):
+    """Return the effective F with its test of a worst-case bias beyond the tolerated one."""
     rest, scatter = design.net[:, 0] - design.fitted[:, 0], design.within[:, 0, 0]
-    meat = _meat(design, design.instruments, rest, scatter, cov)
-    omega = _small_sample(design, cov) * meat
+    _check_alone(design, design.instruments)
+    meat, _ = _meat(design, design.instruments, rest, scatter)
+    omega = _small_sample(design) * meat
     trace, bound = np.trace(omega), 1 / NAGAR_BIAS
     greatest = np.linalg.eigvalsh(omega)[-1]
     degrees = trace**2 * (1 + 2 * bound) / ((omega**2).sum() + 2 * bound * trace * greatest)
-    return design.explained[0, 0] / trace, degrees, bound * degrees
+    shift, effective = bound * degrees, design.explained[0, 0] / trace
+    return (
+        effective,
+        special.chndtrix(design.level, degrees, shift) / degrees,
+        1 - special.chndtr(effective * degrees, degrees, shift),
+        "the instruments are weak: the bias of two-stage least squares may exceed "
+        f"{NAGAR_BIAS:.0%} of its worst case",
+        f"chi-squared({degrees:.1f}, noncentrality {shift:.0f}) over {degrees:.1f}",
+        "Montiel Olea and Pflueger (2013)",
+    )
 
 
-def _at_most_zero(explained, allowed):
-    """Return the pieces of the line on which the explained part is at most the allowed one."""
-    (c, b), (_, a) = explained - allowed  # a beta^2 - 2 b beta + c <= 0
-    scale = np.sqrt((explained + allowed).diagonal())
-    flat = np.abs(explained - allowed) <= 1e-12 * np.outer(scale, scale)
+def _null(outcome, name, treatments):
+    """Return the null hypothesis of the set's test in words."""
+    others = [other for other in treatments if other != name]
+    whatever = f", whatever those of {', '.join(others)} are," if others else ","
+    return (
+        f"the effect of {name} on {outcome} is the stated value{whatever} and the instruments "
+        f"act on {outcome} through {', '.join(treatments)} only"
+    )
+
+
+def _effects(explained, allowed, place, unit):
+    """Return the pieces of the line on which, at the others' best, the explained part is allowed.
+
+    The projection of Dufour and Taamouti (2005): the form in all effects, least over the others'.
+    """
+    kept, others = [0, place], [i for i in range(1, len(explained)) if i != place]
+    size = np.sqrt((explained + allowed).diagonal())
+    form = (explained - allowed) / np.outer(size, size)
+    inner, across = form[np.ix_(others, others)], form[np.ix_(others, kept)]
+    if np.linalg.eigvalsh(inner).min(initial=1) <= 1e-12:
+        return [(-np.inf, np.inf)]  # the others' effects make up for any
+    form = form[np.ix_(kept, kept)] - across.T @ np.linalg.solve(inner, across)
+    unit = unit * size[0] / size[place]
+    return [(low * unit, high * unit) for low, high in _at_most_zero(form)]
+
+
+def _at_most_zero(form):
+    """Return the pieces of the line on which a scaled quadratic form is at most zero."""
+    (c, b), (_, a) = form  # a beta^2 - 2 b beta + c <= 0
+    flat = np.abs(form) <= 1e-12
     if flat[1, 1]:
         if flat[0, 1]:
             return [(-np.inf, np.inf)] if c <= 0 else []
@@ -327,7 +408,7 @@ def _at_most_zero(explained, allowed):
     if rest < 0:
         return [] if a > 0 else [(-np.inf, np.inf)]
     stable = b + np.copysign(np.sqrt(rest), b)
-    low, high = sorted([float(stable / a), float(c / stable)])
+    low, high = sorted([stable / a, c / stable])
     return [(low, high)] if a > 0 else [(-np.inf, low), (high, np.inf)]
 
 
