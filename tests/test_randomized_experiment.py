@@ -316,10 +316,10 @@ def test_a_huge_effect_still_needs_two_units_a_group():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"effect": 0}, "effect must be finite and not 0, got 0"),
-        ({"effect": np.nan}, "effect must be finite and not 0, got nan"),
-        ({"std_dev": 0}, "std_dev must be positive and finite, got 0"),
-        ({"std_dev": np.inf}, "std_dev must be positive and finite, got inf"),
+        ({"effect": 0}, "effect must not be 0, got 0"),
+        ({"effect": np.nan}, "effect must be a finite number, got nan"),
+        ({"std_dev": 0}, "std_dev must be above 0, got 0"),
+        ({"std_dev": np.inf}, "std_dev must be above 0, got inf"),
         ({"power": 1}, "power must lie between 0 and 1, got 1"),
         ({"level": 95}, "level must lie between 0 and 1, got 95"),
         ({"share_treated": 0}, "share_treated must lie between 0 and 1, got 0"),
@@ -368,12 +368,14 @@ def test_bad_data_is_refused_by_every_function(data, message):
 
 def test_a_group_of_one_is_refused_where_its_noise_is_needed():
     data = small(d=[1] + [0] * 7)
-    message = r"1 row\(s\) where 'd' is 1 cannot carry 1 coefficient\(s\) \(mean\)"
+    message = r"1 row\(s\) where 'd' is 1 cannot carry 1 coefficient\(s\) \('mean'\)"
     with pytest.raises(ValueError, match=message):
         difference_in_means(data, **COLUMNS)
     with pytest.raises(ValueError, match=message):
         randomization_test(data, **COLUMNS, rng=1, studentized=True)
-    assert randomization_test(data, **COLUMNS, rng=1, permutations=9)["p_value"] > 0
+    exact = exact_p_value(data, lambda treated, others: treated.mean() - others.mean())
+    test = randomization_test(data, **COLUMNS, rng=1, permutations=999)
+    assert abs(test["p_value"] - exact) < 4 * test["mc_error"]
     with pytest.raises(ValueError, match=r"1 row.* where 'd' is 0 cannot"):
         difference_in_means(data.assign(d=1 - data["d"]), **COLUMNS)
 
@@ -388,8 +390,11 @@ def test_outcomes_without_noise_in_either_group_are_refused():
     [
         ({"x": 3}, "column 'x' is constant"),
         ({"x": [5, 7, 5, 8, 5, 8, 5, 9]}, "rows where 'd' is 0, column 'x' is constant"),
-        ({"x": list("aabababb")}, "row 0 alone decides a coefficient where 'd' is 0 .x_b."),
-        ({"x": list("aabbccdd")}, r"4 row\(s\) where 'd' is 0 cannot carry 4 .*x_b, x_c, x_d"),
+        ({"x": list("aabababb")}, "row 0 alone decides a coefficient where 'd' is 0 .'x = b'."),
+        (
+            {"x": list("aabbccdd")},
+            r"4 row\(s\) where 'd' is 0 cannot carry 4 .*'x = b', 'x = c', 'x = d'",
+        ),
     ],
 )
 def test_covariates_that_a_group_cannot_carry_are_refused(columns, message):
@@ -400,9 +405,9 @@ def test_covariates_that_a_group_cannot_carry_are_refused(columns, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rng": None}, "rng must be an int, a Generator or a RandomState, got None"),
-        ({"permutations": 0}, "permutations must be a whole number > 0, got 0"),
-        ({"permutations": 99.5}, "permutations must be a whole number > 0, got 99.5"),
+        ({"rng": None}, "rng must be an int from 0 on, a Generator or a RandomState, got None"),
+        ({"permutations": 0}, "permutations must be 1 or more, got 0"),
+        ({"permutations": 99.5}, "permutations must be a whole number, got 99.5"),
     ],
 )
 def test_a_test_without_seed_or_permutations_is_refused(options, message):
@@ -424,3 +429,16 @@ def test_the_callers_frame_is_left_alone():
     adjusted(data, **COLUMNS, adjust_for=["x", "site"])
     randomization_test(data, **COLUMNS, rng=1, permutations=9)
     pd.testing.assert_frame_equal(data, before)
+
+
+def test_ties_of_outcomes_kept_in_single_precision_count_as_extreme():
+    data = pd.DataFrame(
+        {"y": [0.6, 0.5, 0.2, 0.3, 0.7, 0.5, 0.5, 0.3], "d": [1, 1, 1, 0, 1, 0, 0, 0]}
+    )
+    exact = exact_p_value(data, lambda a, b: a.mean() - b.mean())
+    single = data.astype({"y": np.float32})
+    got = [
+        randomization_test(frame, **COLUMNS, rng=2, permutations=2_000) for frame in (data, single)
+    ]
+    assert got[0]["p_value"] == got[1]["p_value"]
+    assert abs(got[1]["p_value"] - exact) < 4 * got[1]["mc_error"]

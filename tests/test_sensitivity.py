@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from causaldata import cps_mixtape, nsw_mixtape
+from causaldata import cps_mixtape, gapminder, nsw_mixtape
 
 from casestudies.recipes.sensitivity import (
     bias_bounds,
@@ -237,9 +237,12 @@ def test_the_callers_frame_is_unchanged():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda d: robustness_value(d, **COLUMNS, q=0), "q > 0.*got q=0"),
-        (lambda d: robustness_value(d, **COLUMNS, level=95), "level=95"),
-        (lambda d: robustness_from_t(2, 1), "dof=1"),
+        (lambda d: robustness_value(d, **COLUMNS, q=0), "q must be above 0, got 0"),
+        (
+            lambda d: robustness_value(d, **COLUMNS, level=95),
+            "level must lie between 0 and 1, got 95",
+        ),
+        (lambda d: robustness_from_t(2, 1), "dof must be above 1, got 1"),
         (lambda d: robustness_value(d.assign(x1=d["x2"]), **COLUMNS), "'x2' is constant or a lin"),
         (lambda d: robustness_value(d.assign(d=d["x2"]), **COLUMNS), "'d' is constant or a linear"),
         (lambda d: robustness_value(d.assign(y="high"), **COLUMNS), "'y' holds .* not numbers"),
@@ -247,12 +250,15 @@ def test_the_callers_frame_is_unchanged():
         (lambda d: robustness_value(d.iloc[:7], **COLUMNS), "7 rows leave 1 degrees of freedom"),
         (lambda d: bias_bounds(d, **COLUMNS, benchmark="z"), "'z' is not in adjust_for"),
         (lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[30]), "30 times .* 'x1'"),
-        (lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[0]), "explain 0%"),
+        (
+            lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[0]),
+            "multiples must be above 0",
+        ),
         (lambda d: bias_bounds(d, **COLUMNS, benchmark="x1", multiples=[0.1], level=2), "got 2"),
         (lambda d: contour(d, **COLUMNS, r2dz_x=[0, 1]), r"r2dz_x must lie in \[0, 1\)"),
         (lambda d: contour(d, **COLUMNS, r2yz_dx=[-0.1, 0.2]), "r2yz_dx must lie"),
         (lambda d: contour(d, **COLUMNS, value="p"), "value must be .* got 'p'"),
-        (lambda d: e_value(-1), "0 < ci_low"),
+        (lambda d: e_value(-1), "risk_ratio must be above 0, got -1"),
         (lambda d: e_value(2, 2.5, 3), "got 2.5, 2, 3"),
         (lambda d: e_value(2, 1.5), "both ci_low and ci_high"),
         (lambda d: e_value(np.inf), "risk_ratio"),
@@ -261,3 +267,30 @@ def test_the_callers_frame_is_unchanged():
 def test_unfit_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(confounded(40, rng=0))
+
+
+def test_a_covariate_on_a_large_scale_is_not_dropped():
+    # gapminder, 2007: statsmodels gives t with pop / 1e9, and any scale must give the same.
+    world = gapminder.load_pandas().data.query("year == 2007")
+    world = world.assign(square=world["pop"].astype(float) ** 2)
+    world = world.assign(people=world["pop"] / 1e9, people_square=world["square"] / 1e18)
+    fit = sm.OLS(
+        world["lifeExp"], sm.add_constant(world[["gdpPercap", "people", "people_square"]])
+    ).fit()
+    columns = {"outcome": "lifeExp", "treatment": "gdpPercap"}
+    expected = robustness_from_t(fit.tvalues["gdpPercap"], fit.df_resid)["rv_q"]
+    for pair in (["pop", "square"], ["people", "people_square"]):
+        found = robustness_value(world, **columns, adjust_for=pair)
+        assert found["t_value"] == pytest.approx(fit.tvalues["gdpPercap"], rel=1e-9)
+        assert found["rv_q"] == pytest.approx(expected, rel=1e-9)
+        assert found["rv_q"] == pytest.approx(0.000640, abs=5e-7)
+
+
+@pytest.mark.parametrize("name", ["intercept", "drug = b", "drug_b"])
+def test_no_name_of_a_column_meets_a_name_of_ours(name):
+    data = confounded(60, rng=3).rename(columns={"ward": "drug"})
+    data["drug"] = np.where(data["drug"] == data["drug"].iloc[0], "a", "b")
+    options = {"outcome": "y", "adjust_for": ["x1", "drug"], "benchmark": "x1", "multiples": [0.5]}
+    expected = bias_bounds(data, **options, treatment="d")
+    found = bias_bounds(data.rename(columns={"d": name}), **options, treatment=name)
+    pd.testing.assert_frame_equal(found, expected)

@@ -105,11 +105,10 @@ def _plain(column):
 
 
 def _precision(column):
-    """Return the relative precision of a column's numbers."""
-    kind = np.dtype(getattr(column.dtype, "numpy_dtype", None) or np.float64)
-    if isinstance(column.dtype, np.dtype):
-        kind = column.dtype
-    return float(np.finfo(kind if kind.kind == "f" else np.float64).eps)
+    """Return the relative precision of a column's numbers; whole numbers are exact."""
+    kind = getattr(column.dtype, "numpy_dtype", column.dtype)
+    kind = kind if isinstance(kind, np.dtype) else np.dtype(float)
+    return 0.0 if kind.kind in "iub" else float(np.finfo(kind if kind.kind == "f" else float).eps)
 
 
 def _holds_numbers(column):
@@ -148,6 +147,22 @@ def _numbers(table, name):
             f"{remedy}"
         )
     return table[name].to_numpy(dtype=float)
+
+
+def _outcome(table, name, model="linear"):
+    """Return a numeric column that varies, of zeros and ones for a logit, or raise."""
+    values = _numbers(table, name)
+    for other in values[(values != 0) & (values != 1)] if model == "logit" else ():
+        raise ValueError(
+            f"column {name!r} must be 0 or 1 for model='logit', found {other:g}; recode it, or use "
+            "model='linear'"
+        )
+    if np.ptp(values) <= 8 * table.attrs["precision"][name] * np.abs(values).max():
+        raise ValueError(
+            f"column {name!r} is {values[0]:g} in all {len(values)} rows, so there is nothing to "
+            "estimate; check how it was made"
+        )
+    return values
 
 
 def _zero_one(table, name, kinds=("the others", "the treated")):
@@ -210,7 +225,7 @@ def _basis(matrix, also=0):
         )
     centred = matrix.columns - matrix.columns.mean(axis=0)
     scale, norms = (np.linalg.norm(values, axis=0) for values in (matrix.columns, centred))
-    rounding = 8 * matrix.precision * scale
+    rounding = 8 * np.maximum(matrix.precision, np.finfo(float).eps) * scale
     varies = norms > rounding
     norms = np.where(varies, norms, 1)
     basis, triangle = np.linalg.qr(centred / norms)
@@ -221,6 +236,23 @@ def _basis(matrix, also=0):
             "columns before it; drop it"
         )
     return basis
+
+
+def _group_basis(matrix, rows, group):
+    """Return the basis of one group's rows, of which some are left to show the noise, or raise."""
+    labels = ["a constant", *matrix.labels]
+    if len(rows) <= len(labels):
+        raise ValueError(
+            f"{len(rows)} row(s) where {group} cannot carry {len(labels)} coefficient(s) "
+            f"({_listed(labels)}) and show the noise around them; use fewer covariates or more rows"
+        )
+    try:
+        return _basis(matrix._replace(columns=matrix.columns[rows]))
+    except ValueError as error:
+        raise ValueError(
+            f"among the rows where {group}, {error}, or keep only rows with counterparts in both "
+            "groups"
+        ) from None
 
 
 def _net(values, basis):
@@ -248,11 +280,15 @@ def _real(option, value, *, above=-np.inf, below=np.inf, least=-np.inf, most=np.
     """Return a finite number within its limits, or raise."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
     if not (number and np.isfinite(value) and above < value < below and least <= value <= most):
-        limits = [f"above {above:g}" * np.isfinite(above), f"below {below:g}" * np.isfinite(below)]
-        limits += [f"at least {least:g}" * np.isfinite(least)]
-        limits += [f"at most {most:g}" * np.isfinite(most)]
-        rule = " and ".join(filter(None, limits)) or "finite"
-        raise ValueError(f"{option} must be a number, {rule}, got {value!r}")
+        low, high = max(above, least), min(below, most)
+        rule = "must be a finite number"
+        if np.isfinite(low):
+            rule = f"must be {low:g} or more" if low == least else f"must be above {low:g}"
+        if np.isfinite(high):
+            ends = "(["[low == least], ")]"[high == most]
+            rule = f"must lie in {ends[0]}{low:g}, {high:g}{ends[1]}"
+            rule = f"must lie between {low:g} and {high:g}" if ends == ("(", ")") else rule
+        raise ValueError(f"{option} {rule}, got {value!r}")
     return float(value)
 
 
@@ -261,7 +297,9 @@ def _reals(option, values, **limits):
     several = [values] if isinstance(values, str) or not np.iterable(values) else list(values)
     if not several:
         raise ValueError(f"{option} is empty; give at least one number")
-    return np.array([_real(option, value, **limits) for value in several])
+    for value in several:
+        _real(option, value, **limits)
+    return np.asarray(several)
 
 
 def _count(option, value, least=1):

@@ -12,13 +12,16 @@ import statsmodels.api as sm
 from scipy import optimize, stats
 
 from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
+    _count,
     _design,
+    _generator,
+    _group_basis,
+    _listed,
     _names,
-    _numbers,
+    _outcome,
+    _read,
+    _real,
     _result,
-    _with_intercept,
     _zero_one,
 )
 
@@ -76,8 +79,9 @@ def difference_in_means(data, *, outcome, treatment, level=0.95):
     n            6.00
     Name: difference_in_means, dtype: float64
     """
-    y, d = _read_arms(data, outcome, treatment)
-    groups = _groups(y, d, treatment)
+    table = _read(data, outcome=outcome, treatment=treatment)
+    y, d = _outcome(table, outcome), _zero_one(table, treatment)
+    groups = _groups(table, y, d, treatment)
     if all(np.ptp(group) == 0 for group in groups):
         raise ValueError(
             f"column {outcome!r} does not vary within the groups of {treatment!r}, so there is no "
@@ -155,14 +159,14 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     n            8.00
     Name: adjusted, dtype: float64
     """
-    adjust_for = _names(adjust_for)
-    y, d = _read_arms(data, outcome, treatment, adjust_for)
-    x = _design(data, adjust_for)
+    names = _names("adjust_for", adjust_for)
+    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
+    y, d, x = _outcome(table, outcome), _zero_one(table, treatment), _design(table, names)
     for arm in (0, 1):
-        _check_group(_with_intercept(x)[d == arm], f"{treatment!r} is {arm}")
-    x = (x - x.mean()) / x.std()
-    design = np.column_stack([np.ones_like(d), d, x, x.mul(d, axis=0)])
-    fit = sm.OLS(y, design).fit(cov_type="HC2", use_t=True)
+        _check_leverage(x, np.flatnonzero(d == arm), data.index, f"{treatment!r} is {arm}")
+    centred = (x.columns - x.columns.mean(axis=0)) / x.columns.std(axis=0)
+    design = np.column_stack([np.ones_like(d), d, centred, centred * d[:, np.newaxis]])
+    fit = sm.OLS(y - y.mean(), design).fit(cov_type="HC2", use_t=True)
     options = {"n": len(y), "level": level, "df": fit.df_resid}
     return _result("adjusted", fit.params[1], fit.bse[1], **options)
 
@@ -230,15 +234,18 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
     >>> bool(abs(test["p_value"] - 0.1) < 4 * test["mc_error"])
     True
     """
-    y, d = _read_arms(data, outcome, treatment)
+    table = _read(data, outcome=outcome, treatment=treatment)
+    y, d = _outcome(table, outcome), _zero_one(table, treatment)
     if studentized:
-        _groups(y, d, treatment)
-    _check_permutations(permutations)
-    rng, y = _generator(rng), y - y.mean()
+        _groups(table, y, d, treatment)
+    permutations, rng = _count("permutations", permutations), _generator(rng)
+    rounding = table.attrs["precision"][outcome] * np.abs(y).max()
+    y = y - y.mean()
     statistic = _t_statistic if studentized else _difference
-    observed = statistic(y, d == 1)
+    observed, gap = statistic(y, d == 1), abs(_difference(y, d == 1))
     others = np.array([statistic(y, rng.permutation(d) == 1) for _ in range(permutations)])
-    extreme = np.abs(others) >= np.abs(observed) * (1 - 1e-9)  # ties differ by rounding only
+    tie = max(1e-9, min(rounding / gap, 1)) if gap else 1  # closer values differ by rounding only
+    extreme = np.abs(others) >= np.abs(observed) * (1 - tie)
     p_value = (1 + extreme.sum()) / (1 + permutations)
     entries = {
         "null": f"{treatment!r} changed {outcome!r} for none of the {len(y)} units",
@@ -299,13 +306,11 @@ def sample_size(*, effect, std_dev, power=0.8, level=0.95, share_treated=0.5):
     >>> sample_size(effect=0.5, std_dev=1)
     128
     """
-    probabilities = {"power": power, "level": level, "share_treated": share_treated}
-    for name, value in probabilities.items():
-        _require(0 < value < 1, name, "must lie between 0 and 1", value)
-    _require(np.isfinite(effect) and effect != 0, "effect", "must be finite and not 0", effect)
-    _require(
-        np.isfinite(std_dev) and std_dev > 0, "std_dev", "must be positive and finite", std_dev
-    )
+    for name, value in {"power": power, "level": level, "share_treated": share_treated}.items():
+        _real(name, value, above=0, below=1)
+    _real("std_dev", std_dev, above=0)
+    if _real("effect", effect) == 0:
+        raise ValueError("effect must not be 0, got 0; name the smallest one worth finding")
     spread = np.sqrt(share_treated * (1 - share_treated))
     signal = effect / std_dev * spread
 
@@ -342,64 +347,20 @@ def _t_statistic(y, treated):
     return difference / np.sqrt(variance)
 
 
-def _read_arms(data, outcome, treatment, adjust_for=()):
-    """Return outcome and treatment as floats, or raise."""
-    _check_columns(data, [outcome, treatment, *adjust_for])
-    y, d = _numbers(data, outcome), _zero_one(data, treatment)
-    if y.min() == y.max():
-        raise ValueError(f"column {outcome!r} is {y[0]:g} in all {len(y)} rows; check its origin")
-    return y, d
-
-
-def _groups(y, d, treatment):
+def _groups(table, y, d, treatment):
     """Return the outcomes of controls and treated, or raise unless each has its own noise."""
+    nothing = _design(table, [])
     for arm in (0, 1):
-        _check_size(y[d == arm], ["mean"], f"{treatment!r} is {arm}")
+        _group_basis(nothing, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
     return y[d == 0], y[d == 1]
 
 
-def _check_size(rows, coefficients, group):
-    """Raise unless a group has more rows than coefficients."""
-    if len(rows) <= len(coefficients):
-        raise ValueError(
-            f"{len(rows)} row(s) where {group} cannot carry {len(coefficients)} coefficient(s) "
-            f"({', '.join(coefficients)}) and show the noise around them; use more rows or fewer "
-            "covariates"
-        )
-
-
-def _check_group(design, group):
+def _check_leverage(x, rows, index, group):
     """Raise if the rows of one group cannot carry the regression and its HC2 error."""
-    _check_size(design, design.columns, group)
-    try:
-        _check_rank(design)
-    except ValueError as error:
-        raise ValueError(f"among the rows where {group}, {error}") from None
-    leverage = (np.linalg.qr(design)[0] ** 2).sum(axis=1)
+    leverage = 1 / len(rows) + (_group_basis(x, rows, group) ** 2).sum(axis=1)
     if leverage.max() > 1 - 1e-9:
+        row = index[[rows[leverage.argmax()]]].tolist()[0]
         raise ValueError(
-            f"row {design.index[leverage.argmax()]!r} alone decides a coefficient where {group} "
-            f"({', '.join(design.columns[1:])}), so its noise is unknown; merge the category with "
-            "another, or drop the covariate"
+            f"row {row!r} alone decides a coefficient where {group} ({_listed(x.labels)}), so its "
+            "noise is unknown; merge the category with another, or drop the covariate"
         )
-
-
-def _check_permutations(permutations):
-    """Raise unless the number of permutations is a whole number and positive."""
-    whole = isinstance(permutations, int | np.integer)
-    _require(whole and permutations > 0, "permutations", "must be a whole number > 0", permutations)
-
-
-def _generator(rng):
-    """Return a source of random numbers as it is, and a whole number as default_rng(number)."""
-    if isinstance(rng, np.random.Generator | np.random.RandomState):
-        return rng
-    whole = isinstance(rng, int | np.integer)
-    _require(whole, "rng", "must be an int, a Generator or a RandomState", rng)
-    return np.random.default_rng(rng)
-
-
-def _require(condition, name, rule, value):
-    """Raise if an argument breaks its rule."""
-    if not condition:
-        raise ValueError(f"{name} {rule}, got {value!r}")

@@ -16,13 +16,18 @@ import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
+    _basis,
+    _check_choice,
+    _check_level,
     _design,
     _names,
+    _net,
     _numbers,
+    _outcome,
+    _read,
+    _real,
+    _reals,
     _result,
-    _with_intercept,
 )
 
 GRID = tuple(np.linspace(0, 0.4, 41))
@@ -79,7 +84,9 @@ def robustness_value(data, *, outcome, treatment, adjust_for, q=1, level=0.95):
     rv_q_alpha    0.54
     Name: robustness_value, dtype: float64
     """
-    estimate, std_error, dof = _regression(data, outcome, treatment, _names(adjust_for))
+    names = _names("adjust_for", adjust_for)
+    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
+    estimate, std_error, dof = _regression(table, outcome, treatment, names)
     t_value = estimate / std_error
     fit = {"estimate": estimate, "std_error": std_error, "t_value": t_value, "dof": dof}
     values = robustness_from_t(t_value, dof, q=q, level=level)
@@ -108,7 +115,7 @@ def robustness_from_t(t_value, dof, *, q=1, level=0.95):
     Raises
     ------
     ValueError
-        If q is not positive, level not between 0 and 1, or dof not above 1.
+        If the t value is not finite, q not positive, level not between 0 and 1, or dof at most 1.
 
     References
     ----------
@@ -122,10 +129,10 @@ def robustness_from_t(t_value, dof, *, q=1, level=0.95):
     rv_q_alpha    0.076
     Name: robustness_value, dtype: float64
     """
-    if q <= 0 or not 0 < level < 1 or dof <= 1:
-        raise ValueError(
-            f"need q > 0, 0 < level < 1 and dof > 1, got q={q}, level={level} and dof={dof:g}"
-        )
+    _real("t_value", t_value)
+    _real("dof", dof, above=1)
+    _real("q", q, above=0)
+    _check_level(level)
     f = abs(t_value) / np.sqrt(dof)
     critical = stats.t.ppf((1 + level) / 2, dof - 1) / np.sqrt(dof - 1)
     values = {
@@ -193,15 +200,19 @@ def bias_bounds(
     age       1            0.2    0.286     3.000
               2            0.4    0.634     2.141
     """
-    names = _names(adjust_for)
-    estimate, std_error, dof = _regression(data, outcome, treatment, names)
+    names = _names("adjust_for", adjust_for)
+    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
+    fit = _regression(table, outcome, treatment, names)
+    multiples = _reals("multiples", multiples, above=0)
     rows = {}
-    for name in _names(benchmark):
-        strength = _strength(data, outcome, treatment, names, name)
+    for name in _names("benchmark", benchmark):
+        if name not in names:
+            raise ValueError(f"benchmark {name!r} is not in adjust_for, which names {names}")
+        strength = _strength(table, outcome, treatment, names, name)
         for k in multiples:
             r2dz_x, r2yz_dx = _bound(*strength, k, name)
-            adjusted = _adjusted(estimate, std_error, dof, r2dz_x, r2yz_dx)
-            rows[name, k] = [r2dz_x, r2yz_dx, *_interval(*adjusted, dof - 1, level)]
+            adjusted = _adjusted(*fit, r2dz_x, r2yz_dx)
+            rows[name, k] = [r2dz_x, r2yz_dx, *_interval(*adjusted, fit[2] - 1, level)]
     columns = ["r2dz_x", "r2yz_dx", "estimate", "std_error", "t_value", "ci_low", "ci_high"]
     index = pd.MultiIndex.from_tuples(rows, names=["benchmark", "multiple"])
     return pd.DataFrame(list(rows.values()), index=index, columns=columns)
@@ -259,16 +270,12 @@ def contour(
     0.0      2.0  2.00
     0.5      2.0  1.39
     """
-    if value not in ("estimate", "t_value"):
-        raise ValueError(f"value must be 'estimate' or 't_value', got {value!r}")
-    columns = pd.Index(r2dz_x, dtype=float, name="r2dz_x")
-    index = pd.Index(r2yz_dx, dtype=float, name="r2yz_dx")
-    for grid in (columns, index):
-        if grid.min() < 0 or grid.max() >= 1:
-            raise ValueError(
-                f"{grid.name} must lie in [0, 1), got {grid.min():g} to {grid.max():g}"
-            )
-    fit = _regression(data, outcome, treatment, _names(adjust_for))
+    _check_choice("value", value, ("estimate", "t_value"))
+    columns = pd.Index(_reals("r2dz_x", r2dz_x, least=0, below=1), name="r2dz_x")
+    index = pd.Index(_reals("r2yz_dx", r2yz_dx, least=0, below=1), name="r2yz_dx")
+    names = _names("adjust_for", adjust_for)
+    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
+    fit = _regression(table, outcome, treatment, names)
     estimate, std_error = _adjusted(*fit, columns.to_numpy(), index.to_numpy()[:, None])
     values = estimate / std_error if value == "t_value" else estimate
     return pd.DataFrame(values, index=index, columns=columns)
@@ -318,8 +325,9 @@ def e_value(risk_ratio, ci_low=None, ci_high=None):
     """
     if (ci_low is None) != (ci_high is None):
         raise ValueError("give both ci_low and ci_high, or neither")
+    _real("risk_ratio", risk_ratio, above=0)
     low, high = (risk_ratio, risk_ratio) if ci_low is None else (ci_low, ci_high)
-    if not 0 < low <= risk_ratio <= high < np.inf:
+    if not _real("ci_low", low, above=0) <= risk_ratio <= _real("ci_high", high):
         raise ValueError(
             f"need 0 < ci_low <= risk_ratio <= ci_high, got {low}, {risk_ratio}, {high}"
         )
@@ -334,54 +342,38 @@ def _e_value(ratio):
     return ratio + np.sqrt(ratio * (ratio - 1))
 
 
-def _regression(data, outcome, treatment, names):
+def _regression(table, outcome, treatment, names):
     """Return coefficient, classical standard error and residual dof of the treatment."""
-    _check_columns(data, [outcome, treatment, *names])
-    y, d, x = (
-        _numbers(data, outcome),
-        _numbers(data, treatment),
-        _with_intercept(_design(data, names)),
-    )
-    _check_rank(x.assign(**{treatment: d}))
-    dof = len(y) - x.shape[1] - 1
+    y, d = _outcome(table, outcome), _numbers(table, treatment)
+    basis, _ = (_basis(_design(table, some)) for some in (names, [*names, treatment]))
+    dof = len(y) - basis.shape[1] - 2
     if dof < 2:
         raise ValueError(f"{len(y)} rows leave {dof} degrees of freedom; use fewer covariates")
-    d, y = _residuals(x, d), _residuals(x, y)
+    d, y = _net(d, basis), _net(y, basis)
     estimate = d @ y / (d @ d)
     rest = y - estimate * d
     return estimate, np.sqrt(rest @ rest / dof / (d @ d)), dof
 
 
-def _residuals(x, y):
-    """Return what a linear regression on x leaves of y."""
-    x = x.to_numpy()
-    return y - x @ np.linalg.lstsq(x, y)[0]
-
-
-def _strength(data, outcome, treatment, names, benchmark):
+def _strength(table, outcome, treatment, names, benchmark):
     """Return the benchmark's partial R squared with treatment and, given it, with outcome."""
-    if benchmark not in names:
-        raise ValueError(f"benchmark {benchmark!r} is not in adjust_for, which names {names}")
     others = [name for name in names if name != benchmark]
-    y, d = _numbers(data, outcome), _numbers(data, treatment)
-    less, full = _with_intercept(_design(data, others)), _with_intercept(_design(data, names))
-    given = {treatment: d}
-    return _partial_r2(less, full, d), _partial_r2(less.assign(**given), full.assign(**given), y)
-
-
-def _partial_r2(less, full, y):
-    """Return the share of the residual variance of y that the added columns explain."""
-    before, after = _residuals(less, y), _residuals(full, y)
-    return 1 - after @ after / (before @ before)
+    sides = [(_numbers(table, treatment), []), (_numbers(table, outcome), [treatment])]
+    shares = []
+    for values, given in sides:
+        less, full = (_basis(_design(table, [*some, *given])) for some in (others, names))
+        before, after = _net(values, less), _net(values, full)
+        shares.append(1 - after @ after / (before @ before))
+    return shares
 
 
 def _bound(r2dx, r2yx, k, name):
     """Return what a confounder k times as strong explains of treatment and of outcome."""
     r2dz_x = k * r2dx / (1 - r2dx)
-    if k <= 0 or r2dz_x >= 1:
+    if r2dz_x >= 1:
         raise ValueError(
             f"a confounder {k:g} times as strong as {name!r} would explain {100 * r2dz_x:.0f}% of "
-            "what the covariates leave of the treatment; choose a multiple that gives 0% to 100%"
+            "what the covariates leave of the treatment; choose a smaller multiple"
         )
     r2zx = k * r2dx**2 / ((1 - k * r2dx) * (1 - r2dx))
     eta = (np.sqrt(k) + np.sqrt(r2zx)) / np.sqrt(1 - r2zx)

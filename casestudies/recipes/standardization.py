@@ -2,31 +2,27 @@
 
 Fit the outcome given treatment and covariates, predict what everybody would have had
 under either treatment, and average the predictions over the population of interest.
-Needs numpy, pandas, scipy and statsmodels.
 """
 
-import warnings
+import itertools
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from casestudies.recipes._columns import (
+    _basis,
     _check_choice,
-    _check_columns,
-    _check_rank,
     _design,
+    _group_basis,
+    _Matrix,
     _names,
-    _numbers,
+    _numeric,
+    _outcome,
+    _read,
     _result,
-    _with_intercept,
     _zero_one,
 )
-
-FAMILIES = {"linear": sm.families.Gaussian, "logit": sm.families.Binomial}
-
-
-ESTIMANDS = ("ATE", "ATT")
+from casestudies.recipes._score import _regress
 
 
 def standardize(
@@ -145,8 +141,22 @@ def standardized_means(
 
     Parameters
     ----------
-    data, outcome, treatment, adjust_for, model, estimand, interact, level
-        As in `standardize`.
+    data : pandas.DataFrame
+        One row per unit, complete in the columns named below; it is not changed.
+    outcome : str
+        Numeric column; 0/1 if `model` is ``"logit"``.
+    treatment : str
+        Column of 0 (control) and 1 (treated).
+    adjust_for : str or list of str
+        Covariates. A column that is not numeric (text, category) enters as dummies.
+    model : {"linear", "logit"}
+        Outcome model: least squares or logistic regression.
+    estimand : {"ATE", "ATT"}
+        Average over everybody, or over the treated.
+    interact : str or list of str, optional
+        Those of `adjust_for` whose coefficients differ between the groups. Default: all.
+    level : float
+        Coverage of each interval, between 0 and 1.
 
     Returns
     -------
@@ -158,7 +168,7 @@ def standardized_means(
     Raises
     ------
     ValueError
-        As in `standardize`.
+        If the input cannot carry the estimate; the message names column and remedy.
 
     References
     ----------
@@ -188,35 +198,58 @@ def standardized_means(
 
 def _standardized(data, outcome, treatment, adjust_for, model, estimand, interact):
     """Return the mean outcome under each treatment and every row's influence on it."""
-    adjust_for = _names(adjust_for)
-    interact = adjust_for if interact is None else _names(interact)
-    y, d, shared, own = _read_model(data, outcome, treatment, adjust_for, model, estimand, interact)
+    names = _names("adjust_for", adjust_for)
+    interact = names if interact is None else _names("interact", interact)
+    _check_choice("model", model, ("linear", "logit"))
+    _check_choice("estimand", estimand, ("ATE", "ATT"))
+    for name in interact:
+        _check_choice("interact", name, names)
+    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
+    y, d = _outcome(table, outcome, model), _zero_one(table, treatment)
+    _basis(_design(table, names))
+    shared, own = [name for name in names if name not in interact], interact
+    shared, own = (_standard(_design(table, some)) for some in (shared, own))
+    owners = (0,) if estimand == "ATT" and not shared.labels else (0, 1)  # else: the treated's mean
+    for arm in (0, 1):
+        _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
+        _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
+        terms = own if arm in owners else own._replace(labels=[], columns=own.columns[:, :0])
+        _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
     population = d == 1 if estimand == "ATT" else np.full(len(d), True)
-
-    def terms(dose):
-        shares = (1 - dose)[:, np.newaxis], dose[:, np.newaxis]
-        arms = (part.to_numpy() * share for part, share in zip(own, shares, strict=True))
-        return np.hstack([shared.to_numpy(), *arms])
-
-    groups = [f"{name} where {treatment} is {arm}" for arm in (0, 1) for name in own[arm]]
-    design = pd.DataFrame(terms(d), columns=[*shared, *groups], index=data.index)
-    fit = _fit(y, design, model, outcome)
+    weights, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
     means, influence = {}, {}
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
-        means[arm], influence[arm] = _average(fit, terms(dose), population)
+        at_dose = _terms(dose, treatment, shared, own, owners)
+        predicted, carry = _fit(design, y, at_dose, model, outcome)
+        means[arm] = weights @ predicted
+        influence[arm] = weights * (predicted - means[arm]) + carry(weights)
     return means, influence
 
 
-def _average(fit, x, population):
-    """Average the model's prediction at `x` over the population, with each row's influence."""
-    link, coefficients, observed = fit.family.link, fit.params.to_numpy(), fit.model.exog
-    predicted = link.inverse(x @ coefficients)
-    mean = predicted[population].mean()
-    gradient = link.inverse_deriv(x @ coefficients)[population] @ x[population] / population.sum()
-    weights = link.inverse_deriv(observed @ coefficients)[:, np.newaxis]
-    pull = np.linalg.solve(observed.T @ (weights * observed), gradient)
-    averaging = population * (predicted - mean) / population.sum()
-    return mean, averaging + fit.resid_response.to_numpy() * (observed @ pull)
+def _terms(dose, treatment, shared, own, owners):
+    """Return the model's columns: the treatment, shared covariates and those of each group."""
+    parts = [_Matrix([treatment], dose[:, np.newaxis], np.zeros(1)), shared]
+    for arm in owners:
+        labels = [f"{label} where {treatment} is {arm}" for label in own.labels]
+        parts.append(
+            own._replace(labels=labels, columns=own.columns * (dose == arm)[:, np.newaxis])
+        )
+    labels, columns, precision = zip(*parts, strict=True)
+    return _Matrix([*itertools.chain(*labels)], np.hstack(columns), np.concatenate(precision))
+
+
+def _standard(matrix):
+    """Return the columns centred and scaled, whose products with the treatment keep digits."""
+    centred = matrix.columns - matrix.columns.mean(axis=0)
+    return matrix._replace(columns=centred / centred.std(axis=0))
+
+
+def _fit(design, y, new, model, outcome):
+    """Fit the outcome model and predict it for new rows, or raise."""
+    try:
+        return _regress(design, y, new, model, f"values 0 and 1 of {outcome!r}")
+    except ValueError as error:
+        raise ValueError(f"{error}, or use model='linear'" if model == "logit" else error) from None
 
 
 def _std_error(influence):
@@ -224,98 +257,31 @@ def _std_error(influence):
     return np.sqrt(np.sum(influence**2))
 
 
-def _fit(y, x, model, outcome):
-    """Fit the outcome model, or raise."""
-    _check_rank(x)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what they warn of is raised below
-        fit = sm.GLM(y, x, family=FAMILIES[model]()).fit(tol=1e-10, tol_criterion="params")
-    if not fit.converged:
-        slopes = fit.params[~fit.params.index.str.startswith("intercept where")].abs()
+def _check_outcomes(y, outcome, group, model):
+    """Raise if a logit has one outcome only to learn from in a group."""
+    if model == "logit" and np.ptp(y) == 0:
         raise ValueError(
-            f"the {model} model of {outcome!r} does not converge: column {slopes.idxmax()!r}, "
-            "alone or with others, separates 0 from 1; merge the category with another, drop or "
-            "coarsen the column, or use model='linear'"
+            f"column {outcome!r} is {y[0]:g} in all {len(y)} rows where {group}, so a logit has no "
+            "finite coefficients; use model='linear'"
         )
-    return fit
 
 
-def _read_model(data, outcome, treatment, adjust_for, model, estimand, interact):
-    """Return outcome, treatment, the design with shared coefficients and each group's own."""
-    _check_choice("model", model, FAMILIES)
-    _check_choice("estimand", estimand, ESTIMANDS)
-    for name in interact:
-        _check_choice("interact", name, adjust_for)
-    _check_columns(data, [outcome, treatment, *adjust_for])
-    d = _zero_one(data, treatment)
-    y = _outcome(data, outcome, model, d, treatment)
-    shared = _design(data, [name for name in adjust_for if name not in interact])
-    own = _design(data, interact)
-    _check_rank(_with_intercept(pd.concat([own, shared], axis=1)))
-    # Predictions do not depend on the scale of a covariate, but their precision does.
-    shared, own = [(part - part.mean()) / part.std() for part in (shared, own)]
-    own = [_with_intercept(own), _with_intercept(own)]
-    if estimand == "ATT" and shared.columns.empty:
-        own[1] = own[1].iloc[:, :1]  # a model of their own, averaged over the treated: their mean
-    for arm in (0, 1):
-        for name in adjust_for if estimand == "ATE" or arm == 0 else ():
-            _check_overlap(data[name], d == arm, treatment, arm)
-        _check_arm(own[arm][d == arm], f"{treatment!r} is {arm}")
-    return y, d, shared, own
-
-
-def _outcome(data, name, model, d, treatment):
-    """Return the outcome as floats, or raise if the model cannot have it."""
-    y = _numbers(data, name)
-    if y.min() == y.max():
-        raise ValueError(f"column {name!r} is {y[0]:g} in all {len(y)} rows; check how it was made")
-    for value in y[(y != 0) & (y != 1)] if model == "logit" else ():
-        raise ValueError(
-            f"column {name!r} must be 0 or 1 for model='logit', found {value:g}; "
-            "recode it, or use model='linear'"
-        )
-    for arm in (0, 1) if model == "logit" else ():
-        if np.ptp(y[d == arm]) == 0:
+def _check_arm(table, rows, names, treatment, arm):
+    """Raise if a group cannot speak for the other group in one of these covariates."""
+    for name in names:
+        here, there = table[name][rows], table[name][~rows]
+        if _numeric(table, name):
+            low, high = float(here.min()), float(here.max())
+            beyond = (there < low) | (there > high)
+            hopeless = beyond.all() or (low == high and beyond.any())
+            held = f"lies between {low:g} and {high:g}"
+        else:
+            beyond = ~there.isin(here)
+            hopeless = beyond.any()
+            held = f"is never {there[beyond].iloc[0]!r}" if hopeless else ""
+        if hopeless:
             raise ValueError(
-                f"column {name!r} is {y[d == arm][0]:g} in all {sum(d == arm)} rows where "
-                f"{treatment!r} is {arm}, so a logit has no finite coefficients; use model='linear'"
+                f"no overlap: column {name!r} {held} where {treatment!r} is {arm}, unlike in "
+                f"{beyond.sum()} row(s) where it is {1 - arm}; merge categories, or keep only rows "
+                "with counterparts in both groups and say so"
             )
-    return y
-
-
-def _check_overlap(covariate, rows, treatment, arm):
-    """Raise if a group cannot speak for the other group in this covariate."""
-    here, there = covariate[rows], covariate[~rows]
-    if pd.api.types.is_numeric_dtype(covariate):
-        low, high = float(here.min()), float(here.max())
-        beyond = (there < low) | (there > high)
-        hopeless = beyond.all() or (low == high and beyond.any())
-        held = f"lies between {low:g} and {high:g}"
-    else:
-        beyond = ~there.isin(here)
-        hopeless = beyond.any()
-        held = f"is never {there[beyond].iloc[0]!r}" if hopeless else ""
-    if hopeless:
-        raise ValueError(
-            f"no overlap: column {covariate.name!r} {held} where {treatment!r} is {arm}, unlike "
-            f"in {beyond.sum()} row(s) where it is {1 - arm}; merge categories, or keep only rows "
-            "with counterparts in both groups and say so"
-        )
-
-
-def _check_arm(own, group):
-    """Raise if the rows of one treatment group cannot carry the outcome model."""
-    rows, width = own.shape
-    if rows <= width:
-        raise ValueError(
-            f"{rows} row(s) where {group} cannot carry {width} coefficient(s) "
-            f"({', '.join(own.columns)}) and show the noise around them; use fewer covariates or "
-            "more rows"
-        )
-    try:
-        _check_rank(own)
-    except ValueError as error:
-        raise ValueError(
-            f"among the rows where {group}, {error}, or keep only rows with counterparts in "
-            "both groups"
-        ) from None

@@ -1,0 +1,442 @@
+"""What every recipe reads: columns, options, least squares; and refusals whose remedy works."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from casestudies.recipes._columns import (
+    _basis,
+    _check_choice,
+    _check_level,
+    _count,
+    _design,
+    _generator,
+    _listed,
+    _Matrix,
+    _names,
+    _net,
+    _numbers,
+    _numeric,
+    _one,
+    _outcome,
+    _read,
+    _real,
+    _reals,
+    _result,
+    _zero_one,
+)
+from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+
+COLUMNS = {"outcome": "y", "treatment": "d"}
+
+
+def trial(**columns):
+    """Return eight units, with columns replaced or added."""
+    frame = {"y": [3, 1, 4, 1, 5, 9, 2, 6], "d": [0, 1] * 4, "x": [2, 7, 1, 8, 2, 8, 1, 9]}
+    return pd.DataFrame({**frame, **columns})
+
+
+def read(data):
+    return _read(data, several={"adjust_for": list(data)})
+
+
+# Names and roles
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("x", ["x"]),
+        (["x", "z"], ["x", "z"]),
+        (("x",), ["x"]),
+        ({"z", "x"}, ["x", "z"]),
+        (pd.Index(["x", "z"]), ["x", "z"]),
+        (np.array(["x"]), ["x"]),
+        ([], []),
+    ],
+)
+def test_one_name_or_several_make_a_list(given, names):
+    assert _names("adjust_for", given) == names
+
+
+@pytest.mark.parametrize("given", [None, 3, "", ["x", None], [""], np.nan])
+def test_what_is_no_name_is_refused_by_its_role(given):
+    with pytest.raises(ValueError, match="adjust_for must name a column, as a string, got "):
+        _names("adjust_for", given)
+
+
+@pytest.mark.parametrize("given", [[], ["x", "z"]])
+def test_a_role_of_one_column_takes_one(given):
+    with pytest.raises(ValueError, match="treatment must name one column, got "):
+        _one("treatment", given)
+    assert _one("treatment", ["x"]) == "x"
+
+
+def test_a_column_has_one_role_but_a_cluster_may_share_it():
+    data = trial()
+    with pytest.raises(ValueError, match="'y' is given more than one role, outcome and unit; name"):
+        _read(data, outcome="y", unit="y")
+    with pytest.raises(ValueError, match="'x' is given more than one role, twice adjust_for"):
+        _read(data, several={"adjust_for": ["x", "x"]})
+    assert list(_read(data, outcome="y", cluster="y")) == ["y"]
+    assert list(_read(data, outcome="y", cluster="x")) == ["y", "x"]
+    for nothing in ("", ["x", "d"], 3):
+        with pytest.raises(ValueError, match="cluster must name "):
+            _read(data, outcome="y", cluster=nothing)
+
+
+def test_a_frame_of_another_library_is_refused_with_the_way_to_convert_it():
+    class DataFrame:
+        pass
+
+    with pytest.raises(TypeError, match=r"pandas.DataFrame, got test_columns.DataFrame; .*to_pand"):
+        _read(DataFrame(), outcome="y")
+    with pytest.raises(TypeError, match="got dict; "):
+        _read({"y": [1]}, outcome="y")
+
+
+# Storage
+
+
+STORED = {
+    "nullable": (pd.array([1, 2, 4], dtype="Int64"), "i"),
+    "nullable, real": (pd.array([1, 2, 4], dtype="Float64"), "f"),
+    "single precision": (np.array([1, 2, 4], dtype=np.float32), "f"),
+    "objects": (np.array([1, 2, 4], dtype=object), "i"),
+    "objects, real": (np.array([1, 2.0, 4], dtype=object), "f"),
+    "decimals": ([Decimal(1), Decimal(2), Decimal(4)], "f"),
+    "bytes": (np.array([1, 2, 4], dtype=np.uint8), "i"),
+}
+
+
+@pytest.mark.parametrize("values", STORED)
+def test_numbers_are_numbers_however_they_are_stored(values):
+    values, kind = STORED[values]
+    table = read(pd.DataFrame({"x": values}, index=[7, 7, 8]))
+    assert table["x"].dtype.kind == kind
+    assert isinstance(table["x"].dtype, np.dtype)
+    assert _numbers(table, "x").tolist() == [1, 2, 4]
+    assert table.index.equals(pd.RangeIndex(3))
+
+
+@pytest.mark.parametrize("kind", ["bool", "boolean", "object"])
+def test_true_and_false_are_one_and_zero(kind):
+    table = read(pd.DataFrame({"d": pd.Series([True, False, True], dtype=kind)}))
+    assert _zero_one(table, "d").tolist() == [1, 0, 1]
+
+
+def test_long_names_of_units_stay_apart():
+    table = read(pd.DataFrame({"unit": [2**60, 2**60 + 1]}))
+    assert table["unit"].nunique() == 2
+
+
+@pytest.mark.parametrize("kind", ["object", "string", "category", "str"])
+def test_text_is_a_category_without_levels_that_do_not_occur(kind):
+    column = pd.Series(["b", "a", "b", "c"], dtype=kind)[:3]
+    table = read(pd.DataFrame({"x": column}))
+    matrix = _design(table, ["x"])
+    assert matrix.labels == ["x = b"]
+    assert matrix.columns.tolist() == [[1], [0], [1]]
+    assert not _numeric(table, "x")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("kind", ["Float64", "object", "category", "string", "datetime64[ns]"])
+def test_a_missing_value_is_found_in_every_storage(missing, kind):
+    first = {"datetime64[ns]": "2020-01-01"}.get(kind, "1" if kind == "string" else 1)
+    column = pd.Series([first, missing, first], dtype=object).astype(kind)
+    data = pd.DataFrame({"x": column}).set_axis(["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"column 'x' has 1 missing value\(s\), .* in row 'b'; "):
+        read(data)
+
+
+def test_a_missing_number_that_hides_in_a_nullable_column_is_found():
+    hidden = pd.DataFrame({"x": pd.array([0.0, 1.0], dtype="Float64")})
+    with np.errstate(invalid="ignore"):
+        hidden["x"] = hidden["x"] / hidden["x"]
+    with pytest.raises(ValueError, match="column 'x' has 1 missing value"):
+        read(hidden)
+
+
+@pytest.mark.parametrize("kind", ["float64", "Float64", "float32", "object"])
+def test_an_infinite_value_is_found_in_every_storage(kind):
+    column = pd.Series([1.0, 2.0, -np.inf]).astype(kind)
+    with pytest.raises(ValueError, match=r"column 'x' has 1 infinite value\(s\), .* in row 2; "):
+        read(pd.DataFrame({"x": column}))
+
+
+def test_a_frame_keeps_what_was_said_of_its_population_and_how_precise_its_numbers_are():
+    data = trial(x=np.arange(8, dtype=np.float32), y=np.arange(8.0), z=list("abababab"))
+    data.attrs["population"] = "rows kept"
+    table = read(data)
+    assert table.attrs["population"] == "rows kept"
+    assert "precision" not in data.attrs
+    kinds = {"y": np.float64, "x": np.float32, "z": np.float64}
+    expected = {name: np.finfo(kind).eps for name, kind in kinds.items()}
+    assert table.attrs["precision"] == {**expected, "d": 0}
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.to_datetime(["2020-01-01", "2020-02-01"]),
+        pd.to_datetime(["2020-01-01", "2020-02-01"], utc=True),
+        pd.period_range("2020-01", periods=2, freq="M"),
+        [datetime.date(2020, 1, 1), datetime.date(2020, 2, 1)],
+    ],
+    ids=["naive", "zone", "period", "date"],
+)
+def test_dates_stay_dates_and_are_no_covariates(dates):
+    table = read(pd.DataFrame({"x": dates}))
+    assert table["x"].iloc[0] < table["x"].iloc[1]
+    with pytest.raises(ValueError, match=r"column 'x' holds dates such as .* make it a number"):
+        _design(table, ["x"])
+    with pytest.raises(ValueError, match=r"column 'x' holds .* not numbers"):
+        _numbers(table, "x")
+
+
+# Refusals, and their remedies followed on the frame that was refused
+
+REPAIRS = {
+    "a name that is a number": (
+        trial().rename(columns={"x": 5}),
+        "column name 5 is not a string; use data.rename",
+        lambda data: data.rename(columns=str),
+    ),
+    "two columns of one name": (
+        pd.concat([trial(), trial()[["x"]]], axis=1),
+        "more than one column 'x'; rename or drop all but one",
+        lambda data: data.loc[:, ~data.columns.duplicated()],
+    ),
+    "a name that is nearly right": (
+        trial().rename(columns={"y": "yy"}),
+        "no column 'y' in data, named as outcome; did you mean 'yy'",
+        lambda data: data.rename(columns={"yy": "y"}),
+    ),
+    "a missing value": (
+        trial(y=[np.nan, 1, 4, 1, 5, 9, 2, 6]),
+        "'y' has 1 missing value.* drop or impute such rows",
+        lambda data: data.dropna(subset="y"),
+    ),
+    "numbers written as text": (
+        trial(y=list("31415926")),
+        "'y' holds object values such as '3', not numbers; .* with pd.to_numeric",
+        lambda data: data.assign(y=pd.to_numeric(data["y"])),
+    ),
+    "yes and no": (
+        trial(d=["no", "yes"] * 4),
+        r"'d' holds .* for example with \(data\['d'\] == 'no'\) \* 1",
+        lambda data: data.assign(d=(data["d"] == "no") * 1),
+    ),
+    "other numbers than 0 and 1": (
+        trial(d=[1, 2] * 4),
+        "'d' must be 0 or 1, found 2; recode it to 1 for the treated and 0 for the others",
+        lambda data: data.assign(d=(data["d"] == 2) * 1),
+    ),
+    "an empty group": (
+        trial(d=0),
+        "'d' is 0 in all 8 rows, so there is no row of the treated; a comparison needs rows of b",
+        lambda data: pd.concat([data, data.assign(d=1, y=data["y"] + 1)]),
+    ),
+    "an outcome that does not vary": (
+        trial(y=7),
+        "'y' is 7 in all 8 rows",
+        lambda data: data.assign(y=trial()["y"]),
+    ),
+    "no rows": (
+        trial().iloc[:0],
+        "'y' has no rows; check the filter",
+        lambda _: trial(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_a_refusal_says_what_to_do_and_that_works(name):
+    data, message, repair = REPAIRS[name]
+    with pytest.raises(ValueError, match=message):
+        difference_in_means(data, **COLUMNS)
+    assert np.isfinite(difference_in_means(repair(data), **COLUMNS)).all()
+
+
+DESIGNS = {
+    "dates": (
+        trial(x=pd.date_range("2020-01-01", periods=8)),
+        r"'x' holds dates such as .* \(data\['x'\] - data\['x'\].min\(\)\).dt.days",
+        lambda data: data.assign(x=(data["x"] - data["x"].min()).dt.days),
+    ),
+    "a category of one level": (
+        trial(x="north", z=[2, 7, 1, 8, 2, 8, 1, 9]),
+        "'x' is 'north' in all rows; drop it",
+        lambda data: data.drop(columns="x").rename(columns={"z": "x"}),
+    ),
+    "a constant": (
+        trial(x=1e9, z=[2, 7, 1, 8, 2, 8, 1, 9]),
+        "'x' is constant or a linear combination of the columns before it; drop it",
+        lambda data: data.drop(columns="x").rename(columns={"z": "x"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_covariate_that_cannot_be_used_is_refused_with_a_remedy_that_works(name):
+    data, message, repair = DESIGNS[name]
+    with pytest.raises(ValueError, match=message):
+        adjusted(data, **COLUMNS, adjust_for="x")
+    assert np.isfinite(adjusted(repair(data), **COLUMNS, adjust_for="x")).all()
+
+
+def test_a_message_about_many_columns_stays_short():
+    assert _listed(["a", "b"]) == "'a', 'b'"
+    assert _listed("abcdefg") == "'a', 'b', 'c', 'd', 'e' and 2 more"
+    wide = pd.DataFrame(np.ones((3, 500)), columns=[f"x{i}" for i in range(500)])
+    for names in (["nothing"], list(wide)):
+        with pytest.raises(ValueError, match=" and 495 more") as refusal:
+            _basis(_design(_read(wide, several={"adjust_for": names}), names))
+        assert len(str(refusal.value)) < 300
+
+
+# Least squares
+
+
+def matrix(columns, precision=2**-52):
+    columns = np.asarray(columns, dtype=float)
+    labels = [f"x{j}" for j in range(columns.shape[1])]
+    return _Matrix(labels, columns, np.full(columns.shape[1], precision))
+
+
+@pytest.mark.parametrize("scale", [1, 1e9, 1e-13])
+@pytest.mark.parametrize("origin", [0, 1e6])
+def test_residuals_are_those_of_statsmodels_on_any_scale_and_from_any_origin(scale, origin):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(50, 3)), rng.normal(size=50)
+    expected = sm.OLS(y, sm.add_constant(x)).fit().resid
+    basis = _basis(matrix((x + origin) * scale))
+    np.testing.assert_allclose(_net(y + 2**27, basis), expected, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(_net(y, basis), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1, 1e9, 1e-13])
+def test_a_combination_of_columns_before_it_is_refused_by_name(scale):
+    x = np.random.default_rng(2).normal(size=(20, 2)) + 5
+    with pytest.raises(ValueError, match="column 'x2' is constant or a linear combination"):
+        _basis(matrix(np.column_stack([x, (x[:, 0] - 3 * x[:, 1]) * scale])))
+
+
+def test_a_combination_in_single_precision_is_one_too():
+    x = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
+    x = np.column_stack([x, x[:, 0] * np.float32(0.3) + x[:, 1]])
+    with pytest.raises(ValueError, match="column 'x2'"):
+        _basis(matrix(x, np.finfo(np.float32).eps))
+    assert _basis(matrix(x)).shape == (200, 3)  # beyond rounding, it would be a column of its own
+
+
+def test_columns_that_are_nearly_but_truly_different_are_kept():
+    x = np.random.default_rng(4).normal(size=(50, 2))
+    assert _basis(matrix(np.column_stack([x[:, 0], x[:, 0] + 1e-6 * x[:, 1]]))).shape == (50, 2)
+
+
+def test_rows_must_be_as_many_as_coefficients():
+    x = matrix(np.random.default_rng(5).normal(size=(3, 2)))
+    assert _basis(x).shape == (3, 2)
+    with pytest.raises(ValueError, match=r"3 rows cannot carry 4 coefficients \(a constant, 'x0'"):
+        _basis(x, also=1)
+
+
+# Options
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, True, [1], 1j])
+def test_an_option_that_is_no_finite_number_is_refused(value):
+    with pytest.raises(ValueError, match="caliper must be a finite number, got "):
+        _real("caliper", value)
+
+
+@pytest.mark.parametrize(
+    ("limits", "inside", "outside", "rule"),
+    [
+        ({"above": 0}, [1e-9, 5], [0, -1], "be above 0"),
+        ({"least": 0}, [0, 5], [-1e-9], "be 0 or more"),
+        ({"above": 0, "below": 1}, [0.5], [0, 1, 95], "lie between 0 and 1"),
+        ({"least": 0, "below": 1}, [0, 0.5], [1, -1], r"lie in \[0, 1\)"),
+        ({"above": 0, "most": 1}, [1, 0.5], [0, 2], r"lie in \(0, 1\]"),
+        ({"least": 0, "most": 1}, [0, 1], [-1, 2], r"lie in \[0, 1\]"),
+    ],
+)
+def test_an_option_keeps_to_its_limits(limits, inside, outside, rule):
+    for value in inside:
+        assert _real("q", value, **limits) == value
+    for value in outside:
+        with pytest.raises(ValueError, match=f"q must {rule}, got {value}"):
+            _real("q", value, **limits)
+
+
+def test_several_numbers_are_checked_one_by_one_and_stay_what_they_are():
+    assert _reals("multiples", (1, 2)).tolist() == [1, 2]
+    assert _reals("multiples", (1, 2)).dtype.kind == "i"
+    assert _reals("multiples", 0.5).tolist() == [0.5]
+    with pytest.raises(ValueError, match="multiples must be above 0, got 0"):
+        _reals("multiples", [1, 0], above=0)
+    with pytest.raises(ValueError, match="multiples is empty; give at least one number"):
+        _reals("multiples", [])
+    with pytest.raises(ValueError, match="multiples must be a finite number, got 'ab'"):
+        _reals("multiples", "ab")
+
+
+def test_a_count_is_a_whole_number():
+    assert [_count("folds", value) for value in (1, np.int64(3), 2.0)] == [1, 3, 2]
+    assert isinstance(_count("folds", 2.0), int)
+    assert _count("folds", 0, least=0) == 0
+    for value, rule in [(0, "1 or more"), (2.5, "a whole number"), (np.nan, "1 or more")]:
+        with pytest.raises(ValueError, match=f"folds must be {rule}, got {value}"):
+            _count("folds", value)
+
+
+def test_a_choice_is_one_of_its_values():
+    _check_choice("estimand", "ATE", ("ATE", "ATT"))
+    for value in ("ate", None, ["ATE"]):
+        with pytest.raises(ValueError, match="estimand must be one of 'ATE', 'ATT', got "):
+            _check_choice("estimand", value, ("ATE", "ATT"))
+
+
+def test_a_level_is_a_probability():
+    for value in (0, 1, 95, np.nan, "0.95"):
+        with pytest.raises(ValueError, match="level must lie between 0 and 1, got "):
+            _check_level(value)
+
+
+def test_a_source_of_randomness_is_taken_as_it_is_and_a_number_makes_one():
+    for source in (np.random.default_rng(1), np.random.RandomState(1)):
+        assert _generator(source) is source
+    assert _generator(7).random() == np.random.default_rng(7).random()
+    for value in (None, -1, 1.5, "1", True):
+        with pytest.raises(ValueError, match="rng must be an int from 0 on, a Generator or a Rand"):
+            _generator(value)
+
+
+# The result
+
+
+def test_a_result_has_the_quantiles_of_the_t_distribution():
+    # t tables: 2.262 with 9 degrees at 95%; 1.645 for the normal at 90%.
+    assert _result("m", 1, 2, n=5, level=0.95, df=9).round(3).to_dict() == {
+        "estimate": 1, "std_error": 2, "ci_low": -3.524, "ci_high": 5.524, "n": 5
+    }  # fmt: skip
+    assert _result("m", 0, 1, n=5, level=0.9)["ci_high"] == pytest.approx(1.645, abs=5e-4)
+    assert _result("m", 0, 1, n=5, level=0.9).name == "m"
+
+
+def test_an_outcome_must_vary_and_an_indicator_have_both_values():
+    table = read(trial(one=1, c=2.5))
+    assert _outcome(table, "y").tolist() == trial()["y"].tolist()
+    with pytest.raises(ValueError, match=r"'c' is 2.5 in all 8 rows, so there is nothing to est"):
+        _outcome(table, "c")
+    with pytest.raises(ValueError, match="'one' is 1 in all 8 rows, so there is no row of before"):
+        _zero_one(table, "one", ("before", "after"))
+    with pytest.raises(ValueError, match="found 2; recode it to 1 for after and 0 for before"):
+        _zero_one(table, "x", ("before", "after"))

@@ -1,0 +1,263 @@
+"""Answers depend neither on units nor on the order, the storage or the index of the data."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from casestudies.recipes import (
+    difference_in_differences,
+    doubly_robust,
+    few_clusters,
+    honest_bounds,
+    instrumental_variables,
+    matching,
+    pretrends,
+    propensity,
+    randomized_experiment,
+    sensitivity,
+    staggered_adoption,
+    standardization,
+    weak_instruments,
+    weighting,
+)
+
+FOLDER = Path(__file__).resolve().parent.parent / "casestudies" / "recipes"
+COVARIATES = ["x1", "x2", "ward"]
+EFFECT = {"outcome": "y", "treatment": "d"}
+ADJUSTED = {**EFFECT, "adjust_for": COVARIATES}
+SCORE = {"treatment": "d", "adjust_for": COVARIATES}
+INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
+INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
+PANEL = {"outcome": "y", "unit": "unit"}
+TWO = {**PANEL, "treated": "treated", "post": "post"}
+STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 2003}
+STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
+
+
+def people(n=240):
+    """Return people whose numbers single precision can hold."""
+    rng = np.random.default_rng(8)
+    x1, x2, v, noise = (rng.normal(size=(4, n)) * 64).round() / 64
+    z, ward = rng.integers(0, 2, n), rng.choice(["east", "north", "west"], n)
+    d = (rng.random(n) < expit(0.5 * x1 - 0.4 * x2 + z + 0.5 * v - 0.5)) * 1
+    y = ((1 + d + x1 + x2 + (ward == "east") + noise) * 64).round() / 64
+    frame = {"y": y, "d": d, "z": z, "v": v, "x1": x1, "x2": x2, "ward": ward}
+    weights = rng.integers(1, 5, n) / 4
+    return pd.DataFrame({**frame, "w": weights, "site": rng.integers(0, 12, n) + 1000})
+
+
+def panel():
+    """Return forty units over six years, half of them treated from 2003 on."""
+    rng = np.random.default_rng(9)
+    unit, year = np.repeat(np.arange(40) + 500, 6), np.tile(np.arange(2000, 2006), 40)
+    treated, start = (unit % 2), np.where(unit % 2, 2003, 0)
+    later = np.where(unit % 4 == 1, 2004, start)
+    noise = (rng.normal(size=240) * 64).round() / 64
+    y = np.sin(unit).round(2) * 4 // 1 + treated * (year >= 2003) + noise
+    frame = {"y": y, "unit": unit, "year": year, "treated": treated, "start": later}
+    return pd.DataFrame({**frame, "site": (unit - 500) // 4, "late": (year >= 2003) * 1})
+
+
+def two_periods():
+    """Return the panel's years 2000 and 2005, as before and after."""
+    frame = panel().query("year in (2000, 2005)")
+    return frame.assign(post=(frame["year"] == 2005) * 1).reset_index(drop=True)
+
+
+def study(frame):
+    return difference_in_differences.event_study(frame, **STUDY)
+
+
+CALLS = {
+    "difference_in_means": (
+        people,
+        lambda f: randomized_experiment.difference_in_means(f, **EFFECT),
+    ),
+    "adjusted": (people, lambda f: randomized_experiment.adjusted(f, **ADJUSTED)),
+    "standardize": (people, lambda f: standardization.standardize(f, **ADJUSTED)),
+    "scores": (people, lambda f: propensity.scores(f, **SCORE).sort_values().to_numpy()),
+    "overlap": (people, lambda f: propensity.overlap(f, **SCORE)),
+    "balance": (people, lambda f: propensity.balance(f, **SCORE, weights="w")),
+    "trim": (people, lambda f: pd.Series(len(propensity.trim(f, **SCORE, low=0.2, high=0.8)))),
+    "inverse_weights": (people, lambda f: np.sort(weighting.inverse_weights(f, **SCORE))),
+    "weight": (people, lambda f: weighting.weight(f, **ADJUSTED, variance="stacked")),
+    "match": (people, lambda f: matching.match(f, **ADJUSTED)),
+    "match_weights": (people, lambda f: np.sort(matching.match_weights(f, **SCORE))),
+    "doubly_robust": (people, lambda f: doubly_robust.doubly_robust(f, **ADJUSTED)),
+    "robustness_value": (people, lambda f: sensitivity.robustness_value(f, **ADJUSTED)),
+    "bias_bounds": (people, lambda f: sensitivity.bias_bounds(f, **ADJUSTED, benchmark="x1")),
+    "contour": (people, lambda f: sensitivity.contour(f, **ADJUSTED)),
+    "wald": (people, lambda f: instrumental_variables.wald(f, **INSTRUMENT)),
+    "two_stage_least_squares": (
+        people,
+        lambda f: instrumental_variables.two_stage_least_squares(
+            f, **INSTRUMENTS, cov="clustered", cluster="site"
+        ),
+    ),
+    "limited_information": (
+        people,
+        lambda f: instrumental_variables.limited_information(f, **INSTRUMENTS, cov="bekker"),
+    ),
+    "first_stage": (
+        people,
+        lambda f: weak_instruments.first_stage(f, **INSTRUMENTS)[["value", "p_value"]],
+    ),
+    "anderson_rubin": (
+        people,
+        lambda f: weak_instruments.anderson_rubin(f, **INSTRUMENTS)[["ci_low", "ci_high"]],
+    ),
+    "t_f": (people, lambda f: weak_instruments.t_f(f, **INSTRUMENT, cov="robust")),
+    "two_by_two": (
+        two_periods,
+        lambda f: difference_in_differences.two_by_two(f, **TWO, cluster="site"),
+    ),
+    "difference_in_differences.event_study": (panel, study),
+    "placebo": (panel, lambda f: difference_in_differences.placebo(f, **STUDY)),
+    "trend_bounds": (panel, lambda f: honest_bounds.trend_bounds(study(f))),
+    "trend_breakdown": (panel, lambda f: honest_bounds.trend_breakdown(study(f))),
+    "pretrend_test": (panel, lambda f: pretrends.pretrend_test(study(f))[["statistic", "p_value"]]),
+    "pretrend_power": (panel, lambda f: pretrends.pretrend_power(study(f))),
+    "group_time": (panel, lambda f: staggered_adoption.group_time(f, **STAGGERED)),
+    "staggered_adoption.event_study": (
+        panel,
+        lambda f: staggered_adoption.event_study(f, **STAGGERED),
+    ),
+    "overall_att": (panel, lambda f: staggered_adoption.overall_att(f, **STAGGERED)),
+    "wild_bootstrap": (
+        two_periods,
+        lambda f: few_clusters.wild_bootstrap(f, **TWO, cluster="site", draws=2**10, rng=1),
+    ),
+    "wild_bootstrap_test": (
+        two_periods,
+        lambda f: few_clusters.wild_bootstrap_test(f, **TWO, cluster="site", draws=2**10, rng=1)[
+            ["statistic", "p_value"]
+        ],
+    ),
+    "randomization_over_units": (
+        two_periods,
+        lambda f: few_clusters.randomization_over_units(
+            f[f["unit"] < 512], **TWO, draws=10_000, rng=1
+        )[["statistic", "p_value"]],
+    ),
+}
+WITHOUT_DATA = {
+    "sample_size",
+    "robustness_from_t",
+    "e_value",
+    "shock_sensitivity",
+    "shock_breakdown",
+}
+BY_RANDOM_DRAWS = {"randomization_test"}  # the draws meet the rows in their order
+TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
+
+
+def shuffled(frame):
+    return frame.sample(frac=1, random_state=3)
+
+
+def turned(frame):
+    return frame[frame.columns[::-1]]
+
+
+def indexed_like_a_column(frame):
+    labels = np.repeat(np.arange(len(frame) // 2), 2)
+    return frame.set_axis(pd.Index(labels, name=frame.columns[1]))
+
+
+def single(frame):
+    kinds = dict.fromkeys(frame.select_dtypes("float"), np.float32)
+    return frame.astype(kinds)
+
+
+def nullable(frame):
+    return frame.convert_dtypes()
+
+
+def categorical(frame):
+    named = [name for name in ("ward", "unit", "site") if name in frame]
+    categories = {name: pd.CategoricalDtype([*np.unique(frame[name]), "unused"]) for name in named}
+    return frame.astype(categories)
+
+
+def objects(frame):
+    return frame.astype(object)
+
+
+GUISES = [shuffled, turned, indexed_like_a_column, single, nullable, categorical, objects]
+
+
+def compare(found, expected):
+    found, expected = (np.asarray(part, dtype=float) for part in (found, expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_every_public_function_that_takes_data_is_called_here():
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in FOLDER.glob("[!_]*.py")]
+    public = {n.name for t in trees for n in t.body if isinstance(n, ast.FunctionDef)}
+    public = {name for name in public if name[0] != "_"}
+    called = {name.rpartition(".")[2] for name in CALLS}
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS == public
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+@pytest.mark.parametrize("name", CALLS)
+def test_order_storage_and_index_do_not_matter(name, guise):
+    world, call = CALLS[name]
+    compare(call(guise(world())), call(world()))
+
+
+@pytest.mark.parametrize("factor", [1e9, 1e-9])
+@pytest.mark.parametrize("name", [name for name, (world, _) in CALLS.items() if world is people])
+def test_the_units_of_the_covariates_do_not_matter(name, factor):
+    _, call = CALLS[name]
+    frame = people()
+    compare(call(frame.assign(x1=frame["x1"] * factor, x2=frame["x2"] * factor)), call(frame))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_origin_of_the_outcome_does_not_matter(name):
+    world, call = CALLS[name]
+    frame = world()
+    found, expected = call(frame.assign(y=frame["y"] + 2**27)), call(frame)
+    compare(found, expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["match", "weight", "standardize", "adjusted", "wald", "two_by_two"]
+)
+@pytest.mark.parametrize("factor", [1e9, 1e-9])
+def test_the_unit_of_the_outcome_is_the_unit_of_the_answer(name, factor):
+    world, call = CALLS[name]
+    frame = world()
+    found, expected = call(frame.assign(y=frame["y"] * factor)), call(frame)
+    entries = ["estimate", "std_error", "ci_low", "ci_high"]
+    np.testing.assert_allclose(found[entries] / factor, expected[entries], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name, (world, _) in CALLS.items() if world is people])
+def test_the_order_in_which_covariates_are_named_does_not_matter(name, monkeypatch):
+    _, call = CALLS[name]
+    expected = call(people())
+    for options in (ADJUSTED, SCORE):
+        monkeypatch.setitem(options, "adjust_for", COVARIATES[::-1])
+    for options in (INSTRUMENT, INSTRUMENTS):
+        monkeypatch.setitem(options, "controls", ["ward", "x1"])
+    monkeypatch.setitem(INSTRUMENTS, "instruments", ["v", "z"])
+    found = call(people())
+    if isinstance(expected, pd.DataFrame) and sorted(found.index) == sorted(expected.index):
+        found = found.loc[expected.index]
+    compare(found, expected)
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
+    frame = people()
+    expected = standardization.standardized_means(frame, **ADJUSTED)
+    compare(standardization.standardized_means(guise(frame), **ADJUSTED), expected)
+    moved = standardization.standardized_means(frame.assign(y=frame["y"] + 2**27), **ADJUSTED)
+    compare(moved["estimate"] - 2**27, expected["estimate"])
+    compare(moved["std_error"], expected["std_error"])
