@@ -238,7 +238,8 @@ def _standardized(columns, size, precision):
     norms = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns))
     norms[norms == 0] = 1
     columns /= norms
-    return norms, np.maximum(1e-9, 8 * precision * far / norms)
+    rounding = 8 * np.maximum(precision, np.finfo(float).eps) * far / norms
+    return norms, np.maximum(1e-9, rounding)
 
 
 def _centre(columns, size, group):
@@ -254,7 +255,6 @@ def _reduce(cells, terms, targets, size):
     crossed = [name for _, products in terms.values() for product in products for name in product]
     cells = cells.astype(dict.fromkeys(crossed, "category"))
     group, terms = _absorbed(cells, terms)
-    _check_rows(size.sum(), group.max() + 1)
     parts = {role: _parts(cells, *terms[role], size.sum()) for role in terms}
     both = [part for role in parts.values() for part in role]
     columns = np.hstack([part.columns for part in both], dtype=float)
@@ -500,6 +500,7 @@ def _check_alone(design, regressors):
                 f"column {design.cluster.name!r} has {len(names)} clusters, and {names[code]!r} "
                 "alone makes up an arm, or all that an instrument moves once the controls are "
                 "held fixed: its residuals sum to zero there, so a clustered standard error would "
-                "count its shocks as none. Cluster by a finer column, or use cov='robust', and "
-                "say that you assume no shock common to a cluster; or find more clusters"
+                "count its shocks as none. Cluster by a finer column, or leave cluster out and "
+                "take cov='robust', and say that you assume no shock common to a cluster; or find "
+                "more clusters"
             )

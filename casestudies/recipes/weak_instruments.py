@@ -34,15 +34,24 @@ def first_stage(
         F_{eff} = \frac{D'PD}{\mathrm{tr}\,\hat\Omega},
 
     :math:`\hat\Omega` the robust covariance of the first-stage coefficients on orthonormal
-    instruments (factor :math:`n / r`; clustered if `cluster` is given). With one instrument
-    the effective F is the robust F; with equal variances it estimates the same as F.
+    instruments, times :math:`n / r` (clustered if `cluster` is given, times
+    :math:`\frac{G}{G - 1}\frac{n - 1}{r}`). With one instrument the effective F is the robust
+    F; with equal variances it estimates the same as F.
+
+    Of several treatments, each may have a large F though the instruments move them only
+    together. The conditional F of a treatment is that of the instruments in
+    :math:`\tilde D = D_j - D_{-j}\hat\delta`, :math:`\hat\delta` by two-stage least squares, and
+    the Cragg-Donald F that of the combination which they move least, for :math:`k` treatments
+
+    .. math:: F_j = \frac{\tilde D'P\tilde D / (q - k + 1)}{\tilde D'M_{WZ}\tilde D / r}, \quad
+        F_{CD} = \min_a \frac{a'D'PDa / q}{a'D'M_{WZ}Da / r} .
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
-    treatment : str
-        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     outcome : str, optional
@@ -57,16 +66,23 @@ def first_stage(
     pandas.DataFrame
         Rows ``F``, ``partial R2``, ``effective F``; columns ``value, critical_value,
         p_value, null, distribution, reference``. The effective F is tested against weak, not
-        against zero, instruments; the other two against zero.
+        against zero, instruments; all others against zero. For a list of treatments the index
+        has two levels, statistic and treatment: ``F``, ``partial R2`` and ``conditional F`` of
+        each, then the ``Cragg-Donald F`` of all (their names joined by commas).
 
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`.
+        If there is no instrument, fewer instruments than treatments, a constant or collinear
+        instrument, control or treatment, too few rows, one cluster that alone makes up an arm,
+        or clusters with a list of treatments; and if the instruments do not move a combination
+        of several treatments at all.
 
     References
     ----------
+    Cragg and Donald (1993), Econometric Theory 9(2), 222-240.
     Montiel Olea and Pflueger (2013), Journal of Business & Economic Statistics 31(3), 358-369.
+    Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
     Andrews, Stock and Sun (2019), Annual Review of Economics 11, 727-753.
 
     Examples
@@ -114,18 +130,24 @@ def anderson_rubin(
     be an interval, two rays, the whole line, empty, or (where the first-stage F equals the
     critical value) a half-line. It covers the true effect at the stated rate however weak
     the instruments are; it assumes constant effects or one instrument. With one instrument,
-    a robust or clustered variance of the reduced form is quadratic in :math:`\beta` too.
+    a robust or clustered variance of the reduced form is quadratic in :math:`\beta` too. Of
+    several treatments each has its own set: the values that the test accepts together with some
+    values of the others' effects (a projection, so it covers at least at the stated rate).
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
-    outcome, treatment : str
-        Numeric columns.
+    outcome : str
+        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Variance of the reduced form; the last two for one instrument only.
+        Variance of the reduced form, the last two for one instrument only: times
+        :math:`n / r`, and :math:`\frac{G}{G - 1}\frac{n - 1}{r}` with :math:`F(q, G - 1)` for
+        :math:`G` clusters.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
@@ -133,17 +155,20 @@ def anderson_rubin(
 
     Returns
     -------
-    pandas.Series
+    pandas.Series or pandas.DataFrame
         ``kind`` ("interval", "half-line", "two rays", "whole line" or "empty"), ``ci_low`` and
         ``ci_high`` (the set's least and greatest element, infinite where it has none),
         ``pieces`` (a list of ``(low, high)``, whose union is the set), ``n``, ``statement``
-        (the set in a sentence), ``null``, ``distribution``, ``reference``.
+        (the set in a sentence), ``null``, ``distribution``, ``reference``; for a list of
+        treatments a frame with a row for each.
 
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`, but irrelevant instruments are no error (they give
-        the whole line); and if ``cov`` is not "unadjusted" with several instruments.
+        If there is no instrument, fewer instruments than treatments, a constant or collinear
+        instrument or control, too few rows, one cluster that alone makes up an arm, or several
+        instruments with a ``cov`` other than "unadjusted". Irrelevant instruments are no error:
+        they give the whole line.
 
     References
     ----------
@@ -199,7 +224,9 @@ def t_f(
     :math:`F = 104.67` on. It is the least such function under which a 5% t-test rejects at
     most 5% of the time, whatever the instrument's strength and the endogeneity. Computed
     here from its definition; the article's Table 3 rounds it up to two decimals. Estimand and
-    assumptions are those of `two_stage_least_squares`; F and standard error share ``cov``.
+    assumptions are those of two-stage least squares; F and standard error share ``cov``. The
+    article has many clusters in mind: with few, the interval is wider still by the ratio of the
+    t quantile on :math:`G - 1` degrees to 1.96.
 
     Parameters
     ----------
@@ -210,7 +237,9 @@ def t_f(
     controls : str or list of str, default ()
         Columns or products of columns.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Covariance estimator of the t-ratio and of F.
+        Covariance estimator of the t-ratio and of F; "clustered" has :math:`G / (G - 1)` for
+        :math:`G` clusters, and F besides :math:`(n - 1) / r` (:math:`n / r` if "robust") for
+        :math:`r` residual degrees of freedom.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
@@ -226,7 +255,9 @@ def t_f(
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`, for more than one instrument, and another level.
+        If there is more than one instrument or treatment, a constant or collinear instrument or
+        control, too few rows, an instrument that does not move the treatment, one cluster that
+        alone makes up an arm, or another level.
 
     References
     ----------
@@ -251,7 +282,8 @@ def t_f(
     )
     _check_just_identified(design, "t_f")
     usual = _k_class("t_f", design, 1.0)
-    f = design.explained[1, 1] / _reduced_form(design)[1, 1]
+    with np.errstate(divide="ignore"):  # where everybody complies
+        f = design.explained[1, 1] / _reduced_form(design)[1, 1]
     critical = _tf_critical_value(f)
     widened = usual.std_error * critical / special.ndtri((1 + level) / 2)
     df = _residual_df(design) if cov == "clustered" else np.inf
