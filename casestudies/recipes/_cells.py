@@ -485,6 +485,7 @@ def _check_alone(design, regressors):
     known = design.basis[:, : design.controls]
     basis = np.hstack([known, np.linalg.qr(regressors)[0]])
     codes, names = pd.factorize(design.cluster)
+    names = pd.Index(names).tolist()
     pairs = np.unique(design.group * len(names) + codes) // len(names)
     crossing = np.bincount(pairs)[design.group] > 1  # a group within a cluster tells nothing
     means = crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
