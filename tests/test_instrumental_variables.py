@@ -587,7 +587,7 @@ REFUSED = {
     ),
     "product of strangers": (
         {"instruments": "draw:nobody"},
-        "no column 'nobody' in data, named as a f",
+        "no column 'nobody' in data, named as instruments",
     ),
     "product with treatment": ({"instruments": "draw:d"}, "'d' is given more than one role"),
     "unknown": ({"instruments": "ofer"}, "'ofer' in data, named as instruments; did you mean 'off"),

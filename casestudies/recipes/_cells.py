@@ -99,11 +99,13 @@ def _partial_out(data, treatment, instruments, controls, cov, cluster, level, *m
     _check_cov(cov, cluster, more_cov)
     clusters = [] if cluster is None else [_one("cluster", cluster)]
     treatments = _names("treatment", treatment)
-    terms = {"controls": _terms(data, "controls", controls)}
-    terms["instruments"] = _terms(data, "instruments", instruments)
-    _check_named(treatments, terms["instruments"])
-    roles = {"treatment": treatments, **{role: plain for role, (plain, _) in terms.items()}}
-    table = _read(data, several=roles | _factors(terms), cluster=cluster, **outcome)
+    terms = {"controls": controls, "instruments": instruments}
+    terms = {role: _split(data, role, names) for role, names in terms.items()}
+    roles = {"treatment": treatments, **_roles(terms)}
+    for role in ("treatment", "instruments"):
+        if not roles[role] and not any(terms.get(role, ())):
+            raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
+    table = _read(data, several=roles, cluster=cluster, **outcome)
     names = list(table.columns[: len(outcome) + len(treatments)])
     cells, code = _cells(table, dict.fromkeys([*table.columns[len(names) :], *clusters]))
     size = np.bincount(code).astype(float)
@@ -134,7 +136,7 @@ def _check_cov(cov, cluster, more):
         )
 
 
-def _terms(data, role, columns):
+def _split(data, role, columns):
     """Return the columns of a role and its products, each as a list of factors."""
     names = [] if columns is None else _names(role, columns)
     known = getattr(data, "columns", ())
@@ -142,21 +144,13 @@ def _terms(data, role, columns):
     return plain, [name.split(":") for name in names if name not in plain]
 
 
-def _check_named(treatments, instruments):
-    """Raise if there is no treatment or no instrument."""
-    for role, named in {"treatment": treatments, "instruments": any(instruments)}.items():
-        if not named:
-            raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
-
-
-def _factors(terms):
-    """Return the columns that stand in products only, by a role that names the product."""
-    named = [name for plain, _ in terms.values() for name in plain]
-    roles = {}
-    for product in (product for _, products in terms.values() for product in products):
-        new = [name for name in product if name not in named]
-        roles[f"a factor of {':'.join(product)!r}"] = new
-        named += new
+def _roles(terms):
+    """Return the columns of each role, those that stand in products only among the first's."""
+    roles = {role: list(plain) for role, (plain, _) in terms.items()}
+    for role, (_, products) in terms.items():
+        for name in (name for product in products for name in product):
+            if not any(name in columns for columns in roles.values()):
+                roles[role].append(name)
     return roles
 
 
@@ -219,7 +213,7 @@ def _cell_moments(table, targets, code, size):
     """Return cell means, the scatter inside cells, norms, and the limits of rounding."""
     values = np.column_stack([_numbers(table, name) for name in targets])
     precision = np.array([table.attrs["precision"][name] for name in targets])
-    scale, limits = _standardized(values, np.ones(len(values)), precision)
+    scale, limits = _unit_norm(values, np.ones(len(values)), precision)
     means = np.column_stack([np.bincount(code, column) / size for column in values.T])
     for column, mean in zip(values.T, means.T, strict=True):
         column -= mean[code]
@@ -228,7 +222,7 @@ def _cell_moments(table, targets, code, size):
     return means, within, scale, limits
 
 
-def _standardized(columns, size, precision):
+def _unit_norm(columns, size, precision):
     """Centre columns in place and divide them by their norm.
 
     Return the norms, and the share of each below which what is left of it is rounding.
@@ -255,11 +249,13 @@ def _reduce(cells, terms, targets, size):
     crossed = [name for _, products in terms.values() for product in products for name in product]
     cells = cells.astype(dict.fromkeys(crossed, "category"))
     group, terms = _absorbed(cells, terms)
-    parts = {role: _parts(cells, *terms[role], size.sum()) for role in terms}
-    both = [part for role in parts.values() for part in role]
+    parts = {role: [_design(cells, plain)] for role, (plain, _) in terms.items()}
+    for role, (_, products) in terms.items():
+        parts[role] += [_indicators(cells, product, size.sum()) for product in products]
+    both = [part for role in parts.values() for part in role if part.columns.size]
     columns = np.hstack([part.columns for part in both], dtype=float)
     width = columns.shape[1]
-    _, limits = _standardized(columns, size, np.hstack([part.precision for part in both]))
+    _, limits = _unit_norm(columns, size, np.hstack([part.precision for part in both]))
     for values in (columns, targets):
         _centre(values, size, group)
         values *= np.sqrt(size)[:, np.newaxis]
@@ -280,22 +276,12 @@ def _reduce(cells, terms, targets, size):
 def _absorbed(cells, terms):
     """Return the level of each cell in the control with the most levels, and the other terms."""
     plain, products = terms["controls"]
-    levels = {
-        name: cells[name].nunique()
-        for name in plain
-        if cells[name].dtype == object or isinstance(cells[name].dtype, pd.CategoricalDtype)
-    }
-    if not levels:
+    categories = [name for name in plain if cells[name].dtype.name in ("object", "category")]
+    if not categories:
         return np.zeros(len(cells), dtype=int), terms
-    largest = max(levels, key=levels.get)
+    largest = max(categories, key=lambda name: cells[name].nunique())
     others = [name for name in plain if name != largest]
     return pd.factorize(cells[largest])[0], {**terms, "controls": (others, products)}
-
-
-def _parts(cells, plain, products, rows):
-    """Return the plain columns, then each product's."""
-    parts = [_design(cells, plain)] if plain else []
-    return parts + [_indicators(cells, product, rows) for product in products]
 
 
 def _indicators(cells, product, rows):
@@ -376,7 +362,7 @@ def _check_left(targets, design, limits):
 
 def _k_class(method, design, kappa):
     """Return the k-class estimate with standard error and interval."""
-    _check_moved(design)
+    _least_moved(design)  # raises where some combination is not moved at all
     form = design.explained + (1 - kappa) * design.residual
     bread = np.linalg.inv(form[1:, 1:])
     contrast = np.concatenate([[1.0], -bread @ form[1:, 0]])
@@ -391,27 +377,24 @@ def _k_class(method, design, kappa):
 
 
 def _least_moved(design):
-    """Return the least share of a combination of the treatments that the instruments explain."""
-    count = len(_names("treatment", design.treatments))
+    """Return the least share of a combination of treatments that the instruments explain."""
+    names = _names("treatment", design.treatments)
+    count = len(names)
     explained, residual = (part[-count:, -count:] for part in (design.explained, design.residual))
     scale = np.sqrt((explained + residual).diagonal())
     explained, residual = (part / np.outer(scale, scale) for part in (explained, residual))
     if np.linalg.eigvalsh(explained + residual)[0] < 1e-12:
         raise ValueError(
-            f"treatments {_listed(design.treatments)} are linear combinations of one another "
+            f"treatments {_listed(names)} are linear combinations of one another "
             "once the controls are held fixed, so their effects cannot be told apart; drop one"
         )
-    return linalg.eigh(explained, explained + residual, eigvals_only=True)[0]
-
-
-def _check_moved(design):
-    """Raise if some combination of the treatments is not moved by the instruments."""
-    moved = _least_moved(design)
-    if moved < 1e-14:
+    share = linalg.eigh(explained, explained + residual, eigvals_only=True)[0]
+    if share < 1e-14:
         raise ValueError(
-            f"the instruments do not move {_listed(_names('treatment', design.treatments))}: "
-            f"first-stage partial R2 {max(moved, 0):.1g}; the effect is not identified"
+            f"the instruments do not move {_listed(names)}: first-stage partial R2 "
+            f"{max(share, 0):.1g}; the effect is not identified"
         )
+    return min(share, 1.0)
 
 
 def _given_the_others(design):
@@ -420,14 +403,13 @@ def _given_the_others(design):
     The first is the F of the instruments in what two-stage least squares on the other
     treatments leaves of a treatment (Sanderson and Windmeijer 2016, section 4).
     """
-    _check_moved(design)
-    count = len(design.treatments)
+    share, count = _least_moved(design), len(design.treatments)
     inverse = np.linalg.inv(design.explained[-count:, -count:])
     contrasts = inverse / inverse.diagonal()
     left = np.einsum("ij,ik,kj->j", contrasts, design.residual[-count:, -count:], contrasts)
-    conditional = design.df / left / inverse.diagonal() / (design.count - count + 1)
-    share = _least_moved(design)
-    return conditional, share / (1 - share) * design.df / design.count
+    with np.errstate(divide="ignore"):  # where everybody complies
+        conditional = design.df / left / inverse.diagonal() / (design.count - count + 1)
+        return conditional, np.divide(share, 1 - share) * design.df / design.count
 
 
 def _warned(table, design):

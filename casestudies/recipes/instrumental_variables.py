@@ -23,7 +23,7 @@ decomposition; nothing is lost: estimates and covariances are those of the rows.
 
 import numpy as np
 
-from casestudies.recipes._cells import _check_moved, _k_class, _partial_out
+from casestudies.recipes._cells import _k_class, _least_moved, _partial_out
 from casestudies.recipes._columns import _listed, _names, _one, _read, _zero_one
 
 
@@ -298,7 +298,7 @@ def limited_information(
 
 def _kappa(design):
     """Return LIML's kappa, or raise where it does not exist."""
-    _check_moved(design)
+    _least_moved(design)  # raises where some combination is not moved at all
     scale = np.sqrt(design.residual.diagonal())
     scale = np.outer(scale, scale)
     if not scale.all() or np.linalg.eigvalsh(design.residual / scale)[0] < 1e-12:

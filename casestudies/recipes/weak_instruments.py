@@ -95,9 +95,9 @@ def first_stage(
     cov = "robust" if cluster is None else "clustered"
     design = _partial_out(data, treatment, instruments, controls, cov, cluster, level)
     if isinstance(treatment, str):
-        rows = {**_strength(design, 0, treatment), "effective F": _effective_f(design)}
+        rows = {**_each_strength(design, 0, treatment), "effective F": _effective_f(design)}
     else:
-        each = [_strength(design, place, name) for place, name in enumerate(design.treatments)]
+        each = [_each_strength(design, place, name) for place, name in enumerate(design.treatments)]
         parts = dict(zip(design.treatments, each, strict=True))
         rows = {(row, name): parts[name][row] for row in each[0] for name in parts}
         rows |= _joint_strength(design)
@@ -304,11 +304,13 @@ def _check_independent(treatment, cluster):
         )
 
 
-def _strength(design, place, treatment):
+def _each_strength(design, place, treatment):
     """Return F and partial R2 of one treatment's first stage."""
     explained, residual = design.explained[place, place], design.residual[place, place]
     count, df = design.count, design.df
-    f, f_critical = explained / count / (residual / df), special.fdtri(count, df, design.level)
+    with np.errstate(divide="ignore"):  # where everybody complies
+        f = explained / count / (residual / df)
+    f_critical = special.fdtri(count, df, design.level)
     share, share_critical = explained / (explained + residual), count * f_critical
     share_critical /= share_critical + df
     p_value = special.fdtrc(count, df, f)
@@ -386,7 +388,7 @@ def _effective_f(design):
     rest, scatter = design.net[:, 0] - design.fitted[:, 0], design.within[:, 0, 0]
     _check_alone(design, design.instruments)
     meat, _ = _meat(design, design.instruments, rest, scatter)
-    omega = _small_sample(design) * meat
+    omega = _small_sample(design) * meat + 1e-60 * np.eye(design.count)  # where everybody complies
     trace, bound = np.trace(omega), 1 / NAGAR_BIAS
     greatest = np.linalg.eigvalsh(omega)[-1]
     degrees = trace**2 * (1 + 2 * bound) / ((omega**2).sum() + 2 * bound * trace * greatest)
@@ -425,7 +427,7 @@ def _effects(explained, allowed, place, unit):
         return [(-np.inf, np.inf)]  # the others' effects make up for any
     form = form[np.ix_(kept, kept)] - across.T @ np.linalg.solve(inner, across)
     unit = unit * size[0] / size[place]
-    return [(low * unit, high * unit) for low, high in _at_most_zero(form)]
+    return [(float(low * unit), float(high * unit)) for low, high in _at_most_zero(form)]
 
 
 def _at_most_zero(form):
