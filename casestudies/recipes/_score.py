@@ -94,8 +94,7 @@ def _score(treated, design):
     x = _with_constant(axes.place(design))
     coefficients = _fit_logit(x, treated, design, "arms")
     score = expit(x @ coefficients)
-    moved = axes.blur(design) @ np.abs(coefficients[1:])
-    return score, TIE + score * (1 - score) * moved
+    return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 
 
 def _regress(design, y, new, model="logit", classes="arms"):
@@ -186,11 +185,17 @@ def _separating(design, y):
     """Say which covariate, if it is one, tells two classes apart."""
     if y.min() == y.max():
         return f"a constant, {y[0]:g} in all {len(y)} rows,"
+    for name, low, high in _gaps(design, y):
+        if low <= high:
+            return f"column {name!r}, at {low:g},"
+    return f"a combination of {_listed(design.labels)}"
+
+
+def _gaps(design, y):
+    """Give each column's largest value in the lower class and smallest value in the higher."""
     for name, column in zip(design.labels, design.columns.T, strict=True):
         low, high = sorted((column[y == value] for value in (0, 1)), key=np.mean)
-        if low.max() <= high.min():
-            return f"column {name!r}, at {low.max():g},"
-    return f"a combination of {_listed(design.labels)}"
+        yield name, low.max(), high.min()
 
 
 def _inverse(treated, score, estimand):

@@ -97,7 +97,7 @@ def overlap(data, *, treatment, adjust_for):
         {
             "n": (treated == arm).sum(),
             **_quantiles(score[treated == arm]),
-            **_tails(score[treated == arm], score[treated != arm], slack[treated == arm]),
+            **_tails(score[treated == arm], score[treated != arm], TIE + slack[treated == arm]),
             "ess_ate": _effective(_inverse(treated, score, "ATE")[0][treated == arm]),
             "ess_att": _effective(_inverse(treated, score, "ATT")[0][treated == arm]),
         }
@@ -210,7 +210,7 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
         raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
     table, treated, design = _read_covariates(data, treatment, adjust_for)
     score, slack = _score(treated, design)
-    keep = (score >= low - slack) & (score <= high + slack)
+    keep = (score >= low - TIE - slack) & (score <= high + TIE + slack)
     for arm, name in enumerate(("control", "treated")):
         if not keep[treated == arm].any():
             raise ValueError(f"no {name} row has a score in [{low:g}, {high:g}]; widen the range")
@@ -251,13 +251,15 @@ def _balance_weights(table, name, treated):
 
 def _weighted_moments(design, treated, weights):
     """Return weighted means and variances of the covariates in the untreated and the treated."""
-    columns, moments = design.columns - design.columns.mean(axis=0), []
+    columns, moments = design.columns - design.columns.min(axis=0), []
     rounding = np.square(8 * design.precision * np.abs(design.columns).max(axis=0))
     for arm in (0, 1):
-        x, w = columns[treated == arm], weights[treated == arm] / weights[treated == arm].sum()
-        mean, freedom = w @ x, 1 - w @ w
-        variance = w @ (x - mean) ** 2 / freedom if freedom > 1e-12 else np.full(x.shape[1], np.nan)
-        moments.append((mean, np.where(variance < rounding, 0, variance)))
+        x, w = columns[treated == arm], weights[treated == arm]
+        mean, freedom = w @ x / w.sum(), w.sum() - w @ w / w.sum()
+        if freedom < 1e-12 * w.sum():
+            freedom = np.nan  # one row has all the weight
+        squares = w @ (x - mean) ** 2
+        moments.append((mean, np.where(squares < rounding * freedom, 0, squares / freedom)))
     return moments
 
 
