@@ -120,13 +120,15 @@ def match(
     n            8.000000
     Name: match, dtype: float64
     """
-    reach = _count("variance_neighbours", variance_neighbours) + 1
+    reach = _count("variance_neighbours", variance_neighbours) + 1  # with the unit itself
     if not isinstance(bias_correction, bool | np.bool_):
         raise ValueError(f"bias_correction must be True or False, got {bias_correction!r}")
     pairs = _pair(
         data, treatment, adjust_for, metric, neighbours, estimand, caliper, outcome=outcome
     )
     y, treated = _outcome(pairs.table, outcome), pairs.treated
+    for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
+        _check_neighbours("variance_neighbours", reach - 1, treated == arm, 1)
     y = y - y.mean()
     matched = np.isin(treated, list(pairs.averages))
     effects = (2 * treated - 1) * (y - _imputed(pairs, y, bias_correction))
@@ -239,12 +241,25 @@ def _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, **
     counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), cloud.site, sites)
     averages, use, use_squared = {}, np.zeros(len(treated)), np.zeros(len(treated))
     for arm in (1,) if estimand == "ATT" else (1, 0):
+        _check_neighbours("neighbours", k, treated != arm)
         average, _ = _near(cloud, counts[arm], counts[1 - arm], k, caliper)
         donors = treated != arm
         use[donors] = (average.T @ counts[arm])[cloud.site[donors]]
         use_squared[donors] = (average.power(2).T @ counts[arm])[cloud.site[donors]]
         averages[arm] = average
     return _Pairs(table, treated, design, cloud, counts, averages, use, use_squared)
+
+
+def _check_neighbours(option, k, arm, itself=0):
+    """Raise if an arm has not the neighbours asked for, beside the row itself."""
+    rows = int(arm.sum())
+    if rows < k + itself:
+        most = rows - itself
+        remedy = f"ask for at most {most}" if most else "find more rows like it"
+        raise ValueError(
+            f"{option} is {k}, but an arm has {rows} row(s)"
+            f"{', and none is its own neighbour' * itself}; {remedy}"
+        )
 
 
 def _check_reach(design, treated):
@@ -292,10 +307,6 @@ def _near(cloud, seekers, donors, k, caliper=np.inf):
     Seekers and donors are numbers of units at each point. Also return how many donors each
     point's mean is taken over.
     """
-    if donors.sum() < k:
-        raise ValueError(
-            f"{k} neighbours are asked for in an arm of {donors.sum():.0f} rows; ask for fewer"
-        )
     rows, columns = np.flatnonzero(seekers), np.flatnonzero(donors)
     tree, width = cKDTree(cloud.points[columns]), min(k + 1, len(columns))
     distance, place = tree.query(cloud.points[rows], np.arange(1, width + 1), workers=-1)
