@@ -104,7 +104,7 @@ def _regress(design, y, new, model="logit", classes="arms"):
     axes = _axes(design)
     x, x_new = (_with_constant(axes.place(rows)) for rows in (design, new))
     if model == "linear":
-        _check_noise(x)
+        _check_rest(x)
         inverse = np.linalg.inv(x.T @ x)
         coefficients = inverse @ (x.T @ y)
         fitted, predicted, slope = x @ coefficients, x_new @ coefficients, 1
@@ -123,7 +123,7 @@ def _with_constant(x):
     return np.column_stack([np.ones(len(x)), x])
 
 
-def _check_noise(x):
+def _check_rest(x):
     """Raise unless there are more rows than coefficients."""
     rows, width = x.shape
     if rows <= width:
