@@ -16,7 +16,6 @@ cause of A and Y: a variable that nobody can observe, shown on paths as ``A <-> 
 """
 
 import difflib
-import operator
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -30,6 +29,7 @@ import networkx as nx
 
 SHOWN = 3  # a verdict names this many open paths
 COUNTED = 10  # and counts the others up to this many in all
+NAMED = 20  # an error message names this many variables
 _LISTS = (list, tuple, set, frozenset, Iterator)  # in which an edge may be a string
 
 
@@ -272,8 +272,8 @@ def backdoor(graph, *, treatment, outcome, adjust_for):
 def adjustment_set(graph, *, treatment, outcome, observed=None):
     """Return one minimal set that meets the backdoor criterion.
 
-    It is the one closest to the treatment, found in a time proportional to the number
-    of arrows.
+    It is the one closest to the treatment. The time grows with the number of arrows, not
+    of paths.
 
     Parameters
     ----------
@@ -703,7 +703,7 @@ def _read(text, spelled):
     parts = re.split(r"\s*(<->|->|<-)\s*", text.strip())
     names = [spelled.get(name, name) for name in parts[::2]]
     clean = all(name and name == name.strip("-<=>") for name in parts[::2])
-    if not clean or len(names) < 2 or any(map(operator.eq, names, names[1:])):
+    if not clean or len(names) < 2 or any(one == two for one, two in pairwise(names)):
         raise ValueError(
             f"cannot read the edge {text!r}; write 'X -> Y' from cause to effect or 'X <-> Y' for "
             "a latent common cause of two variables"
@@ -758,7 +758,7 @@ def _unknown(dag, name):
         )
     known = sorted(str(node) for node in dag if not isinstance(node, _Latent))
     close = difflib.get_close_matches(str(name), known)
-    held = ", ".join(known) or "no variables"
+    held = ", ".join(known[:NAMED]) + ", ..." * (len(known) > NAMED) or "no variables"
     hint = f"did you mean {' or '.join(close)}?" if close else f"it has {held}"
     return f"no variable {name!r} in the graph; {hint}"
 

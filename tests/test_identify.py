@@ -946,6 +946,14 @@ def test_latent_causes_are_no_variables_of_a_question():
         frontdoor(graph, **AY, mediators=["A <-> Y"])
 
 
+def test_a_refusal_names_twenty_variables_of_a_large_graph():
+    row = [f"V{place}" for place in range(100, 120)]
+    with pytest.raises(ValueError, match=rf"it has {', '.join(row)}$"):
+        paths([" -> ".join(row)], treatment="x", outcome="V101")
+    with pytest.raises(ValueError, match=rf"it has {', '.join(row)}, \.\.\.$"):
+        paths([" -> ".join([*row, "V120"])], treatment="x", outcome="V101")
+
+
 def test_unknown_observed_variables_are_refused():
     with pytest.raises(ValueError, match="no variable 'W' in the graph; it has A, M, X, Y"):
         adjustment_sets(MEDIATOR, **AY, observed=["X", "W"])
