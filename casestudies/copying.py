@@ -10,6 +10,7 @@ import functools
 import symtable
 import sys
 import textwrap
+from graphlib import TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -264,11 +265,17 @@ def _reach(wanted):
 
 
 def _in_reading_order(chosen, modules):
-    """Sort by file, the families asked for first and the columns last; constants lead."""
-    parts = sorted(file.stem for file in RECIPES.glob("_[!_]*.py"))
-    order = [*modules, *sorted(parts, key=lambda part: part == "_columns")]
+    """Sort by file, each above those that it imports from, families first; constants lead."""
+    parts = {file.stem: _read(file.stem).imports for file in sorted(RECIPES.glob("_[!_]*.py"))}
+    needs = {part: sorted(_parts_in(imports)) for part, imports in parts.items()}
+    order = [*modules, *reversed([*TopologicalSorter(needs).static_order()])]
     place = {item: (order.index(item.module), item.node.lineno) for item in chosen}
     return sorted(chosen, key=lambda item: (not item.constant, place[item]))
+
+
+def _parts_in(imports):
+    found = [item.module for items in imports.values() for item in items]
+    return {module.rpartition(".")[2] for module in found if module.startswith(PARTS)}
 
 
 def _by_load(items):

@@ -217,6 +217,19 @@ def test_what_is_needed_at_once_stands_above_what_needs_it(recipes):
     assert text.index("def public") < text.index("def private") < text.index("class _Child")
 
 
+def test_a_part_stands_above_the_parts_that_it_uses(recipes):
+    used = {"family": "b", "_b": "c", "_c": "a", "_a": "d"}
+    for name, part in used.items():
+        imported = f"from casestudies.recipes._{part} import _{part}\n\n\n"
+        recipes(
+            name, f"{imported}def {name.replace('family', 'public')}():\n    return _{part}()\n"
+        )
+    recipes("_d", "def _d():\n    return 7\n")
+    text = copying.assemble("family")
+    assert run(text)["public"]() == 7
+    assert [*definitions(text)] == ["public", "_b", "_c", "_a", "_d"]
+
+
 def test_names_are_found_wherever_they_are_written(recipes):
     recipes(
         "family",

@@ -60,17 +60,13 @@ def parameters(node):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_imports_public_libraries_and_parts_and_a_part_the_columns_only(path):
+def test_a_file_imports_public_libraries_and_parts_and_nothing_else(path):
     modules = imported(path)
     ours = {module for module in modules if module.startswith(("casestudies", "."))}
     others = {module.partition(".")[0] for module in modules} - {"casestudies"}
     assert others <= LIBRARIES | set(sys.stdlib_module_names)
-    if path.stem == "_columns":
-        assert not ours
-    elif path.stem.startswith("_"):
-        assert ours <= {f"{PARTS}columns"}
-    else:
-        assert all(module.startswith(PARTS) for module in ours)
+    assert all(module.startswith(PARTS) for module in ours)
+    assert not (ours and path.stem == "_columns")
 
 
 def test_a_name_stands_for_one_thing_in_all_recipes():
