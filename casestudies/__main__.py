@@ -233,10 +233,8 @@ def _listed(packages):
 
 
 def _how_to_copy(name):
-    function = name.rpartition(".")[2]
-    homes = {item.module for item in copying.find(function)}
     needs = _listed(copying.packages(copying.assemble(name)))
-    return f"Needs {needs}.\nCopy it: casestudies copy {function if len(homes) == 1 else name}"
+    return f"Needs {needs}.\nCopy it: casestudies copy {name}"
 
 
 def _show_archive(entry):
@@ -353,7 +351,7 @@ def _found(name):
     found = [entry for entry in entries if entry.name == name]
     if name not in copying.families():
         functions = copying.find(name)
-        found += [Entry("function", f"{item.module}.{item.name}", item.node) for item in functions]
+        found += [Entry("function", copying.short_name(item), item.node) for item in functions]
     if found:
         return found
     hint = _hint(name, [*(entry.name for entry in entries), *_to_copy()])
@@ -362,11 +360,10 @@ def _found(name):
 
 
 def _to_copy():
-    """Return all names of families and functions, with the family where two have one."""
-    functions = [item for family in copying.families() for item in copying.find(family)]
-    names = [item.name for item in functions]
-    alone = [f"{i.module}.{i.name}" if names.count(i.name) > 1 else i.name for i in functions]
-    return [*copying.families(), *alone]
+    """Return the names of all families and functions."""
+    families = copying.families()
+    functions = [item for family in families for item in copying.find(family)]
+    return [*families, *map(copying.short_name, functions)]
 
 
 def _hint(word, names):

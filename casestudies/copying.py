@@ -93,6 +93,19 @@ def find(name):
     return [item for item in public if item.name == function and family in ("", item.module)]
 
 
+def short_name(function):
+    """Return the name that asks for a function: its own, unless two families have one so called.
+
+    Examples
+    --------
+    >>> [short_name(function) for function in find("event_study")]
+    ['difference_in_differences.event_study', 'staggered_adoption.event_study']
+    """
+    homes = {item.module for item in find(function.name)}
+    alone = homes == {function.module}
+    return function.name if alone else f"{function.module}.{function.name}"
+
+
 def file_name(name):
     """Return the name of the file that a copy goes to.
 
@@ -101,9 +114,8 @@ def file_name(name):
     >>> file_name("weighting.weight"), file_name("staggered_adoption.event_study")
     ('weight.py', 'staggered_adoption_event_study.py')
     """
-    function = name.rpartition(".")[2]
-    homes = {item.module for item in find(function)}
-    return f"{function if len(homes) == 1 else name.replace('.', '_')}.py"
+    stem = name if name in families() else short_name(find(name)[0])
+    return f"{stem.replace('.', '_')}.py"
 
 
 def assemble(*names):
@@ -163,7 +175,7 @@ def _asked(name):
     if not found:
         raise ValueError(f"there is no recipe and no function of one called {name!r}")
     if len({item.module for item in found}) > 1:
-        choice = " or ".join(f"{item.module}.{name}" for item in found)
+        choice = " or ".join(short_name(item) for item in found)
         raise ValueError(f"{name} is in {len(found)} families; ask for {choice}")
     return found
 

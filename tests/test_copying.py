@@ -194,7 +194,8 @@ def test_what_is_needed_at_once_stands_above_what_needs_it(recipes):
     recipes(
         "family",
         f"from {part} import BASE, _Base, _start, _traced\n\nTOP = _start() + BASE\n\n\n"
-        "@_traced\ndef public(x=TOP):\n    return _Child().value, x, private()\n\n\n"
+        "@_traced(\n    1,\n\n    2,\n)\n"
+        "def public(x=TOP):\n    return _Child().value, x, private()\n\n\n"
         "def private():\n    return 5\n\n\n"
         "class _Child(_Base):\n    extra = _start()\n",
     )
@@ -204,14 +205,15 @@ def test_what_is_needed_at_once_stands_above_what_needs_it(recipes):
         "class _Base:\n    value: int = BASE\n\n    def unused(self):\n        return _late()\n\n\n"
         "def _late():\n    return _deep()\n\n\n"
         "def _start():\n    return _deep()\n\n\n"
-        "def _traced(function):\n    function.traced = True\n    return function\n\n\n"
+        "def _traced(*numbers):\n    def mark(function):\n        function.traced = numbers\n"
+        "        return function\n\n    return mark\n\n\n"
         "def _unused():\n    return UNUSED\n",
     )
     recipes("_columns", "def _deep():\n    return 2\n")
     text = copying.assemble("public")
     copied = run(text)
     assert copied["public"]() == (40, 42, 5)
-    assert copied["public"].traced
+    assert copied["public"].traced == (1, 2)
     assert "nused():" not in text
     assert "UNUSED" not in text
     assert text.index("def public") < text.index("def private") < text.index("class _Child")
@@ -247,6 +249,9 @@ def test_names_are_found_wherever_they_are_written(recipes):
     text = copying.assemble("family")
     assert "UNUSED = 7" not in text
     assert "import math" not in text
+    assert (
+        "\n\nA: int = 1\nB = [A * n for n in (1, 2)]\nC = 3\nE = 4\nF = 5\nwidth = 6\n\n\n" in text
+    )
     space = {"__name__": "copied", "__file__": "here"}
     exec(compile(text, "copied", "exec"), space)
     assert space["public"](0) == ("a/     5", 4, [1, 2, 4], [0], "here")
@@ -382,6 +387,15 @@ def test_a_constant_that_needs_a_function_stands_below_it_and_a_comment_of_its_o
     text = copying.assemble("public")
     assert run(text)["public"]() == 1
     assert "# A section.\n\n\n# Made once.\nTABLE = _make()\n" in text
+
+
+def test_a_file_is_called_like_the_function_unless_two_families_have_one_of_that_name():
+    told = {"match": "match", "matching.match": "match", "matching": "matching"}
+    told["doubly_robust.doubly_robust"] = "doubly_robust"
+    told["staggered_adoption.event_study"] = "staggered_adoption_event_study"
+    assert {name: copying.file_name(name) for name in told} == {
+        name: f"{stem}.py" for name, stem in told.items()
+    }
 
 
 def test_a_name_in_two_families_is_refused_with_the_choice():
