@@ -274,7 +274,10 @@ class Source(FromCode):
         name, text = next(iter(copies_of(recipe).items()))
         title = f"{name}: {len(text.splitlines()):,} lines"
         fold = f"::::{{dropdown}} {title}\n```python\n{text}```\n::::"
-        return self.parse(fold, *copying.RECIPES.glob("*.py"))
+        found = self.parse(fold, *copying.RECIPES.glob("*.py"))
+        for block in (block for node in found for block in node.findall(nodes.literal_block)):
+            block["source"] = name  # a file, which the index does not read
+        return found
 
 
 def write_copies(app, error):
