@@ -211,6 +211,12 @@ def test_checks_are_told_apart_from_refusals_and_read_as_sentences():
     assert pages().sentence("test_the_set_covers") == "The set covers."
 
 
+def test_every_measured_coverage_is_on_the_page_of_one_recipe():
+    _, _, *rows = pages().COVERAGE.read_text(encoding="utf-8").strip().splitlines()
+    shown = [row for recipe in RECIPES for row in pages().coverage(recipe)[2:]]
+    assert sorted(shown) == sorted(rows)
+
+
 def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
     rows = "\n".join(pages().coverage("randomized_experiment"))
     assert "difference_in_means" in rows
