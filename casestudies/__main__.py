@@ -140,7 +140,7 @@ def main(argv=None):
     """
     try:
         try:
-            arguments = _parser().parse_args(argv)
+            arguments = _arguments(argv)
             _say(arguments.answer(arguments), sys.stdout)
         finally:
             print(end="", flush=True)
@@ -150,6 +150,17 @@ def main(argv=None):
     except BrokenPipeError:  # who reads, as `head` does, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _arguments(argv):
+    """Parse the command line, where names to copy may also follow an option."""
+    parser = _parser()
+    arguments, more = parser.parse_known_args(argv)
+    if more and (arguments.answer is not _copy or any(word.startswith("-") for word in more)):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        arguments.names += more
+    return arguments
 
 
 def _say(text, stream):
@@ -182,7 +193,7 @@ def _parser():
     name = "a family, a function, or family.function where two families have one of that name"
     copy.add_argument("names", metavar="NAME", nargs="+", help=name)
     where = "last of all: a folder, or the path of one new .py file (default: the current folder)"
-    copy.add_argument_group("destination", f"DEST  {where}")
+    copy.add_argument_group("destination", f"DEST: {where}")
     copy.add_argument("-o", dest="file", metavar="FILE", help="put all into this one .py file")
     copy.add_argument("--force", action="store_true", help="overwrite a file that exists")
     copy.set_defaults(answer=_copy)

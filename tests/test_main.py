@@ -203,6 +203,7 @@ def test_several_names_become_several_files_or_one(package, project, capsys):
     assert sorted(file.name for file in project.glob("*.py")) == ["matching.py", "nearest.py"]
     for arguments in (["-o", "one.py", "nearest", "pairing"], ["nearest", "pairing", "two.py"]):
         assert main(["copy", *arguments]) == 0
+    assert main(["copy", "nearest", "-o", "two.py", "--force", "pairing"]) == 0
     assert (project / "one.py").read_text() == copying.assemble("nearest", "pairing")
     assert (project / "two.py").read_text() == (project / "one.py").read_text()
 
@@ -408,6 +409,15 @@ def test_an_unknown_command_ends_with_status_two_and_names_the_known_ones(capsys
         main(["cpy", "matching"])
     assert ending.value.code == 2
     assert "'list', 'show', 'copy'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["list", "all"], ["copy", "matching", "--forse"]])
+def test_an_argument_too_many_is_an_error(arguments, package, project, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 2
+    assert f"unrecognized arguments: {arguments[-1]}" in capsys.readouterr().err
+    assert list(project.iterdir()) == []
 
 
 def test_the_catalogue_holds_every_scenario_archive_and_recipe_of_the_package():
