@@ -23,7 +23,7 @@ def recipes_of(script):
 def bar(name, script):
     """Return the bar of a chapter as HTML."""
     copies = "".join(
-        f"<li><code>python -m casestudies copy "
+        f"<li><code>.venv/bin/casestudies copy "
         f'<a href="../book/recipes/{recipe}.html">{recipe}</a></code></li>'
         for recipe in recipes_of(script)
     )
