@@ -137,7 +137,8 @@ def two_stage_least_squares(
     whole clusters    –   –  89  93  94  95
     ===============  ==  ==  ==  ==  ==  ==
 
-    Without the factor and with normal quantiles the first line is 55, 73, 79, 85, 90, 93.
+    Without the factor and with normal quantiles the first line is 55, 73, 79, 85, 90, 93. Few
+    clusters in one arm are few whatever the other has: 2, 3, 4 or 6 of 12 cover 81, 89, 93, 94.
 
     Parameters
     ----------
