@@ -216,6 +216,7 @@ SPANNED = {  # controls, and columns that span the same
     "two categories": (["region", "shift", "x"], ["region", "shift", "x"]),
     "a category in a product": (["shift", "region:shift"], ["region shift"]),
     "a category and a product": (["region", "draw:shift"], ["region", "draw shift"]),
+    "a product alone": (["draw:shift"], ["draw shift"]),
 }
 
 

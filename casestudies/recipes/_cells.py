@@ -28,12 +28,12 @@ WEAK = 10  # the rule of thumb for a first-stage F of Staiger and Stock (1997)
 class _Design:
     """Outcome (if any) and treatments, controls and instruments, by cell.
 
-    The category of the controls with the most levels (else the constant) is taken out by its
-    means: `targets` (outcome, treatments) and `columns` (other controls, then instruments, less
-    what others span) are cell values less those of the cell's `group`, times the root of the
-    cell's size, over the norm (`scale`). `within` is the targets' scatter inside cells. Columns
-    are an orthonormal basis times `triangle`; targets are it times `loadings`, and a rest whose
-    cross-products between cells are `between`.
+    The category of the controls with the most levels (or their only product, or the constant) is
+    taken out by its means: `targets` (outcome, treatments) and `columns` (other controls, then
+    instruments, less what others span) are cell values less the mean of the cell's `group`, times
+    the root of the cell's size, over the norm (`scale`). `within` is the targets' scatter inside
+    cells. Columns are an orthonormal basis times `triangle`; targets are it times `loadings`, and
+    a rest whose cross-products between cells are `between`.
     """
 
     n: int
@@ -249,6 +249,7 @@ def _reduce(cells, terms, targets, size):
     crossed = [name for _, products in terms.values() for product in products for name in product]
     cells = cells.astype(dict.fromkeys(crossed, "category"))
     group, terms = _absorbed(cells, terms)
+    _check_rows(size.sum(), group.max() + 1)
     parts = {role: [_design(cells, plain)] for role, (plain, _) in terms.items()}
     for role, (_, products) in terms.items():
         parts[role] += [_indicators(cells, product, size.sum()) for product in products]
@@ -274,8 +275,10 @@ def _reduce(cells, terms, targets, size):
 
 
 def _absorbed(cells, terms):
-    """Return the level of each cell in the control with the most levels, and the other terms."""
+    """Return each cell's level of the control with the most levels, and the other terms."""
     plain, products = terms["controls"]
+    if not plain and len(products) == 1:
+        return _combinations(cells, products[0]), {**terms, "controls": ([], [])}
     categories = [name for name in plain if cells[name].dtype.name in ("object", "category")]
     if not categories:
         return np.zeros(len(cells), dtype=int), terms
@@ -284,22 +287,26 @@ def _absorbed(cells, terms):
     return pd.factorize(cells[largest])[0], {**terms, "controls": (others, products)}
 
 
-def _indicators(cells, product, rows):
-    """Return a column for every combination of the factors that occurs, or raise."""
-    label = ":".join(product)
+def _combinations(cells, product):
+    """Return a number for each combination of a product's factors that occurs, or raise."""
     for name in product:
         levels = cells[name].cat.categories
         if pd.api.types.is_float_dtype(levels) and (levels % 1 != 0).any():
             raise ValueError(
-                f"column {name!r} in {label!r} holds values such as "
+                f"column {name!r} in {':'.join(product)!r} holds values such as "
                 f"{levels[levels % 1 != 0][0]:g}, but a product crosses categories; cut it into "
                 "classes, or add the product you mean to data as a column"
             )
-    code = _code(cells, product)
+    return _code(cells, product)
+
+
+def _indicators(cells, product, rows):
+    """Return a column for every combination of a product's factors that occurs."""
+    code = _combinations(cells, product)
     width = code.max() + 1
     _check_rows(rows, width)
     precision = np.full(width, np.finfo(float).eps)
-    return _Matrix(label, code[:, np.newaxis] == np.arange(width), precision)
+    return _Matrix(":".join(product), code[:, np.newaxis] == np.arange(width), precision)
 
 
 def _triangle(columns, targets):

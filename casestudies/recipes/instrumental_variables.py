@@ -17,8 +17,9 @@ How columns are read, in every function:
 Rows that agree on instruments, controls and cluster form a cell, and only each cell's
 size, means, variances and covariances of outcome and treatment are used: with 40 cells,
 40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Of the
-controls, the category with the most levels is taken out by its means, the rest by a QR
-decomposition; nothing is lost: estimates and covariances are those of the rows.
+controls, the category with the most levels (or a product that stands alone) is taken out by
+its means, so hundreds of fixed effects cost little; the rest by a QR decomposition. Nothing
+is lost: estimates and covariances are those of the rows.
 """
 
 import numpy as np
@@ -137,7 +138,8 @@ def two_stage_least_squares(
     whole clusters    –   –  89  93  94  95
     ===============  ==  ==  ==  ==  ==  ==
 
-    Without the factor and with normal quantiles the first line is 55, 73, 79, 85, 90, 93.
+    Without the factor and with normal quantiles the first line is 55, 73, 79, 85, 90, 93. Few
+    clusters in one arm are few whatever the other has: 2, 3, 4 or 6 of 12 cover 81, 89, 93, 94.
 
     Parameters
     ----------
