@@ -366,6 +366,7 @@ REMEDIES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Downcasting")  # pandas 2 warns of what the advice does
 @pytest.mark.parametrize("call", [sta.group_time, sta.event_study, sta.overall_att])
 @pytest.mark.parametrize("case", REMEDIES)
 def test_the_advice_of_a_refusal_works_and_keeps_the_comparison(case, call):
