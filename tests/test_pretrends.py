@@ -266,7 +266,7 @@ def changed(**attrs):
 
 
 def covariance_with(row, column, value):
-    table = pd.DataFrame(COVARIANCE, TIMES, TIMES)
+    table = pd.DataFrame(COVARIANCE.copy(), TIMES, TIMES)
     table.loc[row, column] = value
     return table.to_dict()
 

@@ -317,6 +317,11 @@ REMEDIES = {
         r"'start' has 120 missing value\(s\).*data\['start'\].fillna\(0\)",
         lambda f: f.assign(start=f["start"].fillna(0)),
     ),
+    "missing for never, with a period of zero": (
+        lambda f: f.assign(time=f["time"] - 1, start=(f["start"] - 1.0).replace(-1, np.nan)),
+        r"data\['start'\].astype\(float\).fillna\(np.inf\)",
+        lambda f: f.assign(start=f["start"].astype(float).fillna(np.inf)),
+    ),
     "nullable and missing": (
         lambda f: f.assign(start=f["start"].replace(0, np.nan).astype("Int64")),
         r"data\['start'\].fillna\(0\)",
@@ -355,8 +360,9 @@ REMEDIES = {
     ),
     "periods from zero": (
         lambda f: f.assign(time=f["time"] - 1, start=(f["start"] - 1).clip(lower=0)),
-        r"has a period 0; write inf for never treated, data\['start'\].replace\(0, np.inf\)",
-        lambda f: f.assign(start=f["start"].replace(0, np.inf)),
+        r"has a period 0; write inf for never treated, data\['start'\].astype\(float\)"
+        r".replace\(0, np.inf\)",
+        lambda f: f.assign(start=f["start"].astype(float).replace(0, np.inf)),
     ),
     "text for periods": (
         lambda f: f.assign(time=f["time"].astype(str)),
@@ -366,6 +372,7 @@ REMEDIES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Downcasting")  # pandas 2 warns of what the advice does
 @pytest.mark.parametrize("call", [sta.group_time, sta.event_study, sta.overall_att])
 @pytest.mark.parametrize("case", REMEDIES)
 def test_the_advice_of_a_refusal_works_and_keeps_the_comparison(case, call):
@@ -387,8 +394,13 @@ ADVICE = {
     ),
     "no period before": (
         lambda f: f.assign(start=f["start"].replace(5, 1)),
-        "give a period in the data, or drop these units",
+        "give a period in the data, a later one for never treated, or drop these units",
         lambda f: f[f["start"] != 1],
+    ),
+    "another number for never": (
+        lambda f: f.assign(start=f["start"].replace(0, -1)),
+        r"20 unit\(s\) begin in -1, .* a later one for never treated",
+        lambda f: f.assign(start=f["start"].replace(-1, 7)),
     ),
     "a gap": (
         lambda f: f.drop(index=9),

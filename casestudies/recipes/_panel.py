@@ -167,34 +167,30 @@ def _moments(table, name, clock=None):
         column = column.dt.to_timestamp()
     if _numeric(table, name) or _dated(column):
         return column
-    values, kinds = column.drop_duplicates().tolist(), [False, True]
-    kinds = kinds if clock is None else [_dated(clock)]
-    remedies = [_conversion(values, name, dated, clock is not None) for dated in kinds]
+    values, named = column.drop_duplicates().tolist(), f"data[{name!r}]"
+    kinds = [False, True] if clock is None else [_dated(clock)]
+    remedies = [_conversion(named, values, dated, clock is not None) for dated in kinds]
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-        remedies.append(f"data[{name!r}].cat.codes")
+        remedies.append(f"{named}.cat.codes")
     few = f"{{{values[0]!r}: 1, {values[-1]!r}: 2}}"
-    remedies.append(f"data[{name!r}].map({few}), with all of them")
+    remedies.append(f"{named}.map({few}), with all of them")
     raise ValueError(
         f"column {name!r} holds {column.dtype} values such as {values[0]!r}, not numbers or "
-        f"dates, so that their distance in time is not known; convert it, for example with "
+        "dates, so that their distance in time is not known; convert it, for example with "
         f"{next(filter(None, remedies))}"
     )
 
 
-def _conversion(values, name, dated, never):
+def _conversion(named, values, dated, never):
     """Return what makes text numbers or dates, nothing if it does not."""
-    text, named = pd.Series(map(str, values)), f"data[{name!r}]"
-    read, far, options = pd.to_numeric, 0, {}
+    read, far, options = pd.to_numeric, "0", {}
     if dated:
         read, far, options = pd.to_datetime, "pd.Timestamp('2262-01-01')", {"format": "ISO8601"}
-    odd = [
-        v
-        for v, bad in zip(values, read(text, errors="coerce", **options).isna(), strict=True)
-        if bad
-    ]
+    odd = [value for value in values if pd.isna(read(str(value), errors="coerce", **options))]
     if len(odd) > never or len(odd) == len(values):
         return ""
-    return f"pd.{read.__name__}({named}{f'.replace({odd[0]!r}, {far})' if odd else ''})"
+    marked = f".replace({odd[0]!r}, {far})" if odd else ""
+    return f"pd.{read.__name__}({named}{marked})"
 
 
 def _periods(table, time):
@@ -217,8 +213,8 @@ def _elapsed(periods):
     places = [wall - month.start_time, wall - month.end_time.normalize()]
     if min(place.nunique() for place in places) > 1:
         return np.asarray((wall - wall[0]) / pd.Timedelta(days=1))
-    months = (month.year - month.year[0]) * 12 + month.month - month.month[0]
-    months = np.asarray(months)
+    months = np.asarray(12 * month.year + month.month)
+    months = months - months[0]
     return months // 12 if (months % 12 == 0).all() else months
 
 
@@ -262,7 +258,7 @@ def _start(periods, first_treated_time, time):
 
 def _shown(period):
     """Return a period as words."""
-    return str(period) if isinstance(period, pd.Timestamp) else f"{period:.12g}"
+    return str(period) if isinstance(period, datetime.date) else f"{period:.12g}"
 
 
 def _gap_in_means(values, treated, compared):

@@ -38,7 +38,8 @@ class _Estimates(NamedTuple):
 
 def _estimates(study, *, one_reference=True):
     """Return the estimates of an event study and their covariance, checked."""
-    if not isinstance(study, pd.DataFrame) or "covariance" not in study.attrs:
+    attrs = study.attrs if isinstance(study, pd.DataFrame) else {}
+    if not isinstance(attrs.get("covariance"), dict | pd.DataFrame):
         raise ValueError("study carries no covariance; pass the frame that event_study returned")
     if "estimate" not in study:
         raise ValueError(
@@ -51,8 +52,8 @@ def _estimates(study, *, one_reference=True):
             f"study has event time {time:g} more than once; keep one row of each, for example "
             "study[~study.index.duplicated()]"
         )
-    covariance = pd.DataFrame(study.attrs["covariance"])
-    references = _reals("study.attrs['reference']", study.attrs.get("reference", -1), below=0)
+    covariance = pd.DataFrame(attrs["covariance"])
+    references = _reals("study.attrs['reference']", attrs.get("reference", -1), below=0)
     times = times[np.isin(times, covariance.index) | ~np.isin(times, references)]
     if one_reference:
         _check_reference(references, times)
@@ -61,7 +62,7 @@ def _estimates(study, *, one_reference=True):
     estimate = pd.to_numeric(study.loc[times, "estimate"], errors="coerce").to_numpy(dtype=float)
     covariance = covariance.loc[times, times].apply(pd.to_numeric, errors="coerce").to_numpy(float)
     _check_moments(times, estimate, covariance)
-    df = study.attrs.get("df", np.inf)
+    df = attrs.get("df", np.inf)
     df = df if df == np.inf else _real("study.attrs['df']", df, above=1)
     return _Estimates(times, estimate, covariance, df, references.max())
 

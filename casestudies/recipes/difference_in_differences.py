@@ -133,7 +133,8 @@ def event_study(
     under parallel trends and no anticipation; for :math:`k < r` a difference in trends,
     zero under the same assumptions extended backwards.
     All treated units begin at the same time; where they do not, use a method for
-    staggered adoption.
+    staggered adoption. With few clusters on one side intervals are too short: with 2
+    treated of 20, all alike and with normal shocks, they cover 75%.
 
     Parameters
     ----------

@@ -34,7 +34,9 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
 
     Estimand: for :math:`t \ge g` the average effect on group :math:`g` in period :math:`t`;
     for :math:`t < b` a difference in trends. Assumptions: without treatment all groups
-    would have changed alike on average, and none reacts before it begins.
+    would have changed alike on average, and none reacts before it begins. Intervals are too
+    short for a group of few clusters: with 2 of 20, all alike and with normal shocks, they
+    cover 75%.
 
     Parameters
     ----------
@@ -330,12 +332,14 @@ def _marked_starts(data, time, first_treated):
     start = data[first_treated]
     if start.isna().any():
         kind, last = pd.api.types.infer_dtype(data[time]), f"data[{time!r}].max()"
-        mark = f"{last} + {'1' if kind == 'period' else 'pd.Timedelta(days=1)'}"
-        mark = mark if kind in DATES else "0"
+        mark = f".fillna({last} + {'1' if kind == 'period' else 'pd.Timedelta(days=1)'})"
+        if kind not in DATES:
+            early = _holds_numbers(data[time]) and data[time].min() <= 0
+            mark = ".astype(float).fillna(np.inf)" if early else ".fillna(0)"
         raise ValueError(
             f"column {first_treated!r} has {start.isna().sum()} missing value(s); if they mean "
-            f"never treated, say so with data[{first_treated!r}].fillna({mark}), as dropping such "
-            "rows would drop the comparison"
+            f"never treated, say so with data[{first_treated!r}]{mark}, as dropping such rows "
+            "would drop the comparison"
         )
     if _holds_numbers(start) and (start == np.inf).any():
         data = data.assign(**{first_treated: start.astype(float).replace(np.inf, NEVER)})
@@ -363,8 +367,8 @@ def _starts(panel, time, first_treated):
     if never.any() and periods[0] <= 0:
         raise ValueError(
             f"column {first_treated!r} uses 0 for never treated, but {time!r} has a period "
-            f"{_shown(periods[0])}; write inf for never treated, data[{first_treated!r}]"
-            ".replace(0, np.inf), and if units do begin in 0, add a constant to both columns"
+            f"{_shown(periods[0])}; write inf for never treated, data[{first_treated!r}].astype("
+            "float).replace(0, np.inf), and if units do begin in 0, add a constant to both columns"
         )
     beyond = never | (start > periods[-1]).to_numpy()
     place = np.where(beyond, len(periods), periods.get_indexer(start))
@@ -373,7 +377,7 @@ def _starts(panel, time, first_treated):
         raise ValueError(
             f"column {first_treated!r}: {np.sum(start == value)} unit(s) begin in {_shown(value)}, "
             f"which {what} of {time!r} ({_shown(periods[0])} to {_shown(periods[-1])}); give a "
-            "period in the data, or drop these units and say so"
+            "period in the data, a later one for never treated, or drop these units and say so"
         )
     if beyond.all():
         raise ValueError(
