@@ -13,8 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _check_choice, _count, _generator, _result
-from casestudies.recipes._score import _inverse, _named, _outcome, _read_covariates, _regress
+from casestudies.recipes._columns import (
+    _check_choice,
+    _count,
+    _generator,
+    _group_basis,
+    _outcome,
+    _result,
+)
+from casestudies.recipes._score import _inverse, _named, _read_covariates, _regress
 
 
 def doubly_robust(
@@ -110,8 +117,10 @@ def doubly_robust(
         test = fold == number
         train = ~test if folds > 1 else test
         rows = (train, train & (treated == 0), train & (treated == 1))
-        where = f", in the rows that fit fold {number + 1} of {folds}" * (folds > 1)
-        fits = _nuisances(design, treated, y, rows, test, model, where)
+        try:
+            fits = _nuisances(design, treated, y, rows, test, model)
+        except ValueError as error:
+            raise ValueError(_in_fold(error, number + 1, folds)) from None
         terms[test], gradients = _augmented(treated[test], y[test], *fits.predicted, estimand)
         for fitted, carry, gradient in zip(rows, fits.carries, gradients, strict=True):
             carried[fitted] += carry(gradient)
@@ -142,25 +151,30 @@ class _Nuisances(NamedTuple):
     carries: tuple
 
 
-def _nuisances(design, treated, y, rows, test, model, where):
+def _nuisances(design, treated, y, rows, test, model):
     """Fit the score and the outcome model of each arm in rows; predict in the test rows."""
-    classes = "outcomes 0 and 1 of an arm"
+
+    def fit(target, fitted, kind, classes):
+        here, there = (design._replace(columns=design.columns[part]) for part in (fitted, test))
+        return _regress(here, target[fitted], there, kind, classes)
+
+    for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
+        _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
     fits = [
-        _nuisance("the score", design, treated, rows[0], test, "logit", "arms", where),
-        _nuisance("the model of the untreated", design, y, rows[1], test, model, classes, where),
-        _nuisance("the model of the treated", design, y, rows[2], test, model, classes, where),
+        fit(treated, rows[0], "logit", "arms"),
+        *(fit(y, fitted, model, "outcomes 0 and 1 of an arm") for fitted in rows[1:]),
     ]
     return _Nuisances(*zip(*fits, strict=True))
 
 
-def _nuisance(what, design, y, rows, test, model, classes, where):
-    """Fit one of the models in some rows, or say which one, where, cannot be fitted."""
-    here, there = (design._replace(columns=design.columns[part]) for part in (rows, test))
-    try:
-        return _regress(here, y[rows], there, model, classes)
-    except ValueError as error:
-        more = "; fewer folds leave more rows to each fit" * bool(where)
-        raise ValueError(f"{what}{where}: {error}{more}") from None
+def _in_fold(error, number, folds):
+    """Say in which rows a model could not be fitted."""
+    if folds == 1:
+        return f"{error}"
+    return (
+        f"in the rows that fit fold {number} of {folds}: {error}; fewer folds leave more rows to "
+        "each fit"
+    )
 
 
 def _deal(order, treated, folds):
