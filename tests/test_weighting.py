@@ -152,7 +152,7 @@ REMEDIES = [
         lambda d: weight(d.assign(site=lone(d)), **SITE),
         "'site' is s in .* treated; merge the value with another, or drop these rows",
         lambda d: [
-            weight(d.assign(site=lone(d).replace("s", "w")), **SITE),
+            weight(d.assign(site=lone(d).replace("s", "b")), **SITE),
             weight(d.assign(site=lone(d))[lone(d) != "s"], **SITE),
         ],
     ),
