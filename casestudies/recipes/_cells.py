@@ -5,119 +5,130 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import linalg
 
-from casestudies.recipes._columns import _check_columns, _design, _names, _numbers, _result
+from casestudies.recipes._clusters import _clustered
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_level,
+    _design,
+    _listed,
+    _Matrix,
+    _names,
+    _numbers,
+    _one,
+    _read,
+    _result,
+)
 
-ROLES = ("controls", "instruments")
+WEAK = 10  # the rule of thumb for a first-stage F of Staiger and Stock (1997)
 
 
 @dataclass(frozen=True)
 class _Design:
     """Outcome (if any) and treatments, controls and instruments, by cell.
 
-    `means` (outcome, treatments) and `columns` (controls, instruments) are cell values less
-    the overall mean, times the root of the cell's size; `within` is the scatter inside cells.
-    The `short_` ones are the same in a few rows that keep all cross-products: `short_net` are
-    the means net of the controls, `short_instruments` the instruments net of the controls,
-    orthonormal.
+    The category of the controls with the most levels (else the constant) is taken out by its
+    means: `targets` (outcome, treatments) and `columns` (other controls, then instruments, less
+    what others span) are cell values less those of the cell's `group`, times the root of the
+    cell's size, over the norm (`scale`). `within` is the targets' scatter inside cells. Columns
+    are an orthonormal basis times `triangle`; targets are it times `loadings`, and a rest whose
+    cross-products between cells are `between`.
     """
 
     n: int
-    df: int
+    cov: str
+    level: float
     treatments: list | str
     size: np.ndarray
-    cluster: np.ndarray | None
+    group: np.ndarray
+    cluster: pd.Series | None
+    scale: np.ndarray
     within: np.ndarray
-    means: np.ndarray
+    targets: np.ndarray
     columns: np.ndarray
-    short_columns: np.ndarray
-    short_means: np.ndarray
-    short_net: np.ndarray
-    short_instruments: np.ndarray
+    controls: int
+    triangle: np.ndarray
+    loadings: np.ndarray
+    between: np.ndarray
 
     @property
     def count(self):
         """Number of instruments net of the controls."""
-        return self.short_instruments.shape[1]
+        return len(self.triangle) - self.controls
+
+    @property
+    def df(self):
+        """Rows less coefficients."""
+        return self.n - self.group.max() - 1 - len(self.triangle)
 
     @functools.cached_property
     def explained(self):
         """Cross-products of what the instruments explain."""
-        first_stage = self.short_instruments.T @ self.short_net
-        return first_stage.T @ first_stage
+        return self.loadings[self.controls :].T @ self.loadings[self.controls :]
 
     @functools.cached_property
     def residual(self):
         """Cross-products of what controls and instruments leave unexplained."""
-        rest = _net(self.short_net, self.short_instruments)
-        return rest.T @ rest + self.within.sum(axis=0)
+        return self.between + self.within.sum(axis=0)
 
     @functools.cached_property
+    def basis(self):
+        """Orthonormal basis of the controls, then of the instruments net of them, by cell."""
+        return linalg.solve_triangular(self.triangle, self.columns.T, trans="T").T
+
+    @property
     def instruments(self):
-        """Instruments net of the controls, by cell."""
-        return self._long(self.short_instruments)
+        """Orthonormal instruments net of the controls, by cell."""
+        return self.basis[:, self.controls :]
 
-    @functools.cached_property
+    @property
     def fitted(self):
-        """Means as the instruments predict them, by cell."""
-        instruments = self.short_instruments
-        return self._long(instruments @ (instruments.T @ self.short_net))
+        """Targets as the instruments net of the controls predict them, by cell."""
+        return self.instruments @ self.loadings[self.controls :]
 
-    @functools.cached_property
+    @property
     def net(self):
-        """Means net of the controls, by cell."""
-        return self.means - self._long(self.short_means - self.short_net)
-
-    def _long(self, short):
-        """Return a combination of the columns by cell, given in the short rows."""
-        norms = np.linalg.norm(self.short_columns, axis=0)
-        inverse = np.linalg.pinv(self.short_columns / norms, rcond=1e-11)
-        return self.columns @ ((inverse @ short) / norms[:, np.newaxis])
+        """Targets net of the controls, by cell."""
+        return self.targets - self.basis[:, : self.controls] @ self.loadings[: self.controls]
 
 
-def _partial_out(data, outcome, treatments, instruments, controls, cov, cluster, *more_cov):
+def _partial_out(data, treatment, instruments, controls, cov, cluster, level, *more_cov, **outcome):
     """Check the input, reduce the rows to cells and take the controls out."""
+    _check_level(level)
     _check_cov(cov, cluster, more_cov)
-    targets = [*([] if outcome is None else [outcome]), *_names(treatments)]
-    clusters = [] if cluster is None else [_one(cluster)]
-    plain, crossed = _terms(data, targets, instruments, controls)
-    _check_columns(data, clusters)
-    cells, code = _cells(data, plain, crossed, clusters)
+    clusters = [] if cluster is None else [_one("cluster", cluster)]
+    treatments = _names("treatment", treatment)
+    terms = {"controls": controls, "instruments": instruments}
+    terms = {role: _split(data, role, names) for role, names in terms.items()}
+    roles = {"treatment": treatments, **_roles(terms)}
+    for role in ("treatment", "instruments"):
+        if not roles[role] and not any(terms.get(role, ())):
+            raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
+    table = _read(data, several=roles, cluster=cluster, **outcome)
+    names = list(table.columns[: len(outcome) + len(treatments)])
+    cells, code = _cells(table, dict.fromkeys([*table.columns[len(names) :], *clusters]))
     size = np.bincount(code).astype(float)
-    means, within, norms = _cell_moments(data, targets, code, size)
-    control, instrument = (_term_columns(cells, plain[r], crossed[r], len(data)) for r in ROLES)
-    labels, parts = zip(*control, *instrument, strict=True)
-    columns = _weighted(np.hstack(parts, dtype=float), size)
-    edges = np.cumsum([part.shape[1] for part in parts])
-    *blocks, short_means = np.split(_triangle(columns, means), edges, axis=1)
-    short = list(zip(labels, blocks, strict=True))
-    taken = _span(np.empty((len(short_means), 0)), short[: len(control)], len(data))
-    both = _span(taken, short[len(control) :], len(data))
-    _check_order(both.shape[1] - taken.shape[1], _names(treatments))
-    _check_rows(len(data), 1 + both.shape[1])
-    net = _net(short_means, taken)
-    _check_left(targets, net, within, norms)
-    return _Design(
-        n=len(data),
-        df=len(data) - 1 - both.shape[1],
-        treatments=treatments,
+    means, within, scale, limits = _cell_moments(table, names, code, size)
+    design = _Design(
+        n=len(table),
+        cov=cov,
+        level=level,
+        treatments=treatment if isinstance(treatment, str) else treatments,
         size=size,
-        cluster=pd.factorize(cells[cluster])[0] if clusters else None,
+        cluster=cells[clusters[0]] if clusters else None,
+        scale=scale,
         within=within,
-        means=means,
-        columns=columns,
-        short_columns=np.hstack(blocks),
-        short_means=short_means,
-        short_net=net,
-        short_instruments=both[:, taken.shape[1] :],
+        **_reduce(cells, terms, means, size),
     )
+    _check_order(design.count, treatments)
+    _check_left(names, design, limits)
+    return design
 
 
 def _check_cov(cov, cluster, more):
     """Raise unless the covariance is known and the cluster column comes with its own."""
-    known = ["unadjusted", "robust", "clustered", *more]
-    if cov not in known:
-        raise ValueError(f"cov must be one of {', '.join(known)}, got {cov!r}")
+    _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
     if (cov == "clustered") != (cluster is not None):
         raise ValueError(
             f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
@@ -125,27 +136,22 @@ def _check_cov(cov, cluster, more):
         )
 
 
-def _one(name):
-    """Return a single column name, or raise."""
-    if not isinstance(name, str):
-        raise ValueError(f"one column name is needed here, got {name!r}; name a single column")
-    return name
+def _split(data, role, columns):
+    """Return the columns of a role and its products, each as a list of factors."""
+    names = [] if columns is None else _names(role, columns)
+    known = getattr(data, "columns", ())
+    plain = [name for name in names if name in known or ":" not in name]
+    return plain, [name.split(":") for name in names if name not in plain]
 
 
-def _terms(data, targets, instruments, controls):
-    """Return plain columns and products (lists of factors) of instruments and controls."""
-    _check_columns(data, targets)
-    plain, crossed = {}, {}
-    for role, terms in zip(ROLES, (controls, instruments), strict=True):
-        terms = [] if terms is None else _names(terms)
-        plain[role] = [name for name in terms if name in data.columns or ":" not in str(name)]
-        crossed[role] = [name.split(":") for name in terms if name not in plain[role]]
-        for product in crossed[role]:
-            _check_columns(data, [*targets, *product])
-    _check_columns(data, [*targets, *plain["controls"], *plain["instruments"]])
-    if not plain["instruments"] and not crossed["instruments"]:
-        raise ValueError("instruments is empty: no instrument; name at least one column")
-    return plain, crossed
+def _roles(terms):
+    """Return the columns of each role, those that stand in products only among the first's."""
+    roles = {role: list(plain) for role, (plain, _) in terms.items()}
+    for role, (_, products) in terms.items():
+        for name in (name for product in products for name in product):
+            if not any(name in columns for columns in roles.values()):
+                roles[role].append(name)
+    return roles
 
 
 def _check_order(instruments, treatments):
@@ -153,7 +159,8 @@ def _check_order(instruments, treatments):
     if instruments < len(treatments):
         raise ValueError(
             f"{instruments} instrument column(s) for {len(treatments)} treatments "
-            f"({', '.join(treatments)}); each treatment needs one of its own"
+            f"({_listed(treatments)}); each treatment needs one of its own: name more "
+            "instruments, or fewer treatments"
         )
 
 
@@ -166,35 +173,32 @@ def _check_rows(rows, coefficients):
         )
 
 
-def _cells(data, plain, crossed, clusters):
+def _cells(table, keys):
     """Return one row for each combination of columns that occurs, and each row's cell."""
-    factors = [name for role in crossed.values() for product in role for name in product]
-    columns = [*plain["controls"], *plain["instruments"], *factors, *clusters]
-    keys = list(dict.fromkeys(columns))
-    code = _code(data, keys)
+    code = _code(table, keys)
     first = np.searchsorted(np.maximum.accumulate(code), np.arange(code.max() + 1))
-    cells = data[keys].iloc[first].reset_index(drop=True)
+    cells = table.iloc[first].reset_index(drop=True)
     for name in keys:
-        if _is_constant(cells[name]):
+        if _is_constant(cells[name], table.attrs["precision"][name]):
             raise ValueError(
-                f"column {name!r} is {cells[name].tolist()[0]!r} in all {len(data)} rows; an "
+                f"column {name!r} is {cells[name].tolist()[0]!r} in all {len(table)} rows; an "
                 "instrument, control or cluster must vary: drop it"
             )
-    return cells.astype(dict.fromkeys(factors, "category")), code
+    return cells, code
 
 
-def _is_constant(column):
+def _is_constant(column, precision):
     """Return whether a column is the same in all rows, up to rounding."""
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(dtype=float)
-        return np.ptp(values) <= 1e-12 * np.abs(values).max()
+        return np.ptp(values) <= 8 * precision * np.abs(values).max()
     return column.nunique() < 2
 
 
 def _code(data, keys):
     """Return a number for each combination of keys, in the order of appearance."""
-    code = pd.factorize(data[keys[0]])[0]
-    for name in keys[1:]:
+    code = np.zeros(len(data), dtype=np.int64)
+    for name in keys:
         if code.max() + 1 == len(code):  # every row is its own cell already
             break
         level, levels = pd.factorize(data[name])
@@ -205,109 +209,150 @@ def _code(data, keys):
     return code
 
 
-def _cell_moments(data, targets, code, size):
-    """Return weighted, centred cell means, the scatter inside cells, and norms of the columns."""
-    means = np.empty((len(size), len(targets)))
-    rests, norms = [], []
-    for j, name in enumerate(targets):
-        values = _numbers(data, name)
-        norms.append(np.linalg.norm(values))
-        means[:, j] = np.bincount(code, values) / size
-        rests.append(values - means[code, j])
-    scatter = [np.bincount(code, left * right) for left in rests for right in rests]
+def _cell_moments(table, targets, code, size):
+    """Return cell means, the scatter inside cells, norms, and the limits of rounding."""
+    values = np.column_stack([_numbers(table, name) for name in targets])
+    precision = np.array([table.attrs["precision"][name] for name in targets])
+    scale, limits = _unit_norm(values, np.ones(len(values)), precision)
+    means = np.column_stack([np.bincount(code, column) / size for column in values.T])
+    for column, mean in zip(values.T, means.T, strict=True):
+        column -= mean[code]
+    scatter = [np.bincount(code, left * right) for left in values.T for right in values.T]
     within = np.stack(scatter, axis=-1).reshape(len(size), len(targets), len(targets))
-    return _weighted(means, size), within, np.array(norms)
+    return means, within, scale, limits
 
 
-def _weighted(columns, size):
-    """Return cell values less their overall mean, times the root of the cell's size."""
-    columns -= size @ columns / size.sum()
-    columns *= np.sqrt(size)[:, np.newaxis]
-    return columns
+def _unit_norm(columns, size, precision):
+    """Centre columns in place and divide them by their norm.
+
+    Return the norms, and the share of each below which what is left of it is rounding.
+    """
+    far = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns))
+    _centre(columns, size, np.zeros(len(size), dtype=int))
+    norms = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns))
+    norms[norms == 0] = 1
+    columns /= norms
+    rounding = 8 * np.maximum(precision, np.finfo(float).eps) * far / norms
+    return norms, np.maximum(1e-9, rounding)
 
 
-def _term_columns(cells, plain, crossed, rows):
-    """Return labels and columns of the plain columns, then of each product."""
-    terms = []
-    if plain:
-        design = _design(cells, plain)
-        terms.append((design.columns, design.to_numpy()))
-    for product in crossed:
-        terms.append((":".join(product), _indicators(cells, product, rows)))
-    return terms
+def _centre(columns, size, group):
+    """Take the mean of its group from each column, in place."""
+    total = np.bincount(group, size)
+    for column in columns.T:
+        for _ in range(2):  # the second time takes out what rounding left of a far-off origin
+            column -= (np.bincount(group, size * column) / total)[group]
+
+
+def _reduce(cells, terms, targets, size):
+    """Return the columns that add something, and the targets' loadings on their basis."""
+    crossed = [name for _, products in terms.values() for product in products for name in product]
+    cells = cells.astype(dict.fromkeys(crossed, "category"))
+    group, terms = _absorbed(cells, terms)
+    parts = {role: [_design(cells, plain)] for role, (plain, _) in terms.items()}
+    for role, (_, products) in terms.items():
+        parts[role] += [_indicators(cells, product, size.sum()) for product in products]
+    both = [part for role in parts.values() for part in role if part.columns.size]
+    columns = np.hstack([part.columns for part in both], dtype=float)
+    width = columns.shape[1]
+    _, limits = _unit_norm(columns, size, np.hstack([part.precision for part in both]))
+    for values in (columns, targets):
+        _centre(values, size, group)
+        values *= np.sqrt(size)[:, np.newaxis]
+    short = _triangle(columns, targets)
+    kept = _sweep(short, both, limits, size.sum(), group.max() + 1)
+    rest = short[len(kept) :, width:]
+    return {
+        "group": group,
+        "targets": targets,
+        "columns": columns[:, kept],
+        "controls": np.sum(kept < sum(len(part.precision) for part in parts["controls"])),
+        "triangle": short[: len(kept), kept],
+        "loadings": short[: len(kept), width:],
+        "between": rest.T @ rest,
+    }
+
+
+def _absorbed(cells, terms):
+    """Return the level of each cell in the control with the most levels, and the other terms."""
+    plain, products = terms["controls"]
+    categories = [name for name in plain if cells[name].dtype.name in ("object", "category")]
+    if not categories:
+        return np.zeros(len(cells), dtype=int), terms
+    largest = max(categories, key=lambda name: cells[name].nunique())
+    others = [name for name in plain if name != largest]
+    return pd.factorize(cells[largest])[0], {**terms, "controls": (others, products)}
 
 
 def _indicators(cells, product, rows):
     """Return a column for every combination of the factors that occurs, or raise."""
+    label = ":".join(product)
     for name in product:
         levels = cells[name].cat.categories
         if pd.api.types.is_float_dtype(levels) and (levels % 1 != 0).any():
             raise ValueError(
-                f"column {name!r} in {':'.join(product)!r} holds values such as "
+                f"column {name!r} in {label!r} holds values such as "
                 f"{levels[levels % 1 != 0][0]:g}, but a product crosses categories; cut it into "
                 "classes, or add the product you mean to data as a column"
             )
     code = _code(cells, product)
-    _check_rows(rows, code.max() + 1)
-    return code[:, np.newaxis] == np.arange(code.max() + 1)
+    width = code.max() + 1
+    _check_rows(rows, width)
+    precision = np.full(width, np.finfo(float).eps)
+    return _Matrix(label, code[:, np.newaxis] == np.arange(width), precision)
 
 
-def _triangle(columns, means):
+def _triangle(columns, targets):
     """Return the triangle R of a QR decomposition: few rows with the same cross-products."""
-    triangle = np.empty((0, columns.shape[1] + means.shape[1]))
+    triangle = np.empty((0, columns.shape[1] + targets.shape[1]))
     for start in range(0, len(columns), 2**14):
         rows = slice(start, start + 2**14)
-        block = np.vstack([triangle, np.hstack([columns[rows], means[rows]])])
+        block = np.vstack([triangle, np.hstack([columns[rows], targets[rows]])])
         triangle = np.linalg.qr(block, mode="r")
     return triangle
 
 
-def _net(block, basis):
-    """Return columns net of an orthonormal basis."""
-    return block - basis @ (basis.T @ block)
+def _sweep(short, parts, limits, rows, means):
+    """Return the columns that add something, and turn short rows until these are triangular.
+
+    Every plain column must add something to those before it, a product some of its columns.
+    """
+    kept, edge = np.empty(0, dtype=int), 0
+    for labels, block, _ in parts:
+        places = edge + np.arange(block.shape[1])
+        edge += len(places)
+        done, pivoting = len(kept), isinstance(labels, str)
+        _check_rows(rows, means + done + len(places) * (not pivoting))
+        turn, triangle, *order = linalg.qr(short[done:, places], pivoting=pivoting)
+        places = places[order[0]] if pivoting else places
+        left = np.zeros(len(places))
+        left[: len(triangle)] = np.abs(triangle.diagonal())
+        new = left > limits[places]
+        _check_new(labels, new)
+        short[done:] = turn.T @ short[done:]
+        kept = np.append(kept, places[new])
+    _check_rows(rows, means + len(kept))
+    return kept
 
 
-def _span(basis, terms, rows):
-    """Extend an orthonormal basis by columns, which must be new, and by products."""
-    for label, block in terms:
-        new, norms = _net(block, basis), np.linalg.norm(block, axis=0)
-        if isinstance(label, str):
-            added = _interaction(new, norms, label)
-        else:
-            _check_rows(rows, 1 + basis.shape[1] + len(label))
-            added, triangle = np.linalg.qr(new)
-            _check_new(label, norms, triangle)
-        basis = np.hstack([basis, added])
-    return basis
-
-
-def _check_new(names, norms, triangle):
-    """Raise if a column adds nothing to the columns before it."""
-    new = np.zeros(len(names))
-    new[: len(triangle)] = np.abs(triangle.diagonal())
-    for name in names[new <= 1e-9 * norms]:
+def _check_new(labels, new):
+    """Raise if a plain column, or a whole product, adds nothing to the columns before it."""
+    if isinstance(labels, str) and not new.any():
         raise ValueError(
-            f"column {name!r} is collinear: a linear combination of the controls and the columns "
-            "before it, so it adds no variation; drop it"
-        )
-
-
-def _interaction(new, norms, product):
-    """Return an orthonormal basis of what a full interaction adds, or raise."""
-    left, strength, _ = np.linalg.svd(new, full_matrices=False)
-    adds = strength > 1e-9 * norms.max()
-    if not adds.any():
-        raise ValueError(
-            f"the product {product!r} adds nothing to the controls and the columns before it; "
+            f"the product {labels!r} adds nothing to the controls and the columns before it; "
             "drop it"
         )
-    return left[:, adds]
+    for position in np.flatnonzero(~new) if not isinstance(labels, str) else ():
+        raise ValueError(
+            f"column {labels[position]!r} is collinear: a linear combination of the controls and "
+            "the columns before it, so it adds no variation; drop it"
+        )
 
 
-def _check_left(targets, net, within, norms):
+def _check_left(targets, design, limits):
     """Raise if the controls determine outcome or treatment."""
-    left = np.sqrt((net**2).sum(axis=0) + within.sum(axis=0).diagonal())
-    for name, vanished in zip(targets, left <= 1e-9 * norms, strict=True):
+    left = np.sqrt((design.explained + design.residual).diagonal())
+    for name, vanished in zip(targets, left <= limits, strict=True):
         if vanished:
             raise ValueError(
                 f"column {name!r} is constant or a linear combination of the controls, so "
@@ -315,53 +360,130 @@ def _check_left(targets, net, within, norms):
             )
 
 
-def _k_class(method, design, kappa, cov, level):
+def _k_class(method, design, kappa):
     """Return the k-class estimate with standard error and interval."""
-    _check_moved(design)
+    _least_moved(design)  # raises where some combination is not moved at all
     form = design.explained + (1 - kappa) * design.residual
     bread = np.linalg.inv(form[1:, 1:])
     contrast = np.concatenate([[1.0], -bread @ form[1:, 0]])
-    errors = np.sqrt(_covariance(design, contrast, bread, kappa, cov).diagonal())
-    options = {"n": design.n, "level": level}
+    covariance, df = _covariance(design, contrast, bread, kappa)
+    unit = design.scale[0] / design.scale[1:]
+    parts = zip(-contrast[1:] * unit, np.sqrt(covariance.diagonal()) * unit, strict=True)
+    options = {"n": design.n, "level": design.level, "df": df}
     if isinstance(design.treatments, str):
-        return _result(method, -contrast[1], errors[0], **options)
-    parts = zip(design.treatments, -contrast[1:], errors, strict=True)
-    return pd.DataFrame([_result(name, b, error, **options) for name, b, error in parts])
+        return _result(method, *next(parts), **options)
+    rows = [_result(name, *next(parts), **options) for name in design.treatments]
+    return _warned(pd.DataFrame(rows), design)
 
 
-def _check_moved(design):
-    """Raise if some combination of the treatments is not moved by the instruments."""
-    scale = np.sqrt((design.explained + design.residual).diagonal()[1:])
-    moved = np.linalg.eigvalsh(design.explained[1:, 1:] / np.outer(scale, scale))
-    if moved[0] < 1e-14:
+def _least_moved(design):
+    """Return the least share of a combination of treatments that the instruments explain."""
+    names = _names("treatment", design.treatments)
+    count = len(names)
+    explained, residual = (part[-count:, -count:] for part in (design.explained, design.residual))
+    scale = np.sqrt((explained + residual).diagonal())
+    explained, residual = (part / np.outer(scale, scale) for part in (explained, residual))
+    if np.linalg.eigvalsh(explained + residual)[0] < 1e-12:
         raise ValueError(
-            f"the instruments do not move {', '.join(_names(design.treatments))}: first-stage "
-            f"partial R2 {max(moved[0], 0):.1g}; the effect is not identified"
+            f"treatments {_listed(names)} are linear combinations of one another "
+            "once the controls are held fixed, so their effects cannot be told apart; drop one"
         )
+    share = linalg.eigh(explained, explained + residual, eigvals_only=True)[0]
+    if share < 1e-14:
+        raise ValueError(
+            f"the instruments do not move {_listed(names)}: first-stage partial R2 "
+            f"{max(share, 0):.1g}; the effect is not identified"
+        )
+    return min(share, 1.0)
 
 
-def _covariance(design, contrast, bread, kappa, cov):
-    """Return the covariance of the estimates; `contrast` maps columns to the residual."""
+def _given_the_others(design):
+    """Return each treatment's conditional first-stage F, and the Cragg-Donald F of all.
+
+    The first is the F of the instruments in what two-stage least squares on the other
+    treatments leaves of a treatment (Sanderson and Windmeijer 2016, section 4).
+    """
+    share, count = _least_moved(design), len(design.treatments)
+    inverse = np.linalg.inv(design.explained[-count:, -count:])
+    contrasts = inverse / inverse.diagonal()
+    left = np.einsum("ij,ik,kj->j", contrasts, design.residual[-count:, -count:], contrasts)
+    with np.errstate(divide="ignore"):  # where everybody complies
+        conditional = design.df / left / inverse.diagonal() / (design.count - count + 1)
+        return conditional, np.divide(share, 1 - share) * design.df / design.count
+
+
+def _warned(table, design):
+    """Return estimates with each treatment's conditional F, and a warning where one is weak."""
+    conditional, joint = _given_the_others(design)
+    table = table.assign(conditional_f=conditional)
+    table.attrs.update(cragg_donald_f=float(joint), warning="")
+    if conditional.min() < WEAK:
+        weak = [name for name, f in zip(table.index, conditional, strict=True) if f < WEAK]
+        table.attrs["warning"] = (
+            f"weak instruments: they hardly move {_listed(weak)} once the other treatments are "
+            f"held fixed (least conditional F {conditional.min():.2g}, below {WEAK}), so "
+            "estimates and intervals mislead; anderson_rubin gives intervals that hold"
+        )
+    return table
+
+
+def _covariance(design, contrast, bread, kappa):
+    """Return the estimates' covariance and degrees of freedom; `contrast` gives the residual."""
     total = design.explained + design.residual
     variance = contrast @ total @ contrast / design.n
-    if cov == "unadjusted":
-        return variance * bread
-    if cov == "bekker":
+    if design.cov == "unadjusted":
+        return variance * bread, np.inf
+    if design.cov == "bekker":
         net = np.eye(len(contrast))[:, 1:]
         net = net - np.outer(contrast, contrast @ total @ net) / (variance * design.n)
         middle = net.T @ (design.explained + (kappa - 1) ** 2 * design.residual) @ net
-        return variance * bread @ middle @ bread
+        return variance * bread @ middle @ bread, np.inf
     scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
-    return bread @ _meat(design, design.fitted[:, 1:], design.net @ contrast, scatter, cov) @ bread
+    _check_alone(design, design.fitted[:, 1:])
+    meat, df = _meat(design, design.fitted[:, 1:], design.net @ contrast, scatter)
+    return bread @ meat @ bread, df
 
 
-def _meat(design, regressors, residual, scatter, cov):
-    """Return the covariance of the scores, by row or summed by cluster first.
+def _meat(design, regressors, residual, scatter):
+    """Return the covariance of the scores by row, or summed by cluster, and degrees of freedom.
 
     Regressors and residual are cell values times the root of the cell's size.
     """
-    if cov == "clustered":
-        scores = pd.DataFrame(regressors * residual[:, np.newaxis]).groupby(design.cluster).sum()
-        return scores.T.to_numpy() @ scores.to_numpy()
+    if design.cov == "clustered":
+        return _clustered(regressors * residual[:, np.newaxis], design.cluster)
     squares = (residual**2 + scatter) / design.size
-    return (regressors * squares[:, np.newaxis]).T @ regressors
+    return (regressors * squares[:, np.newaxis]).T @ regressors, np.inf
+
+
+def _check_alone(design, regressors):
+    """Raise if one cluster alone tells a combination of the regressors from the controls.
+
+    Then this combination is nonzero in that cluster only, net of what the controls take, and
+    least squares makes its products with the residuals sum to zero there. Such a cluster has
+    an eigenvalue of one in its block of the projection on constant, controls and regressors.
+    """
+    if design.cov != "clustered":
+        return
+    known = design.basis[:, : design.controls]
+    basis = np.hstack([known, np.linalg.qr(regressors)[0]])
+    codes, names = pd.factorize(design.cluster)
+    names = pd.Index(names).tolist()
+    pairs = np.unique(design.group * len(names) + codes) // len(names)
+    crossing = np.bincount(pairs)[design.group] > 1  # a group within a cluster tells nothing
+    means = crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
+    share = np.bincount(codes, means**2 + np.einsum("cj,cj->c", basis, basis))
+    for code in np.flatnonzero(share > 1 - 1e-8):
+        rows = np.flatnonzero(codes == code)
+        groups = design.group[rows, np.newaxis] == np.unique(design.group[rows][crossing[rows]])
+        block = np.hstack([groups * means[rows, np.newaxis], basis[rows]])
+        _, values, axes = np.linalg.svd(block, full_matrices=False)
+        alone = axes[values > 1 - 1e-8][:, -regressors.shape[1] :]
+        if np.abs(alone).max(initial=0) > 1e-6:
+            raise ValueError(
+                f"column {design.cluster.name!r} has {len(names)} clusters, and {names[code]!r} "
+                "alone makes up an arm, or all that an instrument moves once the controls are "
+                "held fixed: its residuals sum to zero there, so a clustered standard error would "
+                "count its shocks as none. Cluster by a finer column, or leave cluster out and "
+                "take cov='robust', and say that you assume no shock common to a cluster; or find "
+                "more clusters"
+            )

@@ -32,7 +32,7 @@ def _names(role, columns):
 def _one(role, columns):
     """Return the name of a single column, or raise."""
     names = _names(role, columns)
-    if len(names) != 1:
+    if not isinstance(columns, str):
         raise ValueError(f"{role} must name one column, got {columns!r}")
     return names[0]
 

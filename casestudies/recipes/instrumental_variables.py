@@ -16,15 +16,15 @@ How columns are read, in every function:
 
 Rows that agree on instruments, controls and cluster form a cell, and only each cell's
 size, means, variances and covariances of outcome and treatment are used: with 40 cells,
-40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Either
-way the work is done on cross-products (the triangle of a QR decomposition, which keeps their
-digits), and nothing is lost: estimates and covariances are those of the rows.
+40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Of the
+controls, the category with the most levels is taken out by its means, the rest by a QR
+decomposition; nothing is lost: estimates and covariances are those of the rows.
 """
 
 import numpy as np
 
-from casestudies.recipes._cells import _k_class, _one, _partial_out
-from casestudies.recipes._columns import _check_columns, _names, _zero_one
+from casestudies.recipes._cells import _k_class, _least_moved, _partial_out
+from casestudies.recipes._columns import _listed, _names, _one, _read, _zero_one
 
 
 def wald(
@@ -53,7 +53,9 @@ def wald(
     controls : str or list of str, default ()
         Columns or products of columns.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Covariance estimator, without a small-sample factor.
+        Covariance estimator. The first two have no small-sample factor and go with the normal
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
+        the t distribution on :math:`G - 1` degrees.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
@@ -68,7 +70,9 @@ def wald(
     ------
     ValueError
         If the instrument is not 0/1 or collinear with the controls, if the treatment does
-        not differ between its two values, or for missing, infinite or unknown columns.
+        not differ between its two values, if one cluster alone makes up an arm (its residuals
+        sum to zero, so its shocks would count as none), or for missing, infinite or unknown
+        columns.
 
     References
     ----------
@@ -86,10 +90,13 @@ def wald(
     >>> float(wald(data, outcome="earnings", treatment="attended", instrument="offer").estimate)
     8.0
     """
-    _check_columns(data, [outcome, _one(treatment), _one(instrument)])
-    _zero_one(data, instrument)
-    design = _partial_out(data, outcome, treatment, instrument, controls, cov, cluster)
-    return _k_class("wald", design, 1.0, cov, level)
+    treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
+    arms = _read(data, outcome=outcome, treatment=treatment, instrument=instrument)
+    _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
+    design = _partial_out(
+        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+    )
+    return _k_class("wald", design, 1.0)
 
 
 def two_stage_least_squares(
@@ -115,7 +122,22 @@ def two_stage_least_squares(
 
     Estimand: :math:`\beta` if effects are constant; else an average of complier effects,
     weighted by how far each instrument moves the treatment. Consistent, not unbiased: with
-    weak instruments estimate and interval fail (see `first_stage`, `anderson_rubin`).
+    weak instruments estimate and interval fail (see `first_stage`, `anderson_rubin`). Several
+    treatments must be moved apart from one another: the result says how strongly they are.
+
+    Coverage of the clustered 95% interval, in percent, by simulation (10,000 samples of 30 rows
+    a cluster, errors that share a shock within it), where the instrument is drawn by row, has
+    half of its variance between clusters, or is set for whole clusters, half of them each way:
+
+    ===============  ==  ==  ==  ==  ==  ==
+    clusters          2   3   4   6  10  20
+    ===============  ==  ==  ==  ==  ==  ==
+    by row           94  95  94  94  95  95
+    half             86  92  91  90  91  93
+    whole clusters    –   –  89  93  94  95
+    ===============  ==  ==  ==  ==  ==  ==
+
+    Without the factor and with normal quantiles the first line is 55, 73, 79, 85, 90, 93.
 
     Parameters
     ----------
@@ -128,28 +150,38 @@ def two_stage_least_squares(
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Covariance estimator, without a small-sample factor.
+        Covariance estimator. The first two have no small-sample factor and go with the normal
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
+        the t distribution on :math:`G - 1` degrees.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
-        Coverage of the normal interval, between 0 and 1.
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        ``estimate, std_error, ci_low, ci_high, n``; for a list of treatments a frame with a
-        row for each.
+        ``estimate, std_error, ci_low, ci_high, n``; for a list of treatments a frame with a row
+        for each and its ``conditional_f``, the first-stage F once the other treatments are held
+        fixed (equal variances). The frame's ``.attrs`` hold ``cragg_donald_f``, the F of the
+        combination that the instruments move least, and ``warning``, a sentence where a
+        conditional F is below 10, else empty.
 
     Raises
     ------
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument or control, too few rows, or instruments that do not move the treatment.
+        instrument, control or treatment, too few rows, instruments that do not move the
+        treatment, or one cluster that alone makes up an arm (its residuals sum to zero, so its
+        shocks would count as none).
 
     References
     ----------
     Angrist and Krueger (1991), Quarterly Journal of Economics 106(4), 979-1014.
     White (1982), Econometrica 50(2), 483-499.
+    Cragg and Donald (1993), Econometric Theory 9(2), 222-240.
+    Staiger and Stock (1997), Econometrica 65(3), 557-586.
+    Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
 
     Examples
     --------
@@ -164,8 +196,10 @@ def two_stage_least_squares(
     ... ).round(3).to_dict()
     {'estimate': 2.429, 'std_error': 0.293, 'ci_low': 1.855, 'ci_high': 3.002, 'n': 12.0}
     """
-    design = _partial_out(data, outcome, treatment, instruments, controls, cov, cluster)
-    return _k_class("two_stage_least_squares", design, 1.0, cov, level)
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+    )
+    return _k_class("two_stage_least_squares", design, 1.0)
 
 
 def limited_information(
@@ -186,8 +220,8 @@ def limited_information(
     where :math:`M_W, M_{WZ}` take residuals from the controls, and from controls and
     instruments, and :math:`\kappa` is the least eigenvalue of
     :math:`[Y, D]'M_W[Y, D]` relative to :math:`[Y, D]'M_{WZ}[Y, D]`. Estimand and
-    assumptions are those of `two_stage_least_squares`, with constant effects; LIML is nearly
-    median-unbiased where many instruments pull two-stage least squares towards OLS.
+    assumptions are those of two-stage least squares, :math:`\beta` being the same for all;
+    LIML is nearly median-unbiased where many instruments pull two-stage least squares to OLS.
 
     ``cov="bekker"`` gives the standard error that stays right as the number of instruments
     grows with the rows. With :math:`\alpha = \hat u'P\hat u / \hat u'\hat u` and
@@ -207,27 +241,37 @@ def limited_information(
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered", "bekker"}, default "unadjusted"
-        Covariance estimator, without a small-sample factor.
+        Covariance estimator. "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and
+        goes with the t distribution on :math:`G - 1` degrees; the others have no small-sample
+        factor and go with the normal distribution.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
-        Coverage of the normal interval, between 0 and 1.
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        As for `two_stage_least_squares`; :math:`\kappa` is in ``.attrs["kappa"]``.
+        ``estimate, std_error, ci_low, ci_high, n``, and :math:`\kappa` in ``.attrs["kappa"]``;
+        for a list of treatments a frame with a row for each and its ``conditional_f``, the
+        first-stage F once the other treatments are held fixed (equal variances), whose
+        ``.attrs`` hold ``cragg_donald_f``, the F of the combination that the instruments move
+        least, and ``warning``, a sentence where a conditional F is below 10, else empty.
 
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`, and if the instruments and controls explain a
-        combination of outcome and treatment without a rest.
+        If there is no instrument, fewer instruments than treatments, a constant or collinear
+        instrument, control or treatment, too few rows, instruments that do not move the
+        treatment, one cluster that alone makes up an arm, or instruments and controls that
+        explain a combination of outcome and treatment without a rest.
 
     References
     ----------
     Anderson and Rubin (1949), Annals of Mathematical Statistics 20(1), 46-63.
     Bekker (1994), Econometrica 62(3), 657-681.
+    Staiger and Stock (1997), Econometrica 65(3), 557-586.
+    Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
     Hansen, Hausman and Newey (2008), Journal of Business & Economic Statistics 26(4), 398-422.
 
     Examples
@@ -243,21 +287,25 @@ def limited_information(
     >>> round(float(liml.estimate), 3), round(liml.attrs["kappa"], 3)
     (2.77, 1.23)
     """
-    design = _partial_out(data, outcome, treatment, instruments, controls, cov, cluster, "bekker")
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, "bekker", outcome=outcome
+    )
     kappa = _kappa(design)
-    result = _k_class("limited_information", design, kappa, cov, level)
+    result = _k_class("limited_information", design, kappa)
     result.attrs["kappa"] = kappa
     return result
 
 
 def _kappa(design):
     """Return LIML's kappa, or raise where it does not exist."""
+    _least_moved(design)  # raises where some combination is not moved at all
     scale = np.sqrt(design.residual.diagonal())
     scale = np.outer(scale, scale)
     if not scale.all() or np.linalg.eigvalsh(design.residual / scale)[0] < 1e-12:
         raise ValueError(
             "LIML does not exist here: controls and instruments explain a combination of "
-            f"outcome and {', '.join(_names(design.treatments))} without a rest"
+            f"outcome and {_listed(_names('treatment', design.treatments))} without a rest; "
+            "use two_stage_least_squares"
         )
     root = np.linalg.inv(np.linalg.cholesky(design.residual / scale))
     return 1 + max(float(np.linalg.eigvalsh(root @ (design.explained / scale) @ root.T)[0]), 0.0)

@@ -12,8 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from casestudies.recipes._cells import _k_class, _meat, _one, _partial_out
-from casestudies.recipes._columns import _check_level, _result
+from casestudies.recipes._cells import (
+    _check_alone,
+    _given_the_others,
+    _k_class,
+    _meat,
+    _partial_out,
+)
+from casestudies.recipes._columns import _names, _one, _result
 
 
 def first_stage(
@@ -28,15 +34,24 @@ def first_stage(
         F_{eff} = \frac{D'PD}{\mathrm{tr}\,\hat\Omega},
 
     :math:`\hat\Omega` the robust covariance of the first-stage coefficients on orthonormal
-    instruments (factor :math:`n / r`; clustered if `cluster` is given). With one instrument
-    the effective F is the robust F; with equal variances it estimates the same as F.
+    instruments, times :math:`n / r` (clustered if `cluster` is given, times
+    :math:`\frac{G}{G - 1}\frac{n - 1}{r}`). With one instrument the effective F is the robust
+    F; with equal variances it estimates the same as F.
+
+    Of several treatments, each may have a large F though the instruments move them only
+    together. The conditional F of a treatment is that of the instruments in
+    :math:`\tilde D = D_j - D_{-j}\hat\delta`, :math:`\hat\delta` by two-stage least squares, and
+    the Cragg-Donald F that of the combination which they move least, for :math:`k` treatments
+
+    .. math:: F_j = \frac{\tilde D'P\tilde D / (q - k + 1)}{\tilde D'M_{WZ}\tilde D / r}, \quad
+        F_{CD} = \min_a \frac{a'D'PDa / q}{a'D'M_{WZ}Da / r} .
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
-    treatment : str
-        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     outcome : str, optional
@@ -51,16 +66,23 @@ def first_stage(
     pandas.DataFrame
         Rows ``F``, ``partial R2``, ``effective F``; columns ``value, critical_value,
         p_value, null, distribution, reference``. The effective F is tested against weak, not
-        against zero, instruments; the other two against zero.
+        against zero, instruments; all others against zero. For a list of treatments the index
+        has two levels, statistic and treatment: ``F``, ``partial R2`` and ``conditional F`` of
+        each, then the ``Cragg-Donald F`` of all (their names joined by commas).
 
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`.
+        If there is no instrument, fewer instruments than treatments, a constant or collinear
+        instrument, control or treatment, too few rows, one cluster that alone makes up an arm,
+        or clusters with a list of treatments; and if the instruments do not move a combination
+        of several treatments at all.
 
     References
     ----------
+    Cragg and Donald (1993), Econometric Theory 9(2), 222-240.
     Montiel Olea and Pflueger (2013), Journal of Business & Economic Statistics 31(3), 358-369.
+    Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
     Andrews, Stock and Sun (2019), Annual Review of Economics 11, 727-753.
 
     Examples
@@ -69,41 +91,21 @@ def first_stage(
     >>> first_stage(data, treatment="served", instruments="draw")["value"].round(3).to_dict()
     {'F': 2.333, 'partial R2': 0.341, 'effective F': 2.333}
     """
-    _check_level(level)
+    _check_independent(treatment, cluster)
     cov = "robust" if cluster is None else "clustered"
-    design = _partial_out(data, None, _one(treatment), instruments, controls, cov, cluster)
-    explained, residual = design.explained[0, 0], design.residual[0, 0]
-    count, df = design.count, design.df
-    zero = f"no instrument is related to {treatment} once the controls are held fixed"
-    weak = (
-        "the instruments are weak: the bias of two-stage least squares may exceed "
-        f"{NAGAR_BIAS:.0%} of its worst case"
-    )
-    f, f_critical = explained / count / (residual / df), special.fdtri(count, df, level)
-    p_zero = special.fdtrc(count, df, f)
-    effective, degrees, shift = _effective_f(design, cov)
-    rows = {
-        "F": (f, f_critical, p_zero, zero, f"F({count}, {df})"),
-        "partial R2": (
-            explained / (explained + residual),
-            count * f_critical / (count * f_critical + df),
-            p_zero,
-            zero,
-            f"Beta({count}/2, {df}/2)",
-        ),
-        "effective F": (
-            effective,
-            special.chndtrix(level, degrees, shift) / degrees,
-            1 - special.chndtr(effective * degrees, degrees, shift),
-            weak,
-            f"chi-squared({degrees:.1f}, noncentrality {shift:.0f}) over {degrees:.1f}",
-        ),
-    }
-    columns = ["value", "critical_value", "p_value", "null", "distribution"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.assign(
-        reference=[*["Andrews, Stock and Sun (2019)"] * 2, "Montiel Olea and Pflueger (2013)"]
-    )
+    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level)
+    if isinstance(treatment, str):
+        rows = {**_each_strength(design, 0, treatment), "effective F": _effective_f(design)}
+    else:
+        each = [_each_strength(design, place, name) for place, name in enumerate(design.treatments)]
+        parts = dict(zip(design.treatments, each, strict=True))
+        rows = {(row, name): parts[name][row] for row in each[0] for name in parts}
+        rows |= _joint_strength(design)
+    columns = ["value", "critical_value", "p_value", "null", "distribution", "reference"]
+    table = pd.DataFrame(list(rows.values()), columns=columns, index=list(rows))
+    if not isinstance(treatment, str):
+        table.index = pd.MultiIndex.from_tuples(rows, names=["statistic", "treatment"])
+    return table
 
 
 def anderson_rubin(
@@ -128,18 +130,24 @@ def anderson_rubin(
     be an interval, two rays, the whole line, empty, or (where the first-stage F equals the
     critical value) a half-line. It covers the true effect at the stated rate however weak
     the instruments are; it assumes constant effects or one instrument. With one instrument,
-    a robust or clustered variance of the reduced form is quadratic in :math:`\beta` too.
+    a robust or clustered variance of the reduced form is quadratic in :math:`\beta` too. Of
+    several treatments each has its own set: the values that the test accepts together with some
+    values of the others' effects (a projection, so it covers at least at the stated rate).
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
-    outcome, treatment : str
-        Numeric columns.
+    outcome : str
+        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Variance of the reduced form; the last two for one instrument only.
+        Variance of the reduced form, the last two for one instrument only: times
+        :math:`n / r`, and :math:`\frac{G}{G - 1}\frac{n - 1}{r}` with :math:`F(q, G - 1)` for
+        :math:`G` clusters.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
@@ -147,17 +155,20 @@ def anderson_rubin(
 
     Returns
     -------
-    pandas.Series
+    pandas.Series or pandas.DataFrame
         ``kind`` ("interval", "half-line", "two rays", "whole line" or "empty"), ``ci_low`` and
         ``ci_high`` (the set's least and greatest element, infinite where it has none),
         ``pieces`` (a list of ``(low, high)``, whose union is the set), ``n``, ``statement``
-        (the set in a sentence), ``null``, ``distribution``, ``reference``.
+        (the set in a sentence), ``null``, ``distribution``, ``reference``; for a list of
+        treatments a frame with a row for each.
 
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`, but irrelevant instruments are no error (they give
-        the whole line); and if ``cov`` is not "unadjusted" with several instruments.
+        If there is no instrument, fewer instruments than treatments, a constant or collinear
+        instrument or control, too few rows, one cluster that alone makes up an arm, or several
+        instruments with a ``cov`` other than "unadjusted". Irrelevant instruments are no error:
+        they give the whole line.
 
     References
     ----------
@@ -177,25 +188,29 @@ def anderson_rubin(
     >>> anderson_rubin(data, **columns, level=0.99).kind
     'whole line'
     """
-    _check_level(level)
-    design = _partial_out(data, outcome, _one(treatment), instruments, controls, cov, cluster)
-    count, df = design.count, _residual_df(design, cov)
-    critical = special.fdtri(count, df, level)
-    pieces = _at_most_zero(design.explained, critical * count * _reduced_form(design, cov))
-    kind, words = _describe(pieces)
-    entries = {
-        "kind": kind,
-        "ci_low": pieces[0][0] if pieces else np.nan,
-        "ci_high": pieces[-1][1] if pieces else np.nan,
-        "pieces": pieces,
-        "n": design.n,
-        "statement": words,
-        "null": f"the effect of {treatment} on {outcome} is the stated value, and the instruments "
-        f"act on {outcome} through {treatment} only",
-        "distribution": f"F({count}, {df})",
-        "reference": "Anderson and Rubin (1949)",
-    }
-    return pd.Series(entries, name="anderson_rubin")
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+    )
+    df = _residual_df(design)
+    critical = special.fdtri(design.count, df, level)
+    allowed = critical * design.count * _reduced_form(design)
+    sets = []
+    for place, name in enumerate(_names("treatment", treatment), start=1):
+        pieces = _effects(design.explained, allowed, place, design.scale[0] / design.scale[place])
+        kind, words = _describe(pieces)
+        entries = {
+            "kind": kind,
+            "ci_low": pieces[0][0] if pieces else np.nan,
+            "ci_high": pieces[-1][1] if pieces else np.nan,
+            "pieces": pieces,
+            "n": design.n,
+            "statement": words,
+            "null": _null(_one("outcome", outcome), name, _names("treatment", treatment)),
+            "distribution": f"F({design.count}, {df})",
+            "reference": "Anderson and Rubin (1949)",
+        }
+        sets.append(pd.Series(entries, name=name))
+    return sets[0].rename("anderson_rubin") if isinstance(treatment, str) else pd.DataFrame(sets)
 
 
 def t_f(
@@ -209,7 +224,9 @@ def t_f(
     :math:`F = 104.67` on. It is the least such function under which a 5% t-test rejects at
     most 5% of the time, whatever the instrument's strength and the endogeneity. Computed
     here from its definition; the article's Table 3 rounds it up to two decimals. Estimand and
-    assumptions are those of `two_stage_least_squares`; F and standard error share ``cov``.
+    assumptions are those of two-stage least squares; F and standard error share ``cov``. The
+    article has many clusters in mind: with few, the interval is wider still by the ratio of the
+    t quantile on :math:`G - 1` degrees to 1.96.
 
     Parameters
     ----------
@@ -220,7 +237,9 @@ def t_f(
     controls : str or list of str, default ()
         Columns or products of columns.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Covariance estimator of the t-ratio and of F.
+        Covariance estimator of the t-ratio and of F; "clustered" has :math:`G / (G - 1)` for
+        :math:`G` clusters, and F besides :math:`(n - 1) / r` (:math:`n / r` if "robust") for
+        :math:`r` residual degrees of freedom.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
     level : float, default 0.95
@@ -236,7 +255,9 @@ def t_f(
     Raises
     ------
     ValueError
-        As for `two_stage_least_squares`, for more than one instrument, and another level.
+        If there is more than one instrument or treatment, a constant or collinear instrument or
+        control, too few rows, an instrument that does not move the treatment, one cluster that
+        alone makes up an arm, or another level.
 
     References
     ----------
@@ -254,14 +275,19 @@ def t_f(
     (2.0, inf)
     """
     if level != 0.95:
-        raise ValueError(f"t_f is available at level=0.95 only, got {level}; use anderson_rubin")
-    design = _partial_out(data, outcome, _one(treatment), _one(instrument), controls, cov, cluster)
+        raise ValueError(f"t_f is available at level=0.95 only, got {level!r}; use anderson_rubin")
+    treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
+    design = _partial_out(
+        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+    )
     _check_just_identified(design, "t_f")
-    conventional = _k_class("t_f", design, 1.0, cov, level)
-    f = design.explained[1, 1] / _reduced_form(design, cov)[1, 1]
+    usual = _k_class("t_f", design, 1.0)
+    with np.errstate(divide="ignore"):  # where everybody complies
+        f = design.explained[1, 1] / _reduced_form(design)[1, 1]
     critical = _tf_critical_value(f)
-    widened = conventional.std_error * critical / special.ndtri((1 + level) / 2)
-    result = _result("t_f", conventional.estimate, widened, n=design.n, level=level)
+    widened = usual.std_error * critical / special.ndtri((1 + level) / 2)
+    df = _residual_df(design) if cov == "clustered" else np.inf
+    result = _result("t_f", usual.estimate, widened, n=design.n, level=level, df=df)
     result.attrs.update(first_stage_f=float(f), critical_value=float(critical))
     return result
 
@@ -269,56 +295,145 @@ def t_f(
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
 
 
-def _residual_df(design, cov):
+def _check_independent(treatment, cluster):
+    """Raise if clusters are given with a list of treatments."""
+    if cluster is not None and not isinstance(treatment, str):
+        raise ValueError(
+            f"cluster={cluster!r} with a list of treatments: the conditional F and the "
+            "Cragg-Donald F take rows as independent; leave cluster out, or name one treatment"
+        )
+
+
+def _each_strength(design, place, treatment):
+    """Return F and partial R2 of one treatment's first stage."""
+    explained, residual = design.explained[place, place], design.residual[place, place]
+    count, df = design.count, design.df
+    with np.errstate(divide="ignore"):  # where everybody complies
+        f = explained / count / (residual / df)
+    f_critical = special.fdtri(count, df, design.level)
+    share, share_critical = explained / (explained + residual), count * f_critical
+    share_critical /= share_critical + df
+    p_value = special.fdtrc(count, df, f)
+    null = f"no instrument is related to {treatment} once the controls are held fixed"
+    reference = "Andrews, Stock and Sun (2019)"
+    beta = f"Beta({count}/2, {df}/2)"
+    return {
+        "F": (f, f_critical, p_value, null, f"F({count}, {df})", reference),
+        "partial R2": (share, share_critical, p_value, null, beta, reference),
+    }
+
+
+def _joint_strength(design):
+    """Return each treatment's conditional F, and the Cragg-Donald F."""
+    names, count, df, level = design.treatments, design.count, design.df, design.level
+    conditional, joint = _given_the_others(design)
+    spare = count - len(names) + 1
+    rows = {
+        ("conditional F", name): (
+            f,
+            special.fdtri(spare, df, level),
+            special.fdtrc(spare, df, f),
+            f"no instrument is related to {name} once the other treatments are held fixed",
+            f"F({spare}, {df})",
+            "Sanderson and Windmeijer (2016)",
+        )
+        for name, f in zip(names, conditional, strict=True)
+    }
+    rows["Cragg-Donald F", ", ".join(names)] = (
+        joint,
+        special.chdtri(spare, 1 - level) / count,
+        special.chdtrc(spare, count * joint),
+        f"no instrument is related to some combination of {', '.join(names)}",
+        f"chi-squared({spare}) over {count}",
+        "Cragg and Donald (1993)",
+    )
+    return rows
+
+
+def _residual_df(design):
     """Return the residual degrees of freedom: rows less coefficients, or clusters less one."""
-    return int(design.cluster.max()) if cov == "clustered" else design.df
+    return design.cluster.nunique() - 1 if design.cov == "clustered" else design.df
 
 
-def _small_sample(design, cov):
-    """Return the usual small-sample factor of a robust or clustered covariance."""
-    if cov == "robust":
-        return design.n / design.df
-    groups = design.cluster.max() + 1
-    return groups / (groups - 1) * (design.n - 1) / design.df
+def _small_sample(design):
+    """Return the usual small-sample factor of rows and coefficients."""
+    return (design.n - (design.cov == "clustered")) / design.df
 
 
-def _reduced_form(design, cov):
-    """Return the covariance of outcome's and treatment's coefficients on the instruments."""
-    if cov == "unadjusted":
+def _reduced_form(design):
+    """Return the covariance of outcome's and treatments' coefficients on the instruments."""
+    if design.cov == "unadjusted":
         return design.residual / design.df
-    _check_just_identified(design, f"cov={cov!r}")
+    _check_just_identified(design, f"cov={design.cov!r}")
+    _check_alone(design, design.instruments)
     rest, instrument = design.net - design.fitted, design.instruments[:, 0]
-    meat = _meat(design, rest, instrument, 0.0, cov)
-    if cov == "robust":
+    meat, _ = _meat(design, rest, instrument, 0.0)
+    if design.cov == "robust":
         meat = meat + np.einsum("c,cij->ij", instrument**2 / design.size, design.within)
-    return _small_sample(design, cov) * meat
+    return _small_sample(design) * meat
 
 
 def _check_just_identified(design, what):
     """Raise unless there is one instrument."""
     if design.count > 1:
+        remedy = ", or one instrument" if isinstance(design.treatments, str) else ""
         raise ValueError(
             f"{what} needs one instrument, got {design.count} columns; use "
-            "anderson_rubin with cov='unadjusted', or one instrument"
+            f"anderson_rubin with cov='unadjusted'{remedy}"
         )
 
 
-def _effective_f(design, cov):
-    """Return the effective F, with degrees and noncentrality at the tolerated bias."""
+def _effective_f(design):
+    """Return the effective F with its test of a worst-case bias beyond the tolerated one."""
     rest, scatter = design.net[:, 0] - design.fitted[:, 0], design.within[:, 0, 0]
-    meat = _meat(design, design.instruments, rest, scatter, cov)
-    omega = _small_sample(design, cov) * meat
+    _check_alone(design, design.instruments)
+    meat, _ = _meat(design, design.instruments, rest, scatter)
+    omega = _small_sample(design) * meat + 1e-60 * np.eye(design.count)  # where everybody complies
     trace, bound = np.trace(omega), 1 / NAGAR_BIAS
     greatest = np.linalg.eigvalsh(omega)[-1]
     degrees = trace**2 * (1 + 2 * bound) / ((omega**2).sum() + 2 * bound * trace * greatest)
-    return design.explained[0, 0] / trace, degrees, bound * degrees
+    shift, effective = bound * degrees, design.explained[0, 0] / trace
+    return (
+        effective,
+        special.chndtrix(design.level, degrees, shift) / degrees,
+        1 - special.chndtr(effective * degrees, degrees, shift),
+        "the instruments are weak: the bias of two-stage least squares may exceed "
+        f"{NAGAR_BIAS:.0%} of its worst case",
+        f"chi-squared({degrees:.1f}, noncentrality {shift:.0f}) over {degrees:.1f}",
+        "Montiel Olea and Pflueger (2013)",
+    )
 
 
-def _at_most_zero(explained, allowed):
-    """Return the pieces of the line on which the explained part is at most the allowed one."""
-    (c, b), (_, a) = explained - allowed  # a beta^2 - 2 b beta + c <= 0
-    scale = np.sqrt((explained + allowed).diagonal())
-    flat = np.abs(explained - allowed) <= 1e-12 * np.outer(scale, scale)
+def _null(outcome, name, treatments):
+    """Return the null hypothesis of the set's test in words."""
+    others = [other for other in treatments if other != name]
+    whatever = f", whatever those of {', '.join(others)} are," if others else ","
+    return (
+        f"the effect of {name} on {outcome} is the stated value{whatever} and the instruments "
+        f"act on {outcome} through {', '.join(treatments)} only"
+    )
+
+
+def _effects(explained, allowed, place, unit):
+    """Return the pieces of the line on which, at the others' best, the explained part is allowed.
+
+    The projection of Dufour and Taamouti (2005): the form in all effects, least over the others'.
+    """
+    kept, others = [0, place], [i for i in range(1, len(explained)) if i != place]
+    size = np.sqrt((explained + allowed).diagonal())
+    form = (explained - allowed) / np.outer(size, size)
+    inner, across = form[np.ix_(others, others)], form[np.ix_(others, kept)]
+    if np.linalg.eigvalsh(inner).min(initial=1) <= 1e-12:
+        return [(-np.inf, np.inf)]  # the others' effects make up for any
+    form = form[np.ix_(kept, kept)] - across.T @ np.linalg.solve(inner, across)
+    unit = unit * size[0] / size[place]
+    return [(float(low * unit), float(high * unit)) for low, high in _at_most_zero(form)]
+
+
+def _at_most_zero(form):
+    """Return the pieces of the line on which a scaled quadratic form is at most zero."""
+    (c, b), (_, a) = form  # a beta^2 - 2 b beta + c <= 0
+    flat = np.abs(form) <= 1e-12
     if flat[1, 1]:
         if flat[0, 1]:
             return [(-np.inf, np.inf)] if c <= 0 else []
@@ -327,7 +442,7 @@ def _at_most_zero(explained, allowed):
     if rest < 0:
         return [] if a > 0 else [(-np.inf, np.inf)]
     stable = b + np.copysign(np.sqrt(rest), b)
-    low, high = sorted([float(stable / a), float(c / stable)])
+    low, high = sorted([stable / a, c / stable])
     return [(low, high)] if a > 0 else [(-np.inf, low), (high, np.inf)]
 
 
