@@ -145,7 +145,7 @@ REMEDIES = [
     ),
     (
         lambda d: weight(d.assign(site=d["a"].map({0: "n", 1: "s"})), **SITE),
-        "'site' is . in .* leave it out of adjust_for",
+        "'site' is . in .* take it out of adjust_for",
         lambda d: weight(d, **COLUMNS),
     ),
     (

@@ -42,15 +42,15 @@ def _check_values(table, name, treated, alone):
     lonely = arms[arms["mean"].isin(alone)]
     if lonely.empty or (_numeric(table, name) and len(arms) > 2):
         return
-    remedy = "merge the value with another, or drop these rows and say that the estimate leaves "
-    remedy += "them out"
-    if len(arms) == 2:
-        remedy = "leave it out of adjust_for, and say that you take it for no confounder"
-    more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
     share, size = lonely.iloc[0]
+    more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
+    found = f"column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
+    found += ("treated" if share else "untreated") + more
+    if len(arms) == 2:
+        raise ValueError(f"no overlap: {found}; take it out of adjust_for, and say so")
     raise ValueError(
-        f"no overlap: column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
-        f"{'treated' if share else 'untreated'}{more}; {remedy}"
+        f"no overlap: {found}; merge the value with another, or drop these rows and say that the "
+        "estimate leaves them out"
     )
 
 

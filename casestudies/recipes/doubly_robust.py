@@ -8,8 +8,6 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
@@ -118,11 +116,14 @@ def doubly_robust(
         train = ~test if folds > 1 else test
         rows = (train, train & (treated == 0), train & (treated == 1))
         try:
-            fits = _nuisances(design, treated, y, rows, test, model)
+            predicted, carries = _nuisances(design, treated, y, rows, test, model)
         except ValueError as error:
-            raise ValueError(_in_fold(error, number + 1, folds)) from None
-        terms[test], gradients = _augmented(treated[test], y[test], *fits.predicted, estimand)
-        for fitted, carry, gradient in zip(rows, fits.carries, gradients, strict=True):
+            where = (
+                f"in the rows that fit fold {number + 1} of {folds}: {error}; fewer folds leave "
+            )
+            raise ValueError(f"{where}more rows to each fit" if folds > 1 else error) from None
+        terms[test], gradients = _augmented(treated[test], y[test], *predicted, estimand)
+        for fitted, carry, gradient in zip(rows, carries, gradients, strict=True):
             carried[fitted] += carry(gradient)
     estimate = terms.sum() / share.sum()
     influence = (terms - share * estimate + carried) / share.sum()
@@ -144,15 +145,11 @@ def _augmented(treated, y, score, mean0, mean1, estimand):
     return terms, (sign * derivative * residual, *by_means)
 
 
-class _Nuisances(NamedTuple):
-    """Score and outcome predictions for one fold, and what carries gradients back."""
-
-    predicted: tuple
-    carries: tuple
-
-
 def _nuisances(design, treated, y, rows, test, model):
-    """Fit the score and the outcome model of each arm in rows; predict in the test rows."""
+    """Fit the score and the outcome model of each arm in rows; predict in the test rows.
+
+    Return the three predictions, and what carries gradients by them back to the rows.
+    """
 
     def fit(target, fitted, kind, classes):
         here, there = (design._replace(columns=design.columns[part]) for part in (fitted, test))
@@ -164,17 +161,7 @@ def _nuisances(design, treated, y, rows, test, model):
         fit(treated, rows[0], "logit", "arms"),
         *(fit(y, fitted, model, "outcomes 0 and 1 of an arm") for fitted in rows[1:]),
     ]
-    return _Nuisances(*zip(*fits, strict=True))
-
-
-def _in_fold(error, number, folds):
-    """Say in which rows a model could not be fitted."""
-    if folds == 1:
-        return f"{error}"
-    return (
-        f"in the rows that fit fold {number} of {folds}: {error}; fewer folds leave more rows to "
-        "each fit"
-    )
+    return zip(*fits, strict=True)
 
 
 def _deal(order, treated, folds):
@@ -196,7 +183,7 @@ def _shuffled(covariates, treated, y):
     """
     ranks = [_ranks(covariates[name]) for name in covariates]
     ranks.sort(key=lambda rank: (rank @ treated, rank @ y))
-    hashed = pd.util.hash_pandas_object(pd.DataFrame(ranks).T, index=False)
+    hashed = pd.util.hash_pandas_object(pd.DataFrame(np.column_stack(ranks)), index=False)
     return np.lexsort((y, hashed))
 
 
