@@ -226,7 +226,7 @@ class _Pairs(NamedTuple):
 
     table: pd.DataFrame  # the columns named, n rows
     treated: np.ndarray  # n, zeros and ones
-    design: _Matrix  # n rows of covariates
+    design: tuple  # n rows of covariates, with their labels
     cloud: _Cloud
     counts: np.ndarray  # units of each arm (row) at each point (column)
     averages: dict  # arm: matrix from sums at points to means over its units' matches
