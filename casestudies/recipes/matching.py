@@ -19,7 +19,6 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _count,
-    _Matrix,
     _outcome,
     _real,
     _result,
