@@ -12,7 +12,6 @@ from casestudies.recipes._columns import (
     _levels,
     _listed,
     _names,
-    _numbers,
     _numeric,
     _read,
     _zero_one,
@@ -43,24 +42,16 @@ def _check_values(table, name, treated, alone):
     lonely = arms[arms["mean"].isin(alone)]
     if lonely.empty or (_numeric(table, name) and len(arms) > 2):
         return
-    remedy = "merge the value with another, or drop these rows and say that the estimate leaves "
-    remedy += "them out"
-    if len(arms) == 2:
-        remedy = "leave it out of adjust_for, and say that you take it for no confounder"
-    more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
     share, size = lonely.iloc[0]
+    more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
+    found = f"column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
+    found += ("treated" if share else "untreated") + more
+    if len(arms) == 2:
+        raise ValueError(f"no overlap: {found}; take it out of adjust_for, and say so")
     raise ValueError(
-        f"no overlap: column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
-        f"{'treated' if share else 'untreated'}{more}; {remedy}"
+        f"no overlap: {found}; merge the value with another, or drop these rows and say that the "
+        "estimate leaves them out"
     )
-
-
-def _outcome(table, name, model="linear"):
-    """Return a numeric outcome that varies, of zeros and ones for a logit, or raise."""
-    y = _numbers(table, name) if model == "linear" else _zero_one(table, name, ("no", "yes"))
-    if np.ptp(y) <= 8 * table.attrs["precision"][name] * np.abs(y).max():
-        raise ValueError(f"column {name!r} is {y[0]:g} in all {len(y)} rows; check how it was made")
-    return y
 
 
 class _Axes(NamedTuple):
@@ -89,8 +80,7 @@ def _axes(design):
 def _score(treated, design):
     """Return the logit scores of the design's rows, and how far rounding may have moved each."""
     axes = _axes(design)
-    x = _with_constant(axes.place(design))
-    coefficients = _fit_logit(x, treated, design, "arms")
+    x, coefficients = _fit_logit(axes, design, treated, "arms")
     score = expit(x @ coefficients)
     return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 
@@ -102,14 +92,14 @@ def _regress(design, y, new, model="logit", classes="arms"):
     fit: what their share in the estimated coefficients adds to an influence function.
     """
     axes = _axes(design)
-    x, x_new = (_with_constant(axes.place(rows)) for rows in (design, new))
+    x_new = _with_constant(axes.place(new))
     if model == "linear":
-        _check_rest(x)
+        x = _with_constant(axes.place(design))
         inverse = np.linalg.inv(x.T @ x)
         coefficients = inverse @ (x.T @ y)
         fitted, predicted, slope = x @ coefficients, x_new @ coefficients, 1
     else:
-        coefficients = _fit_logit(x, y, design, classes)
+        x, coefficients = _fit_logit(axes, design, y, classes)
         fitted, predicted = expit(x @ coefficients), expit(x_new @ coefficients)
         inverse, slope = _inverse_information(x, fitted), predicted * (1 - predicted)
 
@@ -123,30 +113,23 @@ def _with_constant(x):
     return np.column_stack([np.ones(len(x)), x])
 
 
-def _check_rest(x):
-    """Raise unless there are more rows than coefficients."""
-    rows, width = x.shape
-    if rows <= width:
+def _fit_logit(axes, design, y, classes):
+    """Return regressors and coefficients of a logit, or raise if they separate the classes."""
+    x = _with_constant(axes.place(design))
+    coefficients, converged = _logit(x, y)
+    if not converged:
+        remedy = "use fewer or coarser covariates, or use model='linear'"
+        slopes = np.abs(axes.turn @ coefficients[1:]) * design.columns.std(axis=0)
         raise ValueError(
-            f"{rows} row(s) cannot carry {width} coefficient(s) and show the noise around them; "
-            "use fewer covariates or more rows"
+            f"no overlap: {_separating(design, y, slopes)} separates the {classes}, so "
+            "probabilities of 0 and 1 would be fitted; "
+            f"{OVERLAP if classes == 'arms' else remedy}"
         )
-
-
-def _fit_logit(x, y, design, classes):
-    """Return the coefficients of a logit, or raise if the design separates the classes."""
-    coefficients = _logit(x, y)
-    if coefficients is None:
-        remedy = OVERLAP if classes == "arms" else "use fewer covariates, or model='linear'"
-        raise ValueError(
-            f"no overlap: {_separating(design, y)} separates the {classes}, so probabilities of 0 "
-            f"and 1 would be fitted; {remedy}"
-        )
-    return coefficients
+    return x, coefficients
 
 
 def _logit(x, y):
-    """Fit a logit by Newton's method; return None if no finite maximum is found.
+    """Fit a logit by Newton's method; also tell whether a finite maximum was found.
 
     The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1,
     so that the information vanishes in a direction only where the classes are separated.
@@ -160,14 +143,14 @@ def _logit(x, y):
         fitted = expit(x @ coefficients)
         inverse = _inverse_information(x, fitted)
         if not len(x) * np.abs(inverse).max() < 1e12:
-            return None
+            break
         step = inverse @ (x.T @ (y - fitted))
         while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
             step /= 2
         coefficients = coefficients + step
         if np.abs(x @ step).max() < 1e-8:
-            return coefficients
-    return None
+            return coefficients, True
+    return coefficients, False
 
 
 def _inverse_information(x, score):
@@ -179,14 +162,15 @@ def _inverse_information(x, score):
         return np.full_like(information, np.inf)
 
 
-def _separating(design, y):
-    """Say which covariate, if it is one, tells two classes apart."""
+def _separating(design, y, slopes):
+    """Say which covariate, if it is one, tells two classes apart; slopes tell the foremost."""
     if y.min() == y.max():
         return f"a constant, {y[0]:g} in all {len(y)} rows,"
     for name, low, high in _gaps(design, y):
         if low <= high:
             return f"column {name!r}, at {low:g},"
-    return f"a combination of {_listed(design.labels)}"
+    foremost = design.labels[np.argmax(slopes)]
+    return f"a combination of {_listed(design.labels)}, above all column {foremost!r},"
 
 
 def _gaps(design, y):

@@ -8,13 +8,18 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _check_choice, _count, _generator, _result
-from casestudies.recipes._score import _inverse, _named, _outcome, _read_covariates, _regress
+from casestudies.recipes._columns import (
+    _check_choice,
+    _count,
+    _generator,
+    _group_basis,
+    _outcome,
+    _result,
+)
+from casestudies.recipes._score import _inverse, _named, _read_covariates, _regress
 
 
 def doubly_robust(
@@ -110,10 +115,15 @@ def doubly_robust(
         test = fold == number
         train = ~test if folds > 1 else test
         rows = (train, train & (treated == 0), train & (treated == 1))
-        where = f", in the rows that fit fold {number + 1} of {folds}" * (folds > 1)
-        fits = _nuisances(design, treated, y, rows, test, model, where)
-        terms[test], gradients = _augmented(treated[test], y[test], *fits.predicted, estimand)
-        for fitted, carry, gradient in zip(rows, fits.carries, gradients, strict=True):
+        try:
+            predicted, carries = _nuisances(design, treated, y, rows, test, model)
+        except ValueError as error:
+            where = (
+                f"in the rows that fit fold {number + 1} of {folds}: {error}; fewer folds leave "
+            )
+            raise ValueError(f"{where}more rows to each fit" if folds > 1 else error) from None
+        terms[test], gradients = _augmented(treated[test], y[test], *predicted, estimand)
+        for fitted, carry, gradient in zip(rows, carries, gradients, strict=True):
             carried[fitted] += carry(gradient)
     estimate = terms.sum() / share.sum()
     influence = (terms - share * estimate + carried) / share.sum()
@@ -135,32 +145,23 @@ def _augmented(treated, y, score, mean0, mean1, estimand):
     return terms, (sign * derivative * residual, *by_means)
 
 
-class _Nuisances(NamedTuple):
-    """Score and outcome predictions for one fold, and what carries gradients back."""
+def _nuisances(design, treated, y, rows, test, model):
+    """Fit the score and the outcome model of each arm in rows; predict in the test rows.
 
-    predicted: tuple
-    carries: tuple
+    Return the three predictions, and what carries gradients by them back to the rows.
+    """
 
+    def fit(target, fitted, kind, classes):
+        here, there = (design._replace(columns=design.columns[part]) for part in (fitted, test))
+        return _regress(here, target[fitted], there, kind, classes)
 
-def _nuisances(design, treated, y, rows, test, model, where):
-    """Fit the score and the outcome model of each arm in rows; predict in the test rows."""
-    classes = "outcomes 0 and 1 of an arm"
+    for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
+        _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
     fits = [
-        _nuisance("the score", design, treated, rows[0], test, "logit", "arms", where),
-        _nuisance("the model of the untreated", design, y, rows[1], test, model, classes, where),
-        _nuisance("the model of the treated", design, y, rows[2], test, model, classes, where),
+        fit(treated, rows[0], "logit", "arms"),
+        *(fit(y, fitted, model, "outcomes 0 and 1 of an arm") for fitted in rows[1:]),
     ]
-    return _Nuisances(*zip(*fits, strict=True))
-
-
-def _nuisance(what, design, y, rows, test, model, classes, where):
-    """Fit one of the models in some rows, or say which one, where, cannot be fitted."""
-    here, there = (design._replace(columns=design.columns[part]) for part in (rows, test))
-    try:
-        return _regress(here, y[rows], there, model, classes)
-    except ValueError as error:
-        more = "; fewer folds leave more rows to each fit" * bool(where)
-        raise ValueError(f"{what}{where}: {error}{more}") from None
+    return zip(*fits, strict=True)
 
 
 def _deal(order, treated, folds):
@@ -182,7 +183,7 @@ def _shuffled(covariates, treated, y):
     """
     ranks = [_ranks(covariates[name]) for name in covariates]
     ranks.sort(key=lambda rank: (rank @ treated, rank @ y))
-    hashed = pd.util.hash_pandas_object(pd.DataFrame(ranks).T, index=False)
+    hashed = pd.util.hash_pandas_object(pd.DataFrame(np.column_stack(ranks)), index=False)
     return np.lexsort((y, hashed))
 
 

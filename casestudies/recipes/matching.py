@@ -15,7 +15,14 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from casestudies.recipes._columns import _basis, _check_choice, _count, _Matrix, _real, _result
+from casestudies.recipes._columns import (
+    _basis,
+    _check_choice,
+    _count,
+    _outcome,
+    _real,
+    _result,
+)
 from casestudies.recipes._score import (
     OVERLAP,
     TIE,
@@ -23,7 +30,6 @@ from casestudies.recipes._score import (
     _gaps,
     _inverse_information,
     _named,
-    _outcome,
     _read_covariates,
     _score,
     _with_constant,
@@ -219,7 +225,7 @@ class _Pairs(NamedTuple):
 
     table: pd.DataFrame  # the columns named, n rows
     treated: np.ndarray  # n, zeros and ones
-    design: _Matrix  # n rows of covariates
+    design: tuple  # n rows of covariates, with their labels
     cloud: _Cloud
     counts: np.ndarray  # units of each arm (row) at each point (column)
     averages: dict  # arm: matrix from sums at points to means over its units' matches
@@ -232,21 +238,28 @@ def _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, **
     _check_choice("estimand", estimand, ("ATT", "ATE"))
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
     k = _count("neighbours", neighbours)
-    caliper = _real("caliper", caliper, least=0) if caliper is not None else np.inf
+    caliper = _real("caliper", caliper, least=0) if caliper is not None else None
     alone = (1,) if (metric, estimand) == ("mahalanobis", "ATT") else (0, 1)
     table, treated, design = _read_covariates(data, treatment, adjust_for, alone, **outcome)
-    _check_reach(design, treated)
-    cloud = _by_covariates(design) if metric == "mahalanobis" else _by_score(treated, design)
+    if metric == "mahalanobis":
+        _check_reach(design, treated)
+        cloud = _by_covariates(design)
+    else:
+        cloud = _by_score(treated, design)
     sites = len(cloud.points)
     counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), cloud.site, sites)
     averages, use, use_squared = {}, np.zeros(len(treated)), np.zeros(len(treated))
+    reaches = []
     for arm in (1,) if estimand == "ATT" else (1, 0):
         _check_neighbours("neighbours", k, treated != arm)
-        average, _ = _near(cloud, counts[arm], counts[1 - arm], k, caliper)
+        average, _, reach = _near(cloud, counts[arm], counts[1 - arm], k)
         donors = treated != arm
         use[donors] = (average.T @ counts[arm])[cloud.site[donors]]
         use_squared[donors] = (average.power(2).T @ counts[arm])[cloud.site[donors]]
         averages[arm] = average
+        reaches.append(reach)
+    if caliper is not None:
+        _check_caliper(*map(np.concatenate, zip(*reaches, strict=True)), caliper)
     return _Pairs(table, treated, design, cloud, counts, averages, use, use_squared)
 
 
@@ -255,7 +268,7 @@ def _check_neighbours(option, k, arm, itself=0):
     rows = int(arm.sum())
     if rows < k + itself:
         most = rows - itself
-        remedy = f"ask for at most {most}" if most else "find more rows like it"
+        remedy = f"ask for at most {most}" if most else "find more rows for it"
         raise ValueError(
             f"{option} is {k}, but an arm has {rows} row(s)"
             f"{', and none is its own neighbour' * itself}; {remedy}"
@@ -301,11 +314,12 @@ def _totals(values, at, size):
     return np.stack([np.bincount(at, row, size) for row in values])
 
 
-def _near(cloud, seekers, donors, k, caliper=np.inf):
+def _near(cloud, seekers, donors, k):
     """Return the matrix of means over the k donors nearest each seeker, ties included.
 
     Seekers and donors are numbers of units at each point. Also return how many donors each
-    point's mean is taken over.
+    point's mean is taken over; and of the points with seekers the distance of the last donor,
+    how far rounding may have moved it, and how many seek there.
     """
     rows, columns = np.flatnonzero(seekers), np.flatnonzero(donors)
     tree, width = cKDTree(cloud.points[columns]), min(k + 1, len(columns))
@@ -313,7 +327,6 @@ def _near(cloud, seekers, donors, k, caliper=np.inf):
     last = np.arange(len(rows)), (np.cumsum(donors[columns][place], axis=1) >= k).argmax(axis=1)
     farthest, seeker, donor = distance[last], cloud.blur[rows], cloud.blur[columns[place[last]]]
     slack = 4 * seeker + 2 * donor + TIE * (1 + farthest)
-    _check_caliper(farthest, slack, caliper, seekers[rows])
     radius = farthest + slack
     inside = distance <= radius[:, np.newaxis]
     many = inside.all(axis=1) & (width < len(columns))
@@ -324,7 +337,8 @@ def _near(cloud, seekers, donors, k, caliper=np.inf):
     shape = 2 * (len(cloud.points),)
     near = sparse.csr_array((np.ones(len(row)), (rows[row], columns[column])), shape)
     size = near @ donors
-    return sparse.diags_array(1 / np.maximum(size, 1)) @ near, size
+    means = sparse.diags_array(1 / np.maximum(size, 1)) @ near
+    return means, size, (farthest, slack, seekers[rows])
 
 
 def _imputed(pairs, y, bias_correction):
@@ -374,7 +388,7 @@ def _conditional_variance(pairs, y, k):
     variance, (points, _, site) = np.zeros(len(y)), pairs.cloud
     for arm in (1 - arm for arm in pairs.averages):
         units, counts = pairs.treated == arm, pairs.counts[arm]
-        average, size = _near(pairs.cloud, counts, counts, k)
+        average, size, _ = _near(pairs.cloud, counts, counts, k)
         sums = _totals([y * units, y**2 * units], site, len(points))
         mean, square = average @ sums[0], average @ sums[1]
         local = np.maximum(square - mean**2, 0) * size / np.maximum(size - 1, 1)
@@ -402,7 +416,7 @@ def _local(treated, cloud, x, y, k):
     (points, _, site), moments = cloud, []
     columns, everyone = np.column_stack([y, x, x * y[:, np.newaxis]]), np.bincount(site)
     for units in (treated == 0, treated == 1):
-        average, size = _near(cloud, everyone, np.bincount(site, units, len(points)), k)
+        average, size, _ = _near(cloud, everyone, np.bincount(site, units, len(points)), k)
         means = average @ _totals((columns * units[:, np.newaxis]).T, site, len(points)).T
         mean_y, mean_x, mean_xy = means[:, 0], *np.split(means[:, 1:], 2, axis=1)
         covariance = (mean_xy - mean_x * mean_y[:, np.newaxis]) * (size / (size - 1))[:, np.newaxis]
@@ -410,7 +424,7 @@ def _local(treated, cloud, x, y, k):
     return moments
 
 
-def _check_caliper(farthest, slack, caliper, units):
+def _check_caliper(farthest, slack, units, caliper):
     """Raise if a unit's matches are farther away than the caliper."""
     lacking = farthest > caliper + slack
     if lacking.any():

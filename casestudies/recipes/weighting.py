@@ -11,12 +11,11 @@ names its own in ``attrs["estimand"]``.
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _check_choice, _result
+from casestudies.recipes._columns import _check_choice, _outcome, _result
 from casestudies.recipes._score import (
     _effective,
     _inverse,
     _named,
-    _outcome,
     _read_covariates,
     _regress,
     _score,
