@@ -143,7 +143,7 @@ def assemble(*names):
     (True, False, False)
     """
     wanted = [item for name in names for item in _asked(name)]
-    modules = list(dict.fromkeys(item.module for item in wanted))
+    modules = dict.fromkeys(item.module for item in wanted)
     chosen, imports = _reach(wanted)
     ordered = _by_load(_in_reading_order(chosen, modules))
     count = next(i for i, item in enumerate(ordered) if not item.constant)
@@ -230,11 +230,10 @@ def _needed(text):
     top = symtable.symtable(text, "definition", "exec")
     tables, names = [top], set()
     while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        used = [symbol for symbol in table.get_symbols() if symbol.is_referenced()]
-        names |= {symbol.get_name() for symbol in used if table is top or symbol.is_global()}
-    return names - {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}
+        symbols = tables[-1].get_symbols()
+        tables += tables.pop().get_children()
+        names |= {each.get_name() for each in symbols if each.is_referenced() and each.is_global()}
+    return names - {each.get_name() for each in top.get_symbols() if each.is_assigned()}
 
 
 def _resolve(module, name):

@@ -158,6 +158,22 @@ def test_what_two_functions_share_is_in_their_file_once():
         assert ast.get_docstring(ast.parse(text_of(family))) in docstring
 
 
+def test_a_copy_is_the_same_whenever_it_is_made():
+    code = "from casestudies.copying import *; print(*(assemble(name) for name in families()))"
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout
+        for seed in "12"
+    ]
+    assert made[0] == made[1]
+    assert len(made[0]) > 100_000
+
+
 def test_the_functions_asked_for_come_first_and_the_columns_last():
     names = [*definitions(copying.assemble("match", "weight"))]
     functions = [name for name in names if name.islower()]
@@ -244,7 +260,8 @@ def test_names_are_found_wherever_they_are_written(recipes):
         "    def inner(x):\n        return x if x else (lambda y: y + E)(x)\n\n"
         "    math = os.path.join('a', f'{F:>{width}}')\n"
         "    return math, inner(0), size.both(), [UNUSED for UNUSED in (0,)], __file__\n\n\n"
-        "def _twice(n):\n    return 2 * n\n\n\ndef _unused():\n    return math.pi, UNUSED\n",
+        "def _twice(n):\n    return 2 * n if n < 9 else _half(n)\n\n\n"
+        "def _half(n):\n    return _twice(n / 2)\n\n\ndef _unused():\n    return math.pi, UNUSED\n",
     )
     text = copying.assemble("family")
     assert "UNUSED = 7" not in text
@@ -283,20 +300,36 @@ def test_imports_are_merged_and_keep_the_names_that_they_were_given(recipes):
     assert copying.packages(text) == ["numpy"]
 
 
-def test_a_long_import_is_folded_as_the_formatter_folds_it(recipes, tmp_path):
-    names = ["S_IFREG", "S_ISDIR", "filemode", "FILE_ATTRIBUTE_ARCHIVE", "FILE_ATTRIBUTE_HIDDEN"]
-    names += ["FILE_ATTRIBUTE_SYSTEM", "filemode as mode", "S_ISREG as regular"]
-    imported = "".join(f"from stat import {name}\n" for name in names)
-    used = "".join(f"    yield {name.rpartition(' ')[2]}\n" for name in names)
-    recipes("family", f"{imported}\n\ndef public():\n{used}")
-    text = copying.assemble("family")
-    assert "from stat import (\n    FILE_ATTRIBUTE_ARCHIVE,\n    FILE_ATTRIBUTE_HIDDEN,\n" in text
-    file = tmp_path / "folded.py"
+def sorted_and_formatted(text, file):
     file.write_text(text, encoding="utf-8")
-    assert "already formatted" in ruff("format", "--check", "--isolated", "--line-length=100", file)
-    select = ["--isolated", "--line-length=100", "--select=I,F"]
-    assert ruff("check", *select, file).strip() == "All checks passed!"
-    run(text)["public"]()
+    settings = ["--isolated", "--line-length=100", file]
+    assert ruff("check", "--select=I,F", *settings).strip() == "All checks passed!"
+    assert "already formatted" in ruff("format", "--check", *settings)
+
+
+@pytest.mark.parametrize("width", [99, 100, 101, 102])
+def test_a_long_import_is_folded_as_the_formatter_folds_it(width, recipes, tmp_path):
+    names = ["a" * 30, "b" * 30, "c" * (width - len("from stat import , , ") - 60)]
+    imported = "".join(f"from stat import {name}\n" for name in names)
+    used = "".join(f"    yield {name}\n" for name in names)
+    recipes("family", f"{imported}\n\ndef public():\n{used}")
+    text = copying.assemble("public")
+    assert ("from stat import (\n" in text) == (width > 100)
+    sorted_and_formatted(text, tmp_path / "folded.py")
+
+
+def test_members_are_sorted_as_the_linter_sorts_them(recipes, tmp_path):
+    names = ["beta", "alpha", "_c", "Class", "Zebra", "N", "B", "CONST", "Z9", "ALPHA", "aB"]
+    names += ["beta as B2", "alpha as z", "CONST as constant"]
+    modules = ["stat", "string", "numpy", "zlib_ng", "numpy.linalg"]
+    imported = "".join(f"from {m} import {name}\n" for m in modules[:1] for name in names)
+    imported += "".join(f"from {m} import {m[0]}_{m[-1]}\n" for m in modules[1:])
+    imported += "".join(f"import {m}\nimport {m} as {m[0]}_m\n" for m in ("json", "zlib_ng"))
+    imported += "import numpy.fft\nimport numpy.linalg\n"
+    bound = [line.split()[-1].partition(".")[0] for line in imported.splitlines()]
+    used = "".join(f"    yield {name}\n" for name in dict.fromkeys(bound))
+    recipes("family", f"{imported}\n\ndef public():\n{used}")
+    sorted_and_formatted(copying.assemble("public"), tmp_path / "ordered.py")
 
 
 @pytest.mark.parametrize(
