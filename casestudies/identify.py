@@ -691,7 +691,7 @@ def _pairs(edges):
     """Return the edges as (cause, effect) pairs, those in strings too."""
     edges = list(edges)
     pairs = [edge for edge in edges if not isinstance(edge, str)]
-    spelled = {str(name): name for pair in pairs for name in pair[:2]}
+    spelled = {str(name): name for pair in pairs for name in pair}
     for text in edges:
         if isinstance(text, str):
             pairs += _read(text, spelled)

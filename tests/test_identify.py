@@ -8,7 +8,14 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from casestudies.identify import adjustment_set, adjustment_sets, backdoor, frontdoor, paths
+from casestudies.identify import (
+    AdjustmentSets,
+    adjustment_set,
+    adjustment_sets,
+    backdoor,
+    frontdoor,
+    paths,
+)
 from casestudies.scm import SCM, Normal
 
 M_BIAS = [("U1", "A"), ("U1", "M"), ("U2", "M"), ("U2", "Y"), ("A", "Y")]
@@ -463,6 +470,11 @@ def test_a_descendant_of_a_collider_opens_it_too():
     assert not verdict.valid
 
 
+def test_two_opened_colliders_are_named_together():
+    verdict = backdoor([*M_BIAS, "U1 -> N <- U2"], **AY, adjust_for=["N", "M"])
+    assert str(verdict).endswith(" It opens the colliders M and N.")
+
+
 def test_a_collider_may_be_opened_if_its_paths_are_blocked_elsewhere():
     verdict = backdoor(M_BIAS, **AY, adjust_for=["U2", "M"])
     assert verdict.valid
@@ -555,6 +567,11 @@ def test_a_graph_may_be_typed_in_as_edges_as_a_dict_of_effects_or_read_off_a_mod
     assert len(set(answers)) == 1
 
 
+def test_names_may_come_from_an_iterator():
+    assert backdoor(MEDIATOR, **AY, adjust_for=iter("X"))
+    assert adjustment_set(MEDIATOR, **AY, observed=iter("X")) == ("X",)
+
+
 def test_variables_need_not_be_strings():
     assert adjustment_sets([(1, 2), (1, 3), (2, 3)], treatment=2, outcome=3) == [(1,)]
     assert backdoor([(1, 2), (1, 3), (2, 3)], treatment=2, outcome=3, adjust_for=1).valid
@@ -564,14 +581,18 @@ def test_the_graph_of_the_caller_is_left_as_it_was():
     graph = nx.DiGraph(MEDIATOR)
     backdoor(graph, **AY, adjust_for="X")
     adjustment_sets(graph, **AY)
+    frontdoor(graph, **AY, mediators="M")
     paths(graph, **AY)
     assert list(graph.edges) == list(nx.DiGraph(MEDIATOR).edges)
 
 
 def test_the_verdict_cannot_be_changed():
-    verdict = backdoor(MEDIATOR, **AY, adjust_for="M")
-    with pytest.raises(AttributeError):
-        verdict.valid = True
+    for verdict in (
+        backdoor(MEDIATOR, **AY, adjust_for="M"),
+        frontdoor(MEDIATOR, **AY, mediators="M"),
+    ):
+        with pytest.raises(AttributeError):
+            verdict.valid = True
 
 
 def test_ten_open_paths_are_not_counted_further():
@@ -716,7 +737,7 @@ def test_the_limit_may_be_met_exactly_and_may_be_lifted():
     assert not adjustment_sets(edges, **AY, limit=32).more
     assert adjustment_sets(edges, **AY, limit=31).more
     assert set(adjustment_sets(edges, **AY, limit=31)) < set(every)
-    assert str(every) == str(list(every))
+    assert str(every) == str(list(every)) == str(AdjustmentSets(every))
 
 
 def test_the_smallest_set_comes_first():
@@ -876,7 +897,7 @@ REFUSED_AND_FOLLOWED = {
     ),
     "latent cause held fixed": (
         lambda: backdoor(["B <-> Y", *MEDIATOR], **AY, adjust_for=["X", "B <-> Y"]),
-        "'B <-> Y' is a latent common cause, which cannot be observed; leave it out",
+        "'B <-> Y' is a latent common cause, which cannot be observed; leave it out, or write",
         lambda: backdoor(["B <-> Y", *MEDIATOR], **AY, adjust_for=["X"]),
     ),
     "latent cause observed": (
@@ -893,6 +914,11 @@ REFUSED_AND_FOLLOWED = {
         lambda: adjustment_set(["A <- W <- U -> Y", "A -> Y"], **AY, observed=[]),
         "the path A <- W <- U -> Y cannot be blocked; measure W or U and name it in observed$",
         lambda: adjustment_set(["A <- W <- U -> Y", "A -> Y"], **AY, observed=["W"]),
+    ),
+    "unmeasured cause or what it causes": (
+        lambda: adjustment_set(["A <- U -> V -> Y", "A -> Y"], **AY, observed=["Y"]),
+        "the path A <- U -> V -> Y cannot be blocked; measure U or V and name it in observed$",
+        lambda: adjustment_set(["A <- U -> V -> Y", "A -> Y"], **AY, observed=["Y", "V"]),
     ),
     "latent cause of both": (
         lambda: adjustment_set(["A -> M -> Y", "A <-> Y"], **AY),
