@@ -20,8 +20,8 @@ from live import Live, follow
 ROOT = Path(__file__).resolve().parent.parent
 INPUTS = "requirements.txt", "requirements.lock", "pyproject.toml"
 NO_PYTHON = "Python 3.11 or newer is needed; try: make PYTHON=python3.11"
-NO_INSTALL = """Neither uv nor pip could install requirements.lock: see above. It needs the network
-(or a mirror that pip is told of) and Python's venv module (on Debian: apt-get install python3-venv)."""
+NO_INSTALL = """Neither uv nor pip could install requirements.lock: see above. It needs the network,
+or a mirror that pip is told of, and Python's venv module: apt-get install python3-venv on Debian."""
 
 
 class Environment:
@@ -98,6 +98,7 @@ class Environment:
 
     def run(self, what, *command):
         """Run a command behind the live line, show its output if it fails, and say how it went."""
+        self.live.now(what)
         try:
             code, output = follow(list(map(str, command)), lambda _: self.live.now(what))
         except OSError as error:
@@ -142,7 +143,7 @@ def main(arguments=None, root=ROOT):
         return environment.write_lock(*["--upgrade"] * options.upgrade)
     if environment.is_ready():
         return None
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(NO_PYTHON)
     if not environment.lock.read_text().startswith(header(environment.root)):
         sys.exit("requirements.txt has changed since requirements.lock was made: run make lock")
