@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INPUTS = "requirements.txt", "requirements.lock", "pyproject.toml"
 NO_PYTHON = "Python 3.11 or newer is needed; try: make PYTHON=python3.11"
 NO_INSTALL = """Neither uv nor pip could install requirements.lock: see above. It needs the network,
-or a mirror that pip is told of, and Python's venv module: apt-get install python3-venv on Debian."""
+or a mirror that pip knows, and the venv module of Python (Debian: apt-get install python3-venv)."""
 
 
 class Environment:
