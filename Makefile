@@ -1,6 +1,8 @@
 # make book · test · lab · notebooks · serve · bench · pdf · clean; for maintainers lock · test-floor
 PYTHON ?= python3
 BIN := .venv/bin
+FIRST = $(shell sed -n 's/.*file: \(notebooks.*\)/\1/p' _toc.yml | head -n 1)
+FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(wildcard casestudies/recipes/*.py)))
 
 .PHONY: book test lab notebooks serve bench pdf clean lock test-floor installed
 .DEFAULT_GOAL := book
@@ -12,7 +14,7 @@ test: installed
 	@$(BIN)/python tools/run_tests.py
 
 lab: installed
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST).ipynb
 
 notebooks: installed
 	@$(BIN)/python tools/execute_notebooks.py
@@ -40,6 +42,12 @@ clean:
 
 lock:
 	@$(PYTHON) tools/set_up.py --lock $(OPTIONS)
+
+test-floor: installed
+	@$(BIN)/uv venv --quiet --allow-existing --python 3.11 .venv-floor
+	@$(BIN)/uv pip sync --quiet --python .venv-floor/bin/python requirements-floor.txt
+	@echo "Testing the recipes on the oldest libraries allowed ..."
+	@PYTHONPATH=. .venv-floor/bin/python -m pytest -q -p no:cacheprovider $(FLOOR) --doctest-modules casestudies/recipes
 
 installed:
 	@$(PYTHON) tools/set_up.py

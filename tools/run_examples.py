@@ -16,7 +16,7 @@ from pathlib import Path
 from casestudies.__main__ import main as casestudies
 
 PAGES = sorted((Path(__file__).resolve().parent.parent / "book" / "recipes").glob("*.md"))
-COPY = re.compile(r"^python -m casestudies copy (\w+)$", re.M)
+COPY = re.compile(r"^(?:python -m |\.venv/bin/)casestudies copy (\w+)$", re.M)
 EXAMPLE = re.compile(r"(```python\n(.*?)```\n)(?:\n```text\n(.*?)```\n)?", re.S)
 
 
