@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -173,30 +174,45 @@ def test_a_command_that_fails_shows_its_output(root):
     assert "not shown" not in said
 
 
-def test_the_lock_names_no_host_and_the_requirements_that_it_was_made_from(root, monkeypatch):
+def test_the_locks_name_no_host_and_the_requirements_that_they_were_made_from(root, monkeypatch):
     environment = Recorded(root)
 
     def compiled(what, *command):
         environment.ran[what] = command
         text = "--index-url https://somewhere/simple\na==2 \\\n    --hash=sha256:1\n"
-        environment.lock.write_text(text, encoding="utf-8")
+        Path(command[-1]).write_text(text, encoding="utf-8")
         return True
 
     monkeypatch.setattr(environment, "uv", lambda: "uv")
     monkeypatch.setattr(environment, "run", compiled)
-    environment.write_lock("--upgrade")
-    assert {"--universal", "--generate-hashes", "--upgrade"} < set(environment.ran["Resolving"])
-    lines = environment.lock.read_text().splitlines()
-    assert lines == [set_up.header(root), "a==2 \\", "    --hash=sha256:1"]
+    environment.write_locks("--upgrade")
+    newest, oldest = environment.ran["Resolving"], environment.ran["The oldest"]
+    asked = {"--generate-hashes", "--no-header", "--python-version"}
+    assert asked | {"--universal", "--upgrade", root / "requirements.txt"} < set(newest)
+    assert asked | {"lowest-direct", "floor", root / "pyproject.toml"} < set(oldest)
+    for name, top in [("requirements.lock", set_up.header(root)), ("requirements-floor.txt", None)]:
+        first, *lines = (root / name).read_text().splitlines()
+        assert first == (top or "# By `make lock`. Do not edit.")
+        assert lines == ["a==2 \\", "    --hash=sha256:1"]
 
 
 @pytest.mark.parametrize("fail", ["Getting uv", "Resolving"])
-def test_a_lock_that_cannot_be_made_is_left_as_it_was(root, fail, capsys):
+def test_a_lock_that_cannot_be_made_is_left_as_it_was(root, fail):
     environment = Recorded(root, fail=[fail])
     before = environment.lock.read_text()
     with pytest.raises(SystemExit):
-        environment.write_lock()
+        environment.write_locks()
     assert environment.lock.read_text() == before
+
+
+def test_the_oldest_libraries_are_those_that_the_package_declares():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    floor = (ROOT / "requirements-floor.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"(?m)^([\w.-]+)==([\d.]+)", floor))
+    for declared in settings["project"]["dependencies"]:
+        name, lowest = declared.split(">=")
+        assert f"{pins[name]}.".startswith(f"{lowest}."), "run make lock"
+    assert "://" not in floor
 
 
 def test_a_comment_in_the_requirements_needs_no_new_lock_and_a_requirement_does(root):
@@ -230,7 +246,7 @@ def test_the_command_asks_for_a_new_lock_after_a_change_and_writes_it(recorded, 
         set_up.main([], recorded.root)
     assert not recorded.ran
     asked = []
-    monkeypatch.setattr(recorded, "write_lock", lambda *options: asked.append(options))
+    monkeypatch.setattr(recorded, "write_locks", lambda *options: asked.append(options))
     set_up.main(["--lock"], recorded.root)
     set_up.main(["--lock", "--upgrade"], recorded.root)
     assert asked == [(), ("--upgrade",)]

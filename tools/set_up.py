@@ -107,17 +107,21 @@ class Environment:
             self.live.keep(f"{output}\n{what}: it did not work (see above)")
         return code == 0
 
-    def write_lock(self, *options):
-        """Write the lock anew from requirements.txt; versions that still fit stay."""
-        uv = self.uv()
+    def write_locks(self, *options):
+        """Write the lock anew (versions that still fit stay), and the one of the oldest."""
+        uv, oldest = self.uv(), self.root / "requirements-floor.txt"
         if uv is None:
             sys.exit("uv is needed to write the lock: make book, then make lock again")
-        asked = "--universal", "--generate-hashes", "--no-header", "--python-version", "3.11"
-        files = self.root / "requirements.txt", "--output-file", self.lock
-        if not self.run("Resolving", uv, "pip", "compile", "--quiet", *asked, *options, *files):
-            sys.exit(1)
-        text = "\n".join(line for line in self.lock.read_text().split("\n") if "://" not in line)
-        self.lock.write_text(f"{header(self.root)}\n{text}")
+        compile = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
+        compile += ["--python-version", "3.11"]
+        newest = [*options, "--universal", self.root / "requirements.txt"]
+        floor = ["--resolution", "lowest-direct", "--group", "floor", self.root / "pyproject.toml"]
+        for what, asked, file in [("Resolving", newest, self.lock), ("The oldest", floor, oldest)]:
+            if not self.run(what, *compile, *asked, "--output-file", file):
+                sys.exit(1)
+            lines = [line for line in file.read_text().splitlines() if "://" not in line]
+            top = header(self.root) if file == self.lock else "# By `make lock`. Do not edit."
+            file.write_text("\n".join([top, *lines, ""]))
 
 
 def header(root):
@@ -140,7 +144,7 @@ def main(arguments=None, root=ROOT):
     """Install unless everything is there, or write the lock."""
     options, environment = parse(arguments), Environment(root, Live())
     if options.lock:
-        return environment.write_lock(*["--upgrade"] * options.upgrade)
+        return environment.write_locks(*["--upgrade"] * options.upgrade)
     if environment.is_ready():
         return None
     if sys.version_info < (3, 11):  # noqa: UP036
