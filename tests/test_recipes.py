@@ -43,7 +43,7 @@ def test_every_public_function_takes_data_first_and_the_rest_by_keyword(path):
     for function in functions:
         names = [a.arg for a in function.args.args]
         assert names[:1] != ["data"] or len(names) == 1, function.name
-        assert function.args.kwonlyargs or names, function.name
+        assert names != ["data"] or function.args.kwonlyargs, function.name
         text = ast.get_docstring(function)
         for section in ("Parameters", "Returns", "Examples"):
             assert section in text, (function.name, section)
