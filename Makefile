@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 FIRST = $(shell sed -n 's/.*file: \(notebooks.*\)/\1/p' _toc.yml | head -n 1)
-FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(wildcard casestudies/recipes/*.py)))
+FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(wildcard casestudies/recipes/*.py))) tests/test_scm.py tests/test_identify.py tests/test_montecarlo.py
 
 .PHONY: book test lab notebooks serve bench pdf clean lock test-floor installed
 .DEFAULT_GOAL := book
