@@ -157,6 +157,27 @@ def test_the_gate_runs_every_step_and_passes_if_all_do(gate):
     assert not any(strict for *_, strict in seen)
 
 
+def test_the_steps_leave_nothing_out_and_change_nothing():
+    steps = {n: [str(word) for word in words] for n, words in run_tests.steps(["a.ipynb"])}
+    ruff = [words[1:] for words in steps.values() if words[0].endswith("/ruff")]
+    assert ruff == [["check", "--quiet", "."], ["format", "--quiet", "--check", "."]]
+    assert steps["import-linter"][0].endswith("/lint-imports")
+    apart = {w.removeprefix("--ignore=") for ws in steps.values() for w in ws if "--ignore" in w}
+    asked = [word for words in steps.values() for word in words]
+    assert apart <= set(asked)  # what one step leaves out, another runs
+    assert all((run_tests.ROOT / path).exists() for path in [*apart, "tests", "casestudies"])
+    assert steps["unit tests and doctests"][-2:] == ["--doctest-modules", "casestudies"]
+    nbval = steps["notebooks, strict nbval"]
+    assert nbval[-1] == "a.ipynb"
+    assert {"--nbval", "--nbval-kernel-name", "python3"} < set(nbval)
+    assert (run_tests.ROOT / nbval[nbval.index("--nbval-sanitize-with") + 1]).exists()
+    assert [n for n, words in steps.items() if "-n" in words] == [
+        "unit tests and doctests",
+        "notebooks, strict nbval",
+        "pages in Chromium",
+    ]
+
+
 def test_the_gate_fails_if_one_check_does(gate):
     _, lines, code = gate(Result(3, 1, Counter()))
     assert lines[-1].startswith("30 passed, 10 failed, 0 skipped. Mend what is shown above (ruff")
