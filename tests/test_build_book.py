@@ -1,6 +1,8 @@
 """`make book` says how far it is, where the book lies, and forgets a book that failed."""
 
+import subprocess
 import sys
+from importlib.metadata import version
 
 import build_book
 import pytest
@@ -42,7 +44,9 @@ def test_a_clean_build_forgets_the_last_one_and_nothing_else(root):
 
 
 def test_a_book_with_a_warning_is_forgotten_and_the_warning_shown(root, capsys):
-    with pytest.raises(SystemExit, match=r"not built\. Mend what the warnings"):
+    with pytest.raises(
+        SystemExit, match=r"not built\. Mend what the warnings .* then make book again\.$"
+    ):
         run(root, SPHINX + BROKEN)
     out = capsys.readouterr().out
     assert "book/api.md:3: WARNING: no such page" in out
@@ -55,5 +59,8 @@ def test_before_sphinx_says_anything_it_is_starting():
     assert build_book.progress("Running Sphinx\n") == ("starting", "")
 
 
-def test_every_warning_is_an_error():
+def test_the_command_is_that_of_jupyter_book_and_every_warning_is_an_error():
+    begin = build_book.BUILD[: build_book.BUILD.index("build")]
+    asked = subprocess.run([*begin, "--version"], capture_output=True, text=True, check=True)
+    assert f"Jupyter Book      : {version('jupyter-book')}" in asked.stdout
     assert {"build", ".", "-W", "-n", "--keep-going"} <= set(build_book.BUILD)
