@@ -79,7 +79,7 @@ def test_the_address_is_configured_in_one_place():
     told = [
         path.name
         for path in [ROOT / "_config.yml", *ROOT.glob("book/_ext/*.py")]
-        if re.search(r"^\s*html_baseurl:", path.read_text(encoding="utf-8"), re.M)
+        if re.search(r"^\s*(html_)?baseurl:", path.read_text(encoding="utf-8"), re.M)
     ]
     assert told == ["_config.yml"]
 
