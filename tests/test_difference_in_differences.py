@@ -211,6 +211,22 @@ def test_the_interaction_among_the_controls_is_refused_whatever_its_name():
             did.two_by_two(given, **TWO, controls=["x", name])
 
 
+def test_the_units_of_a_control_do_not_decide_whether_it_counts():
+    # A population and its square beside a share: 1e13 and 1e26 times as large.
+    frame = panel(np.random.default_rng(30))
+    frame["crowd"] = np.exp(frame["x"]) + 3
+    frame["square"] = frame["crowd"] ** 2
+    expected = did.two_by_two(frame, **TWO, controls=["x", "crowd", "square"])
+    moved = frame.assign(crowd=1e13 * frame["crowd"], square=1e26 * frame["square"])
+    for scale in (1.0, 1e-13):
+        found = did.two_by_two(
+            moved.assign(x=scale * moved["x"]), **TWO, controls=["x", "crowd", "square"]
+        )
+        pd.testing.assert_series_equal(found, expected, rtol=1e-9)
+    fit = smf.ols("y ~ treated * post + x + crowd + square", frame).fit()
+    assert expected["estimate"] == pytest.approx(fit.params["treated:post"], rel=1e-8)
+
+
 def test_repeated_cross_sections_equal_robust_ols():
     # Every unit is a cluster of one row, so that the sandwich is HC1 times (G / (G - 1)) times
     # (n - 1) / n, which is 1.
@@ -427,7 +443,7 @@ def test_two_by_two_refuses_frames_that_are_not_a_two_by_two_panel():
     with pytest.raises(ValueError, match="'y' has 1 missing value"):
         did.two_by_two(frame.assign(y=frame["y"].where(frame.index != 4)), **TWO)
     with pytest.raises(
-        ValueError, match="no column 'regio' in data, named as cluster; did you mean 'region'"
+        ValueError, match="no column 'regio' in data; did you mean 'region'"
     ):
         did.two_by_two(frame, **TWO, cluster="regio")
 
@@ -667,7 +683,7 @@ def test_event_study_refuses_gaps_and_impossible_dates():
     with pytest.raises(ValueError, match="'y' has 1 missing value"):
         did.event_study(frame.assign(y=frame["y"].where(frame.index != 4)), **names)
     with pytest.raises(
-        ValueError, match="no column 'regio' in data, named as cluster; did you mean 'region'"
+        ValueError, match="no column 'regio' in data; did you mean 'region'"
     ):
         did.event_study(frame, **names, cluster="regio")
     with pytest.raises(ValueError, match=r"'time' has 1 period before 1"):

@@ -295,6 +295,14 @@ BAD_STUDIES = {
         changed(covariance=pd.DataFrame(COVARIANCE - 2 * (1 - np.eye(5)), TIMES, TIMES).to_dict()),
         "gives no combination of estimates a negative variance",
     ),
+    "a covariance too large in a small unit": (
+        changed(
+            covariance=pd.DataFrame(
+                1e-12 * (COVARIANCE - 2 * (1 - np.eye(5))), TIMES, TIMES
+            ).to_dict()
+        ),
+        "gives no combination of estimates a negative variance",
+    ),
     "an event time twice": (
         pd.concat([changed(), changed().loc[[0]]]),
         r"study has event time 0 more than once.*study\[~study.index.duplicated\(\)\]",
@@ -337,6 +345,19 @@ def test_studies_that_cannot_be_are_refused(call, name):
         return
     with pytest.raises(ValueError, match=message):
         call(study)
+
+
+@pytest.mark.parametrize("unit", [1e9, 1e-9])
+def test_answers_do_not_depend_on_the_unit_of_the_outcome(unit):
+    estimate = np.array([0.4, 0.1, -0.2, 1, 2])
+    one, other = study_of(estimate), study_of(unit * estimate, unit**2 * COVARIANCE)
+    assert pretrends.pretrend_test(other)["p_value"] == pytest.approx(
+        pretrends.pretrend_test(one)["p_value"], rel=1e-9
+    )
+    expected, found = pretrends.pretrend_power(one), pretrends.pretrend_power(other)
+    np.testing.assert_allclose(found["power"], expected["power"], rtol=1e-7)
+    expected, found = honest_bounds.trend_breakdown(one), honest_bounds.trend_breakdown(other)
+    np.testing.assert_allclose(found / [1, unit], expected, rtol=1e-6)
 
 
 def test_the_advice_on_a_study_works():

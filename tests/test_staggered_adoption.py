@@ -501,9 +501,7 @@ def test_refusals():
         run(frame.assign(time="m" + frame["time"].astype(str)))
     with pytest.raises(ValueError, match=r"'state' changes within unit = 0 \(60 such case"):
         run(frame.assign(state=frame["time"]), cluster="state")
-    with pytest.raises(
-        ValueError, match="no column 'sate' in data, named as cluster; did you mean 'state'"
-    ):
+    with pytest.raises(ValueError, match="no column 'sate' in data; did you mean 'state'"):
         run(frame, cluster="sate")
     for call in (sta.group_time, sta.event_study, sta.overall_att):
         with pytest.raises(ValueError, match="level must lie between 0 and 1, got 2"):

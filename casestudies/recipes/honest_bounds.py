@@ -296,8 +296,9 @@ def _first_zero(interval, step):
 
     if margin(0.0) <= 0:
         return 0.0
-    while margin(step) > 0:
-        step *= 2
-        if step > 1e15:
+    far = step
+    while margin(far) > 0:
+        far *= 2
+        if far > 1e15 * step:
             return np.inf
-    return optimize.brentq(margin, 0.0, step)
+    return optimize.brentq(margin, 0.0, far, xtol=1e-12 * far)
