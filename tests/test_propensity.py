@@ -72,6 +72,10 @@ def test_the_balance_of_covariates_that_do_not_vary_in_an_arm():
     assert found.loc["half", "ratio_before"] == 0
     assert np.isnan(found.loc["old", "ratio_after"])  # one treated row has all the weight
     assert found.loc["old", "difference_after"] == pytest.approx((0 - 1 / 2) / 0.5)
+    counts = data.assign(x=WARDS["a"] * 7 + 1, w=[0.1, 0.7, 1.1, 1.3, 1.7, 1.9, 2.3, 2.9])
+    found = balance(counts, treatment="a", adjust_for="x", weights="w")
+    assert found.loc["x", ["difference_before", "difference_after"]].to_list() == [np.inf] * 2
+    assert found.loc["x", ["ratio_before", "ratio_after"]].isna().all()
 
 
 def test_the_balance_of_a_column_named_like_a_dummy_has_its_own_row():
