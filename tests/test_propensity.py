@@ -32,6 +32,9 @@ def test_overlap_counts_scores_beyond_the_other_arm_and_near_zero_and_one():
     data["a"] = (np.random.default_rng(3).random(2_000) < expit(4 * data["x1"])) * 1
     found, score = overlap(data, **DESIGN), scores(data, **DESIGN)
     arms = [score[data["a"] == arm] for arm in (0, 1)]
+    assert found["n"].to_list() == [len(arm) for arm in arms]
+    size = (1 / arms[1]).sum() ** 2 / (1 / arms[1] ** 2).sum()
+    assert found.loc[1, "ess_ate"] == pytest.approx(size)
     for arm, other in ((0, 1), (1, 0)):
         beyond = ~arms[arm].between(arms[other].min(), arms[other].max())
         assert found.loc[arm, "outside_support"] == beyond.mean()
@@ -69,6 +72,10 @@ def test_the_balance_of_covariates_that_do_not_vary_in_an_arm():
     assert found.loc["half", "ratio_before"] == 0
     assert np.isnan(found.loc["old", "ratio_after"])  # one treated row has all the weight
     assert found.loc["old", "difference_after"] == pytest.approx((0 - 1 / 2) / 0.5)
+    counts = data.assign(x=WARDS["a"] * 7 + 1, w=[0.1, 0.7, 1.1, 1.3, 1.7, 1.9, 2.3, 2.9])
+    found = balance(counts, treatment="a", adjust_for="x", weights="w")
+    assert found.loc["x", ["difference_before", "difference_after"]].to_list() == [np.inf] * 2
+    assert found.loc["x", ["ratio_before", "ratio_after"]].isna().all()
 
 
 def test_the_balance_of_a_column_named_like_a_dummy_has_its_own_row():
@@ -84,21 +91,6 @@ def test_the_balance_of_a_column_named_like_a_dummy_has_its_own_row():
 def test_balance_minds_no_category_of_one_arm():
     data = lonely(hospital(100, rng=2), 1)
     assert fits(balance(data, **DESIGN)["difference_before"])
-
-
-def test_trimming_names_the_new_population():
-    data = hospital(500, rng=20)
-    data.index = data.index + 7
-    score = scores(data, **DESIGN)
-    kept = trim(data, **DESIGN, low=0.3, high=0.6)
-    assert kept.index.equals(data.index[(score >= 0.3) & (score <= 0.6)])
-    gone = data.drop(kept.index)["a"]
-    assert kept.attrs["dropped"] == {"treated": gone.sum(), "control": (1 - gone).sum()}
-    assert gone.sum() > 0
-    assert "population" not in data.attrs
-    twice = trim(kept, **DESIGN, low=0.1, high=0.58)
-    first = "rows with scores in [0.3, 0.6]"
-    assert twice.attrs["population"] == f"rows with scores in [0.1, 0.58] among {first}"
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])
@@ -209,8 +201,13 @@ REMEDIES = [
     ),
     (
         lambda d: balance(d.assign(w=1 - d["a"]), **DESIGN, weights="w"),
-        "'w' is 0 .* arm 1; weight some",
+        "'w' is 0 in all rows of arm 1; weight some",
         lambda d: balance(d.assign(w=2 - d["a"]), **DESIGN, weights="w"),
+    ),
+    (
+        lambda d: balance(d.assign(w=d["a"]), **DESIGN, weights="w"),
+        "'w' is 0 in all rows of arm 0; weight some",
+        lambda d: balance(d.assign(w=1 + d["a"]), **DESIGN, weights="w"),
     ),
     (
         lambda d: balance(d.assign(x2=3), **DESIGN),

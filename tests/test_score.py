@@ -51,11 +51,22 @@ def test_weighting_and_matching_bring_balance():
     assert found.index.to_list() == ["x1", "x2", "ward = b", "ward = c"]
 
 
-def test_the_estimators_repeat_whom_a_trimmed_frame_stands_for():
-    kept = trim(hospital(500, rng=20), **DESIGN, low=0.3, high=0.6)
+def test_trimming_names_the_new_population_and_the_estimators_repeat_it():
+    data = hospital(500, rng=20)
+    data.index = data.index + 7
+    score = scores(data, **DESIGN)
+    kept = trim(data, **DESIGN, low=0.3, high=0.6)
+    assert kept.index.equals(data.index[(score >= 0.3) & (score <= 0.6)])
+    gone = data.drop(kept.index)["a"]
+    assert kept.attrs["dropped"] == {"treated": gone.sum(), "control": (1 - gone).sum()}
+    assert gone.sum() > 0
+    assert "population" not in data.attrs
     for name, estimator in ESTIMATORS.items():
         found = estimator(kept, "ATT").attrs["estimand"]
         assert found == "ATT among rows with scores in [0.3, 0.6]", name
+    twice = trim(kept, **DESIGN, low=0.1, high=0.58)
+    first = "rows with scores in [0.3, 0.6]"
+    assert twice.attrs["population"] == f"rows with scores in [0.1, 0.58] among {first}"
 
 
 def separated(x, y):

@@ -1,5 +1,7 @@
 """Weighting against a published figure, hand work and stacked equations."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,11 @@ from causaldata import nhefs_complete
 from confounded import COLUMNS, DESIGN, WARD_COLUMNS, WARDS, design, fits, hospital, m_estimator
 from scipy.special import expit
 
+from casestudies import scenarios
 from casestudies.recipes.weighting import inverse_weights, weight
+from casestudies.sampling.montecarlo import replicate
+
+COVERED = [(e, v) for e in ("ATE", "ATT") for v in ("sandwich", "stacked")]
 
 
 def test_weighting_nhefs_is_that_of_what_if():
@@ -71,6 +77,29 @@ def test_sandwich_error_of_weighting_is_that_of_robust_weighted_regression(estim
     assert found["estimate"] == pytest.approx(fit.params["a"])
     assert found["std_error"] == pytest.approx(fit.bse["a"])
     assert found[["ci_low", "ci_high"]].to_list() == pytest.approx(list(fit.conf_int(0.1).loc["a"]))
+
+
+def test_intervals_cover_as_the_docstring_says_where_few_of_the_treated_count():
+    # The docstring's figures are of 2,000 samples; 200 have an error of 0.02 at most.
+    shares = re.findall(r"0\.9\d\d", weight.__doc__)[:4]
+    stated = {f"{e}, {v}": float(share) for (e, v), share in zip(COVERED, shares, strict=True)}
+
+    def analysis(estimand, variance):
+        columns = {"outcome": "severity", "treatment": "drug", "adjust_for": "health"}
+        return lambda d: weight(d, **columns, estimand=estimand, variance=variance)
+
+    found = replicate(
+        scenarios.hospital(),
+        {f"{estimand}, {variance}": analysis(estimand, variance) for estimand, variance in COVERED},
+        n=1_000,
+        replications=200,
+        rng=4,
+        n_jobs=1,
+        estimand={name: name[:3] for name in stated},
+    )["coverage"]
+    for name, share in stated.items():
+        assert abs(found[name] - share) < 4 * np.sqrt(share * (1 - share) / 200)
+    assert found["ATE, stacked"] < found["ATE, sandwich"]
 
 
 def test_default_error_of_weighting_is_the_sandwich_for_the_ate_and_stacked_for_the_att():

@@ -252,7 +252,8 @@ def _balance_weights(table, name, treated):
 def _weighted_moments(design, treated, weights):
     """Return weighted means and variances of the covariates in the untreated and the treated."""
     columns, moments = design.columns - design.columns.min(axis=0), []
-    rounding = np.square(8 * design.precision * np.abs(design.columns).max(axis=0))
+    precision = np.maximum(design.precision, np.finfo(float).eps)
+    rounding = np.square(8 * precision * np.abs(design.columns).max(axis=0))
     for arm in (0, 1):
         x, w = columns[treated == arm], weights[treated == arm]
         mean, freedom = w @ x / w.sum(), w.sum() - w @ w / w.sum()

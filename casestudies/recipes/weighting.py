@@ -71,10 +71,14 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     ATE: :math:`A / e(X) + (1 - A) / (1 - e(X))`. ATT: :math:`A + (1 - A) e(X) / (1 - e(X))`.
 
     The sandwich takes the weights as known, as robust regression output does; with a logit
-    that holds its interval for the ATE covers more often than it says, for the ATT at times less
-    often. Stacked estimating equations (the logit's scores and the two weighted means) add what
-    estimating the score does to the variance, and cover as they say. The naive standard error
-    of weighted least squares is wrong.
+    that holds it is too large for the ATE, and for the ATT at times too small. Stacked
+    estimating equations (the logit's scores and the two weighted means) add what estimating the
+    score does to the variance, which is right in large samples: how large, depends on the rows
+    that count (``attrs["effective_n"]``). Where the weights leave the treated half of their
+    number (the book's hospital; 2,000 samples of 1,000 rows), 95% intervals hold the ATE in
+    0.985 of samples by the sandwich and in 0.922 stacked, the ATT in 0.982 and in 0.927, with
+    Monte Carlo errors of 0.003 and 0.006; with 4,000 rows stacked ones hold 0.937 and 0.947.
+    The naive standard error of weighted least squares is wrong.
 
     Parameters
     ----------
@@ -90,7 +94,8 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     estimand : {"ATE", "ATT"}
         Whose average effect.
     variance : {"sandwich", "stacked"}, optional
-        Default: the sandwich for the ATE, stacked for the ATT, so that neither is too small.
+        Default: the sandwich for the ATE, stacked for the ATT, which is the one of the two
+        that a large sample never finds too small.
     level : float
         Confidence level, between 0 and 1.
 
