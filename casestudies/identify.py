@@ -393,8 +393,8 @@ def frontdoor(graph, *, treatment, outcome, mediators):
     References
     ----------
     Pearl (2009), Causality, 2nd ed., Cambridge University Press, section 3.3.2.
-    Jeong, Tian and Bareinboim (2022), Finding and listing front-door adjustment sets,
-    NeurIPS 35, for sets of mediators.
+    Wienöbst, van der Zander and Liśkiewicz (2024), Linear-time algorithms for front-door
+    adjustment in causal graphs, Proceedings of AAAI-24, for sets of mediators.
 
     Examples
     --------

@@ -535,6 +535,8 @@ def test_sentences_name_the_set_the_fault_and_the_path():
     later = [("A", "M"), ("A", "N"), ("A", "O"), ("A", "Y")]
     verdict = backdoor(later, **AY, adjust_for=["O", "N", "M"])
     assert str(verdict) == "{M, N, O} is not valid: M, N and O are descendants of A."
+    verdict = backdoor(later, **AY, adjust_for=["N", "M", "N"])
+    assert str(verdict) == "{M, N} is not valid: M and N are descendants of A."
 
 
 def test_a_sentence_names_three_open_paths_and_counts_the_rest():
@@ -847,7 +849,8 @@ REFUSED_AND_FOLLOWED = {
     ),
     "edge": (
         lambda: backdoor(["A - Y"], **AY, adjust_for=()),
-        "cannot read the edge 'A - Y'; write 'X -> Y' from cause to effect",
+        "cannot read the edge 'A - Y'; write 'X -> Y' from cause to effect or 'X <-> Y' for a "
+        "latent common cause of two variables$",
         lambda: backdoor(["A -> Y"], **AY, adjust_for=()),
     ),
     "loop": (
@@ -897,7 +900,8 @@ REFUSED_AND_FOLLOWED = {
     ),
     "latent cause held fixed": (
         lambda: backdoor(["B <-> Y", *MEDIATOR], **AY, adjust_for=["X", "B <-> Y"]),
-        "'B <-> Y' is a latent common cause, which cannot be observed; leave it out, or write",
+        "'B <-> Y' is a latent common cause, which cannot be observed; leave it out, or write the "
+        "cause as a variable",
         lambda: backdoor(["B <-> Y", *MEDIATOR], **AY, adjust_for=["X"]),
     ),
     "latent cause observed": (
