@@ -230,9 +230,9 @@ def _needed(text):
     top = symtable.symtable(text, "definition", "exec")
     tables, names = [top], set()
     while tables:
-        symbols = tables[-1].get_symbols()
-        tables += tables.pop().get_children()
-        names |= {each.get_name() for each in symbols if each.is_referenced() and each.is_global()}
+        table = tables.pop()
+        tables += table.get_children()
+        names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
     return names - {each.get_name() for each in top.get_symbols() if each.is_assigned()}
 
 

@@ -248,6 +248,20 @@ def test_a_part_stands_above_the_parts_that_it_uses(recipes):
     assert [*definitions(text)] == ["public", "_b", "_c", "_a", "_d"]
 
 
+def test_parts_that_do_not_use_each_other_have_one_order(recipes):
+    names = ["_b", "_c", "_d", "_e", "_f"]
+    imported = "".join(f"from casestudies.recipes.{name} import {name}\n" for name in names)
+    called = ", ".join(f"{name}()" for name in names)
+    recipes("_a", f"{imported}\n\ndef _a():\n    return {called}\n")
+    for name in names:
+        recipes(name, f"def {name}():\n    return 1\n")
+    recipes(
+        "family",
+        "from casestudies.recipes._a import _a\n\n\ndef public():\n    return _a()\n",
+    )
+    assert [*definitions(copying.assemble("public"))] == ["public", "_a", *reversed(names)]
+
+
 def test_names_are_found_wherever_they_are_written(recipes):
     recipes(
         "family",
