@@ -67,8 +67,15 @@ def test_a_notebook_is_executed_once_and_again_only_after_a_change(folder, capsy
         execute_notebooks.main(list(names), folder)
         return capsys.readouterr().out.splitlines()[-1]
 
-    assert run() == "1 of 1 notebooks executed"
+    execute_notebooks.main([], folder)
+    begin, doing, *_, seconds, last = capsys.readouterr().out.splitlines()
+    assert begin == "Comparing the notebooks with what they were executed from"
+    assert doing == "0 of 1 notebooks executed,"
+    assert 0 < float(seconds.removeprefix("  chapter: ").removesuffix(" s")) < 300
+    assert last == "1 of 1 notebooks executed"
     assert printed(folder) == ["4 notebooks\n"]
+    assert stored(folder).metadata["language_info"]["name"] == "python"
+    assert "version" not in stored(folder).metadata["language_info"]
     assert executed.is_current(folder / "chapter.py")
     first = (folder / "chapter.ipynb").read_bytes()
     assert b"jupytext" not in first
@@ -110,13 +117,14 @@ def test_equal_cells_get_different_ids_that_never_change(folder):
 
 
 def test_a_cell_that_fails_fails_the_command_and_keeps_the_stored_outputs(folder, capsys):
-    write(folder, {"broken.py": "# %%\n1\n\n# %%\n1 / 0\n", "sound.py": "# %%\nprint(7)\n"})
-    with pytest.raises(SystemExit, match=r"Mend .* notebooks/broken\.py, then run make notebooks"):
+    broken = "# %%\n1\n\n# %%\n1 / 0\n"
+    write(folder, {"broken.py": broken, "also.py": broken, "sound.py": "# %%\nprint(7)\n"})
+    with pytest.raises(SystemExit, match=r"Mend .* notebooks/also\.py, notebooks/broken\.py, then"):
         execute_notebooks.main([], folder)
     out = capsys.readouterr().out
     assert "broken failed" in out
     assert "ZeroDivisionError" in out
-    assert out.endswith("2 of 3 notebooks executed\n")
+    assert out.endswith("2 of 4 notebooks executed\n")
     assert not (folder / "broken.ipynb").exists()
     assert printed(folder, "sound") == ["7\n"]
 

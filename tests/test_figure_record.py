@@ -155,6 +155,12 @@ def test_noise_does_not_decide_a_tie_or_the_sign_of_zero(ax, scale):
     assert "-0" not in seen.pop()
 
 
+def test_on_a_long_axis_numbers_are_whole(ax):
+    ax.set(xlim=(0, 250_000), ylim=(0, 9_000))
+    ax.plot([120_000, 123_456], [1_000, 1_234.4], "k")
+    assert drawn(ax) == ["line #000000 - None: 120000,1000 123500,1234"]
+
+
 def test_every_axes_has_its_lines_below_it():
     figure, (left, right) = plt.subplots(1, 2)
     left.plot([0, 1], [0, 1], "k")

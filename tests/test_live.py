@@ -8,8 +8,13 @@ import pytest
 
 
 class Terminal(io.StringIO):
+    flushed = 0
+
     def isatty(self):
         return True
+
+    def flush(self):
+        self.flushed += 1
 
 
 @pytest.fixture
@@ -28,6 +33,7 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_counts_the_seconds(clock,
     line.now("step 1", "9%")
     line.now("a step that is too long")
     line.keep("step 1 is done, in 3 seconds")
+    assert line.out.flushed == 4
     start = "\r\033[K"
     assert line.out.getvalue().split(start)[1:] == [
         "step 1 0%",
