@@ -125,7 +125,8 @@ def slug(label):
 def store(numbers, **tested):
     """Store the numbers of a chapter in its notebook, as the output of its last cell.
 
-    They are rounded to six significant digits, so that every machine stores the same text.
+    They are rounded to four decimals, small ones to six significant digits, so that every
+    machine stores the same text.
     A number in prose carries its key and its format in a comment behind it, and
     ``tools/stamps.py`` writes it: ``2.06<!--seeing-raw-slope:.2f-->``.
 
@@ -156,7 +157,7 @@ def store(numbers, **tested):
 
 
 def _plain(value):
-    """Return a value as JSON has it, numbers rounded to six significant digits."""
+    """Return a value as JSON has it, numbers rounded."""
     if isinstance(value, pd.DataFrame):
         columns = {"columns": _plain(list(value.columns)), "index": _plain(list(value.index))}
         return columns | {"data": _plain(value.to_numpy(dtype=object))}
@@ -172,7 +173,8 @@ def _plain(value):
         return str(value)
     if isinstance(value, int | np.integer):
         return int(value)
-    return round(float(f"{value:.6g}"), 10)
+    small = 5 - np.floor(np.log10(abs(value))) if value else 0
+    return round(float(value), int(np.clip(small, 4, 10)))
 
 
 def _flat(frame):
