@@ -238,7 +238,7 @@ tables.results(
 )
 
 # %% [markdown]
-# They agree because they are one calculation. The regression with interaction has four coefficients for four cell means, so it fits them exactly, and the interaction is the difference of differences. With two periods, taking out each store's mean leaves plus and minus half its change; so fixed effects regress changes on the treatment, which is what first differences do, and a regression on one dummy is a difference of two means. The chain needs every store in both waves. On all 794 answers the interaction uses stores seen once as well, and fixed effects drop them: 2.754<!--ck-survey-interaction:.3f--> against 2.750<!--ck-survey-fixed:.3f-->.
+# They agree because they are one calculation. The regression with interaction has four coefficients for four cell means, so it fits them exactly, and the interaction is the difference of differences. With two periods, taking out each store's mean leaves plus and minus half its change; so fixed effects regress changes on the treatment, which is what first differences do, and a regression on one dummy is a difference of two means. The chain needs every store in both waves. On all 794 answers the interaction uses stores seen once as well, and fixed effects drop them: 2.754<!--ck-did:.3f--> against 2.750<!--ck-survey-fixed:.3f-->.
 #
 # They do not agree about the standard error, a topic of its own below. The document's four rows leave no choice at all: four numbers, four coefficients, nothing over to judge the error by. `PanelOLS` refuses them.
 

@@ -15,7 +15,7 @@ NUMBER = r"[+−]?\d(?:[\d.,]*\d)?%?"
 STAMP = re.compile(rf"(?P<text>{NUMBER})?<!--(?P<key>[a-z0-9.-]+):(?P<form>[+,]*\.\d[f%])-->")
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 HIDDEN = re.compile(  # what shows a comment to the reader: code, mathematics, alternative text
-    r"^(```+|~~~+|:::+).*?^\1|`[^`\n]+`|\$\$.*?\$\$|(?<!\\)\$[^$\n]+\$|!\[[^\]]*\]", re.M | re.S
+    r"^(```+)\w.*?^\1|`[^`\n]+`|\$\$.*?\$\$|(?<!\\)\$[^$\n]+\$|!\[[^\]]*\]", re.M | re.S
 )
 BARE = re.compile(rf"(?<![\w.,:/−–+-]){NUMBER}(?![\w/]|[.,]\d|<!--)")
 
@@ -72,10 +72,10 @@ def markdown(path):
 
 def faults(text, numbers):
     """Return what is wrong with the stamps of a text, a sentence each."""
-    found = []
+    found, ends = [], {stamp.end(): stamp for stamp in STAMP.finditer(text)}
     for comment in COMMENT.finditer(text):
-        stamp = STAMP.search(text, max(0, comment.start() - 30), comment.end())
-        if stamp is None or stamp.end() != comment.end():
+        stamp = ends.get(comment.end())
+        if stamp is None:
             found.append(f"{comment[0]} is no stamp: write <!--key:.2f-->")
         elif not stamp["text"]:
             found.append(f"{comment[0]} has no number in front of it")
