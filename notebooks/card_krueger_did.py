@@ -13,7 +13,7 @@
 #
 # **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> full-time jobs a store, with a 95% interval from 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->. You will reproduce that figure and the tables around it (Card and Krueger, 1994), to the digit, offline. Then you will see what the interval takes for granted: that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for the interval to reach zero, and data on two states cannot say how large such shocks are. The last part uses a simulated panel to show what more counties and more quarters buy, and where they mislead.
 #
-# The study is the classic case in two of our documents: AI/ML Explained (2026), which tells it, and Anonymous (n.d.), which explains the method.
+# The study is the classic case in two of our documents: AI/ML Explained (2026), which tells it, and "We Need to Talk about Causal ML" (Anonymous, n.d.), which explains the method.
 
 # %% [markdown]
 # ## The story
@@ -347,7 +347,7 @@ tables.results(table_4, "Table 4 of Card and Krueger (1994), FTE a store.")
 # %% [markdown]
 # A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there.
 #
-# The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). It is the most interesting of the five. Regions absorb the states, so that what remains is a comparison of New Jersey's low-wage stores with New Jersey's high-wage stores, which no event common to a whole state can disturb. It is smaller, and its interval holds zero. The regions are in the original file only. Where that file is present, `archives.card_krueger(original=True)` reads it, and a test of the package runs the fifth column: its single region column gives 11.98 (7.42), because the survey's own dummies overlap and the file's do not.
+# The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). It is the most interesting of the five. Regions absorb the states, so that what remains is a comparison of New Jersey's low-wage stores with New Jersey's high-wage stores, which no event common to a whole state can disturb. It is smaller, and its interval holds zero. The regions are in the original file only. Where that file is present, `archives.card_krueger(original=True)` reads it, and a test of the package runs the fifth column: its single region column gives 11.98 (7.42), because some of the survey's own dummies hold for the same store and the file's never do.
 
 # %% [markdown]
 # ### The picture
@@ -996,7 +996,7 @@ tables.results(
 # %% [markdown]
 # ## What the documents say
 #
-# The claims about difference in differences, and about this study, in AI/ML Explained (2026) and Anonymous (n.d.), with the verdicts of this chapter.
+# The claims about difference in differences, and about this study, in AI/ML Explained (2026) and in "We Need to Talk about Causal ML" (Anonymous, n.d.), with the verdicts of this chapter.
 #
 # <details>
 # <summary>Claims of “AI/ML Explained: Causal Inference”, and our verdicts</summary>

@@ -13,7 +13,7 @@
 #
 # **The answer in short.** In the first world a line through the table says that a euro of marketing brings in 4.5<!--dowhy-raw-estimate:.1f--> euros of revenue; it brings in 3.0<!--dowhy-ate:.1f-->. Leave out one common cause, the competitor, and the same four steps say 1.1<!--dowhy-season-estimate:.1f-->, on the other side of break-even. That wrong answer passes a random common cause, a placebo and a random subset with p-values of 0.92<!--dowhy-p-cause:.2f-->, 0.90<!--dowhy-p-placebo:.2f--> and 0.76<!--dowhy-p-subset:.2f-->. It could hardly have failed: for least squares the first does not depend at all on whether the estimate is right, and the other two did not in sixty tables. In the second world prices and sales rise together (a slope of +0.5<!--dowhy-price-raw-estimate:+.1f--> in logarithms), because managers cut prices in slow weeks; a price cut of a tenth sells 37<!--dowhy-cut:.0f-->% more.
 #
-# The workflow is from Wael (n.d.), who presents DoWhy (Sharma and Kiciman, 2020); the question about prices is from Anonymous (n.d.).
+# The workflow is from Wael (n.d.), who presents DoWhy (Sharma and Kiciman, 2020); the question about prices is from "We Need to Talk about Causal ML" (Anonymous, n.d.).
 
 # %% [markdown]
 # ## The story
@@ -119,7 +119,7 @@ tables.results(
 # \end{aligned}
 # $$
 #
-# In a slow week the manager lowers the price. The elasticity of $-3$ is a constant of this world: it is the same in every week, so that ATE, ATT and LATE coincide. (A mean of $-2.6$ was found over many published ones, Bijmolt et al. (2005).) Weeks are independent of each other; exercise 3 is about weeks that are not.
+# In a slow week the manager lowers the price. The elasticity of $-3$ is a constant of this world: it is the same in every week, so that ATE, ATT and LATE coincide. (A mean of $-2.6$ was found over many published ones; Bijmolt et al., 2005.) Weeks are independent of each other; exercise 3 is about weeks that are not.
 
 # %% mystnb={"figure": {"name": "fig-dowhy-price-graph"}, "image": {"alt": "Causal graph: log cost points to log price, log price points to log units. Footfall points to log price and to log units. No arrow joins cost to footfall or to units."}}
 prices = scenarios.pricing()
@@ -775,7 +775,7 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 #
 # ### Exercise 3. Weeks that hang together
 #
-# Open-ended. `causaldata.avocado` has 169 weeks of avocado prices and volumes in California. Regress the logarithm of volume on that of price, once with the usual standard error and once with one that allows for autocorrelation (`fit(cov_type="HAC", cov_kwds={"maxlags": 8})`, Newey and West (1987)). How much does the interval change? Then say what the slope estimates, with the graph of this chapter in mind, and name an instrument that you would look for.
+# Open-ended. `causaldata.avocado` has 169 weeks of avocado prices and volumes in California. Regress the logarithm of volume on that of price, once with the usual standard error and once with one that allows for autocorrelation (`fit(cov_type="HAC", cov_kwds={"maxlags": 8})`; Newey and West, 1987). How much does the interval change? Then say what the slope estimates, with the graph of this chapter in mind, and name an instrument that you would look for.
 #
 # <details>
 # <summary>Solution</summary>
@@ -815,7 +815,7 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 # </details>
 
 # %% [markdown]
-# And those of Anonymous (n.d.) that the price is the example for.
+# And those of "We Need to Talk about Causal ML" (Anonymous, n.d.) that the price is the example for.
 #
 # <details>
 # <summary>Claims of We Need to Talk about Causal ML, on prices, and our verdicts</summary>

@@ -13,7 +13,7 @@
 #
 # **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others. That is the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Five ways of adjusting for recorded health recover the effect where their model is right; a straight line through a curved world does not. And when the confounder is not in the records, all of them agree on the same wrong answer.
 #
-# The scenario is from Anonymous (n.d.). This chapter is also the book's reference on closing observed backdoors.
+# The scenario is from "We Need to Talk about Causal ML" (Anonymous, n.d.). This chapter is also the book's reference on closing observed backdoors.
 
 # %% [markdown]
 # ## The story
@@ -103,8 +103,8 @@ tables.results(
 # > **Assumptions, and how each could fail**
 # >
 # > - **Conditional exchangeability**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors see something that the record does not hold. We make it fail below.
-# > - **overlap**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
-# > - **consistency, no interference**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
+# > - **Overlap**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
+# > - **Consistency, no interference**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
 # > - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).
 
 # %%
@@ -699,7 +699,7 @@ tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
 # %% [markdown]
 # ## What the document says
 #
-# Claims of Anonymous (n.d.) on adjustment; those on difference-in-differences have [a chapter of their own](hospital_upgrade_did.ipynb).
+# Claims of "We Need to Talk about Causal ML" (Anonymous, n.d.) on adjustment; those on difference-in-differences have [a chapter of their own](hospital_upgrade_did.ipynb).
 #
 # <details>
 # <summary>Claims of “We need to talk about Causal ML”, on adjustment, and our verdicts</summary>

@@ -120,7 +120,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Severity falls in both groups; the drug hospitals are worse throughout and drop when the drug starts. Dotted: their path if they had moved in parallel.*
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} tags=["hide-cell"]
 ends = means.iloc[[0, -1]].round(1)
 assert ends["no drug"].tolist() == [18.7, 15.6]
 assert ends["drug"].iloc[0] == 22.1
@@ -175,7 +175,7 @@ tables.results(naive, "Two naive answers, in points; the ATT is −2.28.")
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **parallel trends.** Without the drug, both groups' mean severity would have changed by the same amount. It fails if anything else changes in one group only: an upgrade, a drifting burden, another intake of patients.
+# > - **Parallel trends.** Without the drug, both groups' mean severity would have changed by the same amount. It fails if anything else changes in one group only: an upgrade, a drifting burden, another intake of patients.
 # > - **No anticipation.** The months before are untouched by the drug to come. It fails if hospitals postpone admissions until the drug is there.
 # > - **No interference.** One hospital's drug does not change another's severity. It fails if patients travel to the hospitals with the drug.
 # > - **Hospitals are independent of one another**, for the interval. It fails if shocks hit all hospitals of one district.
@@ -256,7 +256,7 @@ tables.results(
     "DiD in points; overlap: share of hospital-months with drug that have the equipment, minus the same among the others.",
 )
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} tags=["hide-cell"]
 gap = credit["DiD"] - credit["drug + overlap × (−3)"]
 assert (abs(gap) < 1e-10).all()
 whole_region = credit.loc["all hospitals of the region"]
@@ -541,7 +541,7 @@ plt.show()
 # %% [markdown]
 # *Figure 6. The sign survives as long as monthly steps away from parallel stay below the breakdown value times the largest step seen before.*
 #
-# The sign is lost at $\bar M =$ 0.70<!--upgrade-breakdown:.2f-->, so the study says "the drug helps" only to those who hold that monthly steps away from parallel stayed below that multiple of the largest one before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that largest one. Bounds calibrated on the past do not foresee it either. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
+# The sign is lost at $\bar M =$ 0.70<!--upgrade-breakdown:.2f-->, so the study says "the drug helps" only to those who hold that monthly steps away from parallel stayed below that multiple of the largest one before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that largest one. Bounds set by the past do not foresee it either. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
 #
 # ### Other patients
 #
@@ -812,7 +812,7 @@ print(test.to_string())
 # %% [markdown]
 # ## What the document says
 #
-# The claims of Anonymous (n.d.) on difference-in-differences, with the verdict of this chapter.
+# The claims of "We Need to Talk about Causal ML" (Anonymous, n.d.) on difference-in-differences, with the verdict of this chapter.
 #
 # <details>
 # <summary>Claims of “We Need to Talk about Causal ML” on DiD, and our verdicts</summary>

@@ -442,7 +442,7 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # <details>
 # <summary>Solution</summary>
 #
-# With a constant effect ATT = ATU = ATE = 4, so the middle term is zero; the selection bias stays at −9.03<!--outcomes-bias:.2f--> and the diary shows −5.03. With `pull=-1` the selection bias is +9.03, ATT is 2.87, and the diary shows 11.9: she would think the timer three times as good as it is. Same timer, same person, opposite mistakes.
+# With a constant effect ATT = ATU = ATE = 4, so the middle term is zero; the selection bias stays at −9.03<!--outcomes-bias:.2f--> and the diary shows −5.03. With `pull=-1` the selection bias is +9.03, ATT is 2.9, and the diary shows 11.90: she would think the timer three times as good as it is. Same timer, same person, opposite mistakes.
 #
 # </details>
 #

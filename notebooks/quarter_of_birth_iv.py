@@ -95,7 +95,7 @@ plt.show()
 # %% [markdown]
 # *Figure 1. Schooling and wages by quarter of birth, from the 40 cells. First quarters are marked by squares.*
 
-# %% tags=["hide-cell"] jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} tags=["hide-cell"]
 year_means = cells.groupby("year_of_birth")["log_weekly_wage_mean"].transform("mean")
 below = (cells["log_weekly_wage_mean"] < year_means)[first]
 assert below.all()

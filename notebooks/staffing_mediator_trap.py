@@ -152,7 +152,7 @@ tables.results(
 # %% [markdown]
 # ### Feature importance answers another question
 #
-# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute TreeSHAP, which the library computes itself (Chen and Guestrin (2016), Lundberg and Lee (2017)).
+# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute TreeSHAP, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
 
 
 # %%
@@ -185,8 +185,8 @@ tables.results(ranked, "Importance of each feature for predicting exits.", digit
 # > **Assumptions, and how each could fail**
 # >
 # > - **No backdoor path is left open by talent** (conditional exchangeability). It fails if managers also use something that they do not record, say how a candidate behaved in the interview, and that also drives exits.
-# > - **overlap.** At every level of talent some candidates are matched well and some badly. It fails if the most talented always get the prestigious project.
-# > - **consistency and no interference.** A mismatch means the same for everybody, and one candidate's mismatch does not drive another out. It fails if a whole team leaves together.
+# > - **Overlap.** At every level of talent some candidates are matched well and some badly. It fails if the most talented always get the prestigious project.
+# > - **Consistency and no interference.** A mismatch means the same for everybody, and one candidate's mismatch does not drive another out. It fails if a whole team leaves together.
 #
 # The first condition can be read off the graph, and the package checks it:
 
@@ -578,7 +578,7 @@ tables.results(worlds[shown], "300 samples of 2,000 candidates against the exact
 # python -m casestudies copy standardization
 # ```
 #
-# and call it on your own table. Here on a real one: 1,566 smokers, of whom a quarter quit, and their weight some ten years on (NHEFS, Hernán and Robins (2020)). The treatment is 0/1, the adjustment set is yours to argue. Columns of text or categories enter as dummies.
+# and call it on your own table. Here on a real one: 1,566 smokers, of whom a quarter quit, and their weight some ten years on (NHEFS; Hernán and Robins, 2020). The treatment is 0/1, the adjustment set is yours to argue. Columns of text or categories enter as dummies.
 
 # %%
 from causaldata import nhefs_complete

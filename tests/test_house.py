@@ -103,4 +103,3 @@ def test_a_picture_keeps_its_room_until_it_is_loaded(without_address):
         float(x) for x in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()
     )
     assert f'width="{width * 4 / 3:.0f}" height="{height * 4 / 3:.0f}"' in image
-

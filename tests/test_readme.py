@@ -13,6 +13,7 @@ ROWS = re.findall(
     (ROOT / "README.md").read_text(encoding="utf-8"),
 )
 
+
 def test_every_chapter_has_a_row_in_the_order_of_the_book():
     contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     assert [name for name, _, _ in ROWS] == re.findall(r"file: notebooks/(\w+)", contents)

@@ -7,6 +7,7 @@ from docutils import nodes
 from plain import SUMMARY
 from recipe_pages import ROOT, FromCode
 
+VERDICTS = ("holds", "holds in part", "does not hold", "cannot be tested here")
 FOLD = re.compile(rf"{SUMMARY.pattern}(.*?)\n</details>", re.S)
 
 
@@ -23,15 +24,23 @@ def claims_of(notebook):
     return {title: table.strip() for title, table in folds.items() if "| Verdict |" in table}
 
 
+def verdicts(table):
+    """Return the verdicts of a table of claims, a row each."""
+    rows = [re.split(r"(?<!\\)\|", line) for line in table.splitlines()[2:]]
+    return [row[2].strip() for row in rows]
+
+
 class Claims(FromCode):
     """The claims that a chapter holds of a document; the first, or the one with a number."""
 
     optional_arguments = 1
 
     def run(self):
-        """Return the nodes."""
+        """Return the nodes; a verdict that is not one of the four is an error."""
         notebook, number = [*self.arguments, "1"][:2]
         title, table = list(claims_of(notebook).items())[int(number) - 1]
+        if unknown := sorted(set(verdicts(table)) - {*VERDICTS}):
+            raise self.error(f"{notebook}: {unknown} must be one of {VERDICTS}")
         text = f":::{{table}} {title}.\n{table}\n:::"
         return self.parse(text, ROOT / "notebooks" / f"{notebook}.ipynb")
 

@@ -19,8 +19,8 @@ from sphinxcontrib.bibtex.citation_target import CitationTarget
 from sphinxcontrib.bibtex.roles import CitationRef
 
 LINKED = re.compile(r"notebooks/|book/claims$")
-# Everyday words too: nothing says whether "power" is a test's or a country's.
-EVERYDAY = {"balance", "coverage", "drift", "matching", "policy", "power", "relevance"}
+# Words that the chapters also use in another sense: trends drift, people are matched with jobs.
+EVERYDAY = {"drift", "matching"}
 SUMMARY = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*", re.S)
 CITED = "cited-work"
 CAPTION = re.compile(r"Figure \d+\. ")
@@ -37,9 +37,7 @@ def works():
     found = {}
     for key, entry in parse_file(FILES[2]).entries.items():
         people = entry.persons.get("author") or entry.persons["editor"]
-        names = [
-            str(Text.from_latex(" ".join(p.prelast_names + p.last_names))) for p in people
-        ]
+        names = [str(Text.from_latex(" ".join(p.prelast_names + p.last_names))) for p in people]
         who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
         found[who, entry.fields.get("year", "n.d.")] = key
     return found
@@ -67,9 +65,7 @@ def finder():
     """Return what matches a citation or a term; the longest of two that begin together wins."""
     names = {word for name, others in glossary().items() for word in (name, *others)}
     found = "|".join(map(in_any_case, sorted(names, key=len, reverse=True)))
-    return re.compile(
-        rf"(?P<work>{citations().pattern})|(?<!\w)(?P<term>{found})(?:s|es)?(?!\w)"
-    )
+    return re.compile(rf"(?P<work>{citations().pattern})|(?<!\w)(?P<term>{found})(?:s|es)?(?!\w)")
 
 
 def cited(words):
@@ -148,7 +144,7 @@ class Plain(SphinxTransform):
         for text in list(self.document.findall(nodes.Text)):
             if not inside(text.parent, NEVER):
                 parts = list(self.parts_of(text.astext(), seen))
-                if len(parts) > 1 or parts and not isinstance(parts[0], nodes.Text):
+                if len(parts) > 1 or (parts and not isinstance(parts[0], nodes.Text)):
                     text.parent.replace(text, parts)
 
     def parts_of(self, text, seen):
