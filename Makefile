@@ -17,6 +17,7 @@ lab: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	@$(BIN)/python tools/execute_notebooks.py
+	@$(BIN)/python tools/stamps.py
 	@$(BIN)/python tools/draw_pictures.py
 	@$(BIN)/python tools/draw_path.py
 	@$(BIN)/python tools/draw_see_it_move.py

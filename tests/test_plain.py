@@ -26,8 +26,9 @@ bibtex_bibfiles = [{str(ROOT / "book" / "references.bib")!r}]
 """
 CHAPTER = """# The LATE and the ATE
 
-The LATE and the ATE<!--x:.2f-->: compliers, a complier, `ITT`, $\\\\text{{ATT}}$, [DiD](../book/g.md).
-Late trains; a late complier. Not average treatment effects, but the average treatment effect on the treated.
+The LATE and the ATE<!--x:.2f-->: compliers, a complier, `ITT`, $\\text{{ATT}}$,
+[DiD](../book/g.md). Late trains; a late complier. Not average treatment effects, but the
+average treatment effect on the treated.
 People are matched. {prose}
 
 > **Assumptions, all of them**
@@ -60,6 +61,8 @@ def visible(markdown):
         for part in token.children or []:
             if part.type == "text" or (part.type == "html_inline" and "<!--" not in part.content):
                 shown.append(part.content)
+            elif part.type == "code_inline":
+                shown.append("`code`")
             elif part.type in ("softbreak", "hardbreak"):
                 shown.append("\n")
         if token.type == "html_block":
