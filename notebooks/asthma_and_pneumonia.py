@@ -697,6 +697,7 @@ tables.results(quitting, "Probability of death by 1992, quitters of 1971 to 1982
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 ends = {"": "estimate", "-low": "ci_low", "-high": "ci_high"}
 truth = world.truth
 among = fresh["asthma"] == 1

@@ -386,6 +386,7 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 numbers = {
     **{
         f"canary-{key}": row["estimate"]

@@ -1026,6 +1026,7 @@ tables.results(
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 names = ["Pennsylvania", "New Jersey", "difference"]
 
 keys = ["before", "after", "means", "balanced", "closed"]

@@ -831,6 +831,7 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 own = runs.loc["recipe, matching (ATE)"]
 on_treated = runs.loc["recipe, matching (ATT)"]
 at = {

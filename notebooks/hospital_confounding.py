@@ -716,6 +716,7 @@ tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 regression = published.conf_int().loc["treat"]
 good = [r for r in tried["straight"].index if r not in ("raw", "regression")]
 numbers = {

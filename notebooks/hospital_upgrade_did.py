@@ -829,6 +829,7 @@ print(test.to_string())
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 weaker = scenarios.hospital_upgrade(upgrade_overlap=1.0, upgrade_on_surgery=0.5)
 largest = study.loc[:-1, "estimate"].diff().abs().max()
 adjusted = composition.iloc[1]

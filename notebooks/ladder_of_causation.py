@@ -450,6 +450,7 @@ tables.results(training, "Training and having earnings in 1978, with 95% interva
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 coverage = many["coverage"].to_numpy()
 twice = logs["deploys drive load"]
 fixed = standardize(twice, **columns, adjust_for=["load"])

@@ -490,6 +490,7 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 bias, coverage = many["bias"].to_numpy(), many["coverage"].to_numpy()
 numbers = {
     **{

@@ -959,6 +959,7 @@ tables.results(
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 significant = (fake["ci_low"] > 0).sum()
 by_cohort = men.groupby("year_of_birth", observed=True)["education"].mean()
 per_year = np.polyfit(range(10), by_cohort, 1)[0]

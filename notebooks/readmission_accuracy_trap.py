@@ -790,6 +790,7 @@ tables.results(gaps, "Far minus near.")
 
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 truth = world.truth
 expected = truth[RATE("by risk")] - truth["E[readmitted]"]
 binomial = truth["E[readmitted]"] * (1 - truth["E[readmitted]"])

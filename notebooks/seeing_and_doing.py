@@ -569,6 +569,7 @@ tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 19
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 bias, coverage = many["bias"], many["coverage"]
 numbers = {
     "seeing-raw-slope": world.truth["raw slope"],

@@ -663,6 +663,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # </details>
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
+# What the pages and the tests of the book read from this chapter.
 share_leaving = data.loc[data["silence"] == 1, "exit"].mean()
 numbers = {
     **{

@@ -193,8 +193,14 @@ def resolve(app, env, node, inner):
     return make_refnode(app.builder, node["refdoc"], page, found[0].citation_id, inner, title)
 
 
+def number_in_text(app, config):
+    """Leave the numbers of figures to the text, which a notebook shows too."""
+    config.numfig = False
+
+
 def setup(app):
-    """Register the transform with Sphinx."""
+    """Register the transform with Sphinx, after Jupyter Book has set its options."""
     app.add_transform(Plain)
+    app.connect("config-inited", number_in_text, priority=900)
     app.connect("missing-reference", resolve)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
