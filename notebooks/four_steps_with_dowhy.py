@@ -998,7 +998,6 @@ tables.store(
     competitor=competitor,
     earnings=earnings,
     elasticity=elasticity,
-    estimand=str(estimand),
     eta=eta,
     fetched=fetched,
     free=free,
@@ -1019,12 +1018,14 @@ tables.store(
     safe=safe,
     safety=safety,
     seeded=seeded.refutation_result["p_value"],
-    short_estimand=str(short_estimand),
     spend=spend,
     step4=step4.refutation_result["p_value"],
     strength=strength,
     swept=swept,
     trials=trials,
+    unconfounded=[
+        "Unconfoundedness" in str(found) for found in (estimand, short_estimand)
+    ],
 )
 board = {
     f"spend: {name}": (row, "ATE", marketing.truth["ATE"], "exact, this world")

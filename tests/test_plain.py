@@ -7,9 +7,10 @@ from html import unescape
 
 import pytest
 from bs4 import BeautifulSoup
+from entries import Read
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from plain import EVERYDAY, citations, cited, finder, terms, works
+from plain import EVERYDAY, Plain, citations, cited, finder, terms, works
 from stored import ROOT, SCRIPTS, cells
 
 CODE_HOST = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
@@ -199,6 +200,10 @@ def test_the_longest_of_two_terms_wins_and_abbreviations_need_their_capitals():
     assert found("it did what DiD did") == ["DiD"]
     assert found("Colliders; subcolliders; collider's") == ["Collider", "collider"]
     assert {word.lower() for word in EVERYDAY} <= set(terms())
+
+
+def test_words_are_links_before_the_index_reads_a_page():
+    assert Plain.default_priority < Read.default_priority
 
 
 def test_no_term_of_the_glossary_is_idle():

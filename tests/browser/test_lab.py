@@ -21,9 +21,9 @@ ALL_CELLS = {"windowingMode": "none"}  # JupyterLab renders what is in view only
 
 def command():
     """Return what `make lab` runs."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (line,) = re.findall(r"(?m)^\t@?(?:\S+=\S+ )*\$\(BIN\)/(jupyter lab .*)$", makefile)
-    return [str(Path(sys.executable).parent / "jupyter"), *shlex.split(line)[1:]]
+    shown = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True)
+    (line,) = re.findall(r"(?m)^\S*/jupyter (lab .*)$", shown.stdout)
+    return [str(Path(sys.executable).parent / "jupyter"), *shlex.split(line)]
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,16 @@ def test_every_term_that_a_chapter_mentions_is_linked_once(page):
     assert {terms()[word.lower()] for word in found} - EVERYDAY <= set(names)
 
 
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_the_line_below_a_figure_is_its_caption_with_its_number_once(page):
+    said = BeautifulSoup(text_of(HTML / page), "html.parser").article
+    captions = [caption.get_text() for caption in said.select("figure figcaption")]
+    numbers = [re.match(r"\s*Figure (\d+)\. \S", caption)[1] for caption in captions]
+    assert numbers == [str(number) for number in range(1, len(captions) + 1)]
+    assert len(captions) == len(said.select(".cell_output img")) > 0
+    assert not re.search(r"Figure \d+\. ", article(page).get_text())
+
+
 def test_no_page_shows_a_stamp_or_a_hyphen_for_a_minus_sign():
     for page in CHAPTERS:
         assert "<!--" not in str(article(page)), page
