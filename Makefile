@@ -18,6 +18,7 @@ lab: installed
 
 notebooks: installed
 	@$(BIN)/python tools/execute_notebooks.py
+	@$(BIN)/python tools/stamps.py
 	@$(BIN)/python tools/draw_pictures.py
 	@$(BIN)/python tools/draw_path.py
 	@$(BIN)/python tools/draw_see_it_move.py

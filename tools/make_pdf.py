@@ -124,7 +124,10 @@ def solutions_of(articles):
         if found:
             end.article.append(parse(f"<h2>{title(article)}</h2>"))
         for solution in found:
-            exercise = article.find(id=solution.find("a")["href"].removeprefix("#"))
+            exercise = solution.find_parent("section")
+            solution["id"] = f"{exercise['id']}--solution"
+            number = re.match(r"Exercise \d+", exercise.find(re.compile("^h[1-6]$")).get_text())[0]
+            solution.find(class_="admonition-title").string = f"Solution to {number}"
             exercise.append(parse(f'<p class="to-solution">{link_to(solution["id"])}</p>'))
             end.article.append(solution.extract())
     return end.article
