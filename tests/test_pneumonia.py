@@ -413,3 +413,13 @@ def test_a_rule_can_be_run_on_the_world_by_do():
 def test_a_knob_out_of_range_is_refused(knobs, words):
     with pytest.raises(ValueError, match=words):
         scenarios.pneumonia(**knobs)
+
+
+def test_the_decision_needs_the_gap_and_not_the_risk_without_care():
+    truth = scenarios.pneumonia().truth
+    per_thousand = {
+        rule: 1_000 * truth[f"E[death | by {rule}]"]
+        for rule in ("predicted risk", "risk without care", "effect of care")
+    }
+    assert list(per_thousand.values()) == pytest.approx([143.1, 109.2, 105.0], abs=0.05)
+    assert 1_000 * truth["E[death | asthma=1, by predicted risk]"] == pytest.approx(457.5, abs=0.05)
