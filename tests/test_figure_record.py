@@ -11,10 +11,11 @@ from casestudies.display.figure_record import describe, describe_in_notebooks
 
 @pytest.fixture
 def ax():
-    _, ax = plt.subplots()
-    ax.set(xlim=(0, 10), ylim=(0, 1))
-    yield ax
-    plt.close("all")
+    with plt.style.context("default"):
+        _, ax = plt.subplots()
+        ax.set(xlim=(0, 10), ylim=(0, 1))
+        yield ax
+        plt.close("all")
 
 
 def record(ax):
