@@ -607,7 +607,7 @@ tables.results(regret, "200 hospitals, each with rules learned from 6,000 patien
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy standardization
+# .venv/bin/casestudies copy standardization
 # ```
 #
 # The pattern, a treatment that goes to those who would do badly, is everywhere. In a survey of American smokers (NHEFS), followed from 1971 to 1992 (Hernán and Robins, 2020), those who quit died *more* often than those who went on smoking:

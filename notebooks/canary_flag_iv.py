@@ -305,7 +305,7 @@ tables.results(many[shown], "200 samples of 4,000 users against the exact LATE."
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy instrumental_variables
+# .venv/bin/casestudies copy instrumental_variables
 # ```
 #
 # Any release with a random flag and optional use fits the call. So does a lottery for a course that some winners skip, or a letter that invites to a screening:

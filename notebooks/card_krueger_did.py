@@ -893,11 +893,10 @@ tables.results(
 # %% [markdown]
 # ## Take it with you
 #
-# Two by two, event study, placebo dates and bounds are one file; pre-trend tests, staggered adoption and few clusters are three more. They need numpy, pandas and scipy.
+# Two by two, event study and placebo dates are one file; bounds, pre-trend tests, staggered adoption and few clusters are four more. They need numpy, pandas and scipy.
 #
 # ```bash
-# python -m casestudies copy difference_in_differences
-# python -m casestudies copy staggered_adoption
+# .venv/bin/casestudies copy difference_in_differences staggered_adoption
 # ```
 #
 # On real data, with many states and many dates: between 2000 and 2010 more than twenty American states passed laws that widen the right to use lethal force in self-defence. Cheng and Hoekstra (2013) find that homicides rose by about eight percent. Their panel comes with the package `causaldata`.

@@ -717,9 +717,7 @@ plt.show()
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy sensitivity
-# python -m casestudies copy instrumental_variables
-# python -m casestudies copy randomized_experiment
+# .venv/bin/casestudies copy sensitivity instrumental_variables weak_instruments randomized_experiment
 # ```
 #
 # If you can draw the price yourself, you need neither footfall nor cost. Thornton (2008) did: in Malawi, people tested for HIV drew a voucher, worth something or nothing, for coming to fetch their result. A voucher is a price below zero.

@@ -633,8 +633,7 @@ tables.results(worlds[shown], "60 samples of 1,000 patients, straight world.", d
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy propensity
-# python -m casestudies copy sensitivity
+# .venv/bin/casestudies copy propensity weighting matching doubly_robust sensitivity
 # ```
 #
 # On your own table, in ten lines: look at the overlap, check the balance, then estimate. Here on the smokers of Hernán and Robins (2020), whose weighted estimate of the ATE of quitting on weight is 3.4 kg (2.4 to 4.5).

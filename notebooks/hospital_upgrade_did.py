@@ -748,9 +748,7 @@ tables.results(worlds[shown], "100 regions of 40 hospitals against the exact ATT
 # The recipes are single files that need numpy, pandas and scipy:
 #
 # ```bash
-# python -m casestudies copy difference_in_differences
-# python -m casestudies copy pretrends
-# python -m casestudies copy few_clusters
+# .venv/bin/casestudies copy difference_in_differences pretrends honest_bounds few_clusters
 # ```
 #
 # Here on real data. In July 2011 California changed the question that is put to people about organ donation; 26 other states did not. The table, from Huntington-Klein (2021), has the share of registered donors in 27 states over six quarters, and the book reports a DiD of −0.022 with a standard error of 0.006, clustered by state.

@@ -362,7 +362,7 @@ tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 # Where you have an experiment, rung two is a difference in means:
 #
 # ```bash
-# python -m casestudies copy randomized_experiment
+# .venv/bin/casestudies copy randomized_experiment
 # ```
 #
 # Rung three then comes as bounds. Here for real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of the trained who did, how many owe it to the training? With randomization the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.

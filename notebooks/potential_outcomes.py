@@ -412,7 +412,7 @@ tables.results(
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy randomized_experiment
+# .venv/bin/casestudies copy randomized_experiment
 # ```
 #
 # One file, four functions: `difference_in_means`, `adjusted`, `randomization_test`, `sample_size`. Here on a real trial, the National Supported Work programme: 445 men, a random part of whom were offered training; earnings in 1978, in dollars (LaLonde, 1986; Dehejia and Wahba, 1999).

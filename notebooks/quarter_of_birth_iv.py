@@ -870,10 +870,10 @@ tables.results(
 # %% [markdown]
 # ## Take it with you
 #
-# The recipe is one file that needs numpy, pandas and scipy:
+# The recipes are two files that need numpy, pandas and scipy:
 #
 # ```bash
-# python -m casestudies copy instrumental_variables
+# .venv/bin/casestudies copy instrumental_variables weak_instruments
 # ```
 #
 # Here it is on another table. Card (1995) asks for the return to schooling too, with growing up near a college as the nudge (3,010 young men, from `linearmodels.datasets`). Experience is computed from schooling there, and so is a consequence of it; we keep his model to compare with his number.

@@ -691,7 +691,7 @@ tables.results(
 # ## Take it with you
 #
 # ```bash
-# python -m casestudies copy randomized_experiment
+# .venv/bin/casestudies copy randomized_experiment
 # ```
 #
 # Is it a law that those at the highest risk are the hardest to help? Here is a real experiment about the way to a clinic. In rural Malawi people were tested for HIV and could fetch the result at a centre nearby; a draw decided whether they were paid a small sum for coming, and where the centre stood was drawn as well (Thornton, 2008). ([Four steps with DoWhy](four_steps_with_dowhy.ipynb) has the same data, for another question.)

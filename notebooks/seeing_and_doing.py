@@ -476,7 +476,7 @@ tables.results(
 # Splitting and averaging is standardization, and the recipe does it for any 0/1 treatment:
 #
 # ```bash
-# python -m casestudies copy standardization
+# .venv/bin/casestudies copy standardization
 # ```
 #
 # Here it is on real counts: 4,526 applicants to the six largest graduate departments of Berkeley in 1973 (Bickel et al., 1975). Among all of them, women were admitted less often. Departments differ in how many they admit and in who applies.

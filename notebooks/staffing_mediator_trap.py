@@ -575,7 +575,7 @@ tables.results(worlds[shown], "300 samples of 2,000 candidates against the exact
 # The recipe is one file that needs numpy, pandas, scipy and statsmodels. Copy it into your project with
 #
 # ```bash
-# python -m casestudies copy standardization
+# .venv/bin/casestudies copy standardization
 # ```
 #
 # and call it on your own table. Here on a real one: 1,566 smokers, of whom a quarter quit, and their weight some ten years on (NHEFS; Hernán and Robins, 2020). The treatment is 0/1, the adjustment set is yours to argue. Columns of text or categories enter as dummies.

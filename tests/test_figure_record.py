@@ -172,7 +172,7 @@ def test_every_axes_has_its_lines_below_it():
 
 
 def test_a_figure_without_axes_is_told_too():
-    assert describe(Figure()) == "<Figure size 640x480 with 0 Axes>"
+    assert describe(Figure(figsize=(6.4, 4.8), dpi=100)) == "<Figure size 640x480 with 0 Axes>"
 
 
 def test_in_a_notebook_the_record_is_the_figures_plain_text(ax, monkeypatch):
