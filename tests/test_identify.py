@@ -906,7 +906,7 @@ REFUSED_AND_FOLLOWED = {
     ),
     "latent cause observed": (
         lambda: adjustment_set(["A <-> Y", "A -> Y"], **AY, observed="Y<->A"),
-        r"write the cause as a variable with two arrows \('U -> X', 'U -> Y'\)",
+        r"write the cause as a variable with two arrows \('U -> X', 'U -> Y'\)$",
         lambda: adjustment_set(["U -> A", "U -> Y", "A -> Y"], **AY, observed="U"),
     ),
     "limit": (
