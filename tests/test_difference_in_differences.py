@@ -442,9 +442,7 @@ def test_two_by_two_refuses_frames_that_are_not_a_two_by_two_panel():
         did.two_by_two(frame, **TWO, level=95)
     with pytest.raises(ValueError, match="'y' has 1 missing value"):
         did.two_by_two(frame.assign(y=frame["y"].where(frame.index != 4)), **TWO)
-    with pytest.raises(
-        ValueError, match="no column 'regio' in data; did you mean 'region'"
-    ):
+    with pytest.raises(ValueError, match="no column 'regio' in data; did you mean 'region'"):
         did.two_by_two(frame, **TWO, cluster="regio")
 
 
@@ -678,13 +676,13 @@ def test_event_study_refuses_gaps_and_impossible_dates():
         did.event_study(frame, **MANY, first_treated_time=0)
     with pytest.raises(ValueError, match="'treated' changes within unit = 0"):
         did.event_study(frame.assign(treated=frame["treated"] * frame["post"]), **names)
+    with pytest.raises(ValueError, match="'treated' must be 0 or 1, found 2"):
+        did.event_study(frame.assign(treated=2 * frame["treated"]), **names)
     with pytest.raises(ValueError, match=r"'y' holds .* values such as 'a', not numbers"):
         did.event_study(frame.assign(y="a"), **names)
     with pytest.raises(ValueError, match="'y' has 1 missing value"):
         did.event_study(frame.assign(y=frame["y"].where(frame.index != 4)), **names)
-    with pytest.raises(
-        ValueError, match="no column 'regio' in data; did you mean 'region'"
-    ):
+    with pytest.raises(ValueError, match="no column 'regio' in data; did you mean 'region'"):
         did.event_study(frame, **names, cluster="regio")
     with pytest.raises(ValueError, match=r"'time' has 1 period before 1"):
         did.placebo(frame, **MANY, first_treated_time=1)
