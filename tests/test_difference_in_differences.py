@@ -676,6 +676,8 @@ def test_event_study_refuses_gaps_and_impossible_dates():
         did.event_study(frame, **MANY, first_treated_time=0)
     with pytest.raises(ValueError, match="'treated' changes within unit = 0"):
         did.event_study(frame.assign(treated=frame["treated"] * frame["post"]), **names)
+    with pytest.raises(ValueError, match="'treated' must be 0 or 1, found 2"):
+        did.event_study(frame.assign(treated=2 * frame["treated"]), **names)
     with pytest.raises(ValueError, match=r"'y' holds .* values such as 'a', not numbers"):
         did.event_study(frame.assign(y="a"), **names)
     with pytest.raises(ValueError, match="'y' has 1 missing value"):
