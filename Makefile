@@ -1,32 +1,35 @@
-# make book · make test · make lab · make notebooks · make serve · make bench · make pdf · make clean
+# make book · test · lab · notebooks · serve · bench · pdf · clean; for maintainers lock · test-floor
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/.installed
+FIRST = $(shell sed -n 's/.*file: \(notebooks.*\)/\1/p' _toc.yml | head -n 1)
+FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(wildcard casestudies/recipes/*.py))) tests/test_scm.py tests/test_identify.py tests/test_montecarlo.py
 
-.PHONY: book test lab notebooks serve bench pdf clean
+.PHONY: book test lab notebooks serve bench pdf clean lock test-floor installed
 .DEFAULT_GOAL := book
 
-book: $(INSTALLED)
+book: installed
 	@$(BIN)/python tools/build_book.py
 
-test: $(INSTALLED)
+test: installed
 	@$(BIN)/python tools/run_tests.py
 
-lab: $(INSTALLED)
-	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+lab: installed
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST).ipynb
 
-notebooks: $(INSTALLED)
+notebooks: installed
 	@$(BIN)/python tools/execute_notebooks.py
+	@$(BIN)/python tools/stamps.py
 	@$(BIN)/python tools/draw_pictures.py
 	@$(BIN)/python tools/draw_path.py
 	@$(BIN)/python tools/draw_see_it_move.py
 	@$(BIN)/python tools/run_examples.py
+	@echo "The notebooks are up to date. Next: make book shows them, make test checks them"
 
 serve: book
 	@echo "Serving on http://localhost:8000 (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
-bench: $(INSTALLED)
+bench: installed
 	@echo "Coverage of 1,000 samples a recipe, and the speed of the instruments (some minutes) ..."
 	@$(BIN)/python benchmarks/coverage.py > _build/coverage.md && mv _build/coverage.md book/_coverage.md
 	@$(BIN)/python benchmarks/iv_speed.py > _build/performance.md && mv _build/performance.md book/performance.md
@@ -38,10 +41,14 @@ pdf: book
 clean:
 	rm -rf _build .pytest_cache .ruff_cache .import_linter_cache
 
-$(INSTALLED): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing requirements.txt into .venv (once, about two minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
+lock:
+	@$(PYTHON) tools/set_up.py --lock $(OPTIONS)
+
+test-floor: installed
+	@$(BIN)/uv venv --quiet --allow-existing --python 3.11 .venv-floor
+	@$(BIN)/uv pip sync --quiet --python .venv-floor/bin/python requirements-floor.txt
+	@echo "Testing the recipes on the oldest libraries allowed ..."
+	@PYTHONPATH=. .venv-floor/bin/python -m pytest -q -p no:cacheprovider $(FLOOR) --doctest-modules casestudies/recipes
+
+installed:
+	@$(PYTHON) tools/set_up.py

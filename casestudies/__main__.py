@@ -1,14 +1,19 @@
-"""The command line: list what the package holds, show one item, copy one recipe.
+"""The command line: list what the package holds, show one item, copy recipes.
 
 Names and summaries are read from the source files without importing them, so that
-``python -m casestudies list`` answers at once.
+``casestudies list`` answers at once.
 """
 
 import argparse
 import ast
 import difflib
+import keyword
+import os
+import re
 import sys
+import sysconfig
 import textwrap
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +23,54 @@ PACKAGE = Path(__file__).parent
 SECTIONS = {
     "scenario": "Scenarios: simulated worlds with known truth",
     "archive": "Archives: published data sets",
-    "recipe": "Recipes: estimators made to be copied",
+    "recipe": "Recipes: estimators made to be copied, by family or by function",
 }
 EPILOG = """examples:
   casestudies list
-  casestudies show standardization
-  casestudies copy standardization analysis/
+  casestudies show weight
+  casestudies copy weight analysis/
+  casestudies copy weight match doubly_robust -o analysis.py
 """
+SYNONYMS = {  # other words for a name, told apart by letters and digits alone
+    "randomized_experiment": "RCT, A/B test, randomized controlled trial, experiment, trial",
+    "difference_in_means": "t-test, Welch, Neyman, ATE, A/B",
+    "adjusted": "ANCOVA, CUPED, Lin, regression adjustment, covariate adjustment",
+    "randomization_test": "permutation test, Fisher, exact test, randomization inference",
+    "sample_size": "power, power analysis, MDE, minimum detectable effect",
+    "standardization": "g-formula, g-computation, backdoor, adjustment, back-door adjustment",
+    "standardize": "OLS, regression, outcome model, ATE, ATT, S-learner, T-learner",
+    "propensity": "propensity score, pscore, logit",
+    "overlap": "common support, positivity",
+    "balance": "SMD, standardized mean difference, Love plot, covariate balance",
+    "trim": "trimming, Crump",
+    "weighting": "IPW, IPTW, inverse probability weighting, inverse propensity weighting",
+    "weight": "Hajek, Horvitz-Thompson, ATE, ATT, marginal structural model, MSM",
+    "matching": "PSM, propensity score matching, pair matching",
+    "match": "nearest neighbour, nearest neighbor, Mahalanobis, Abadie-Imbens, ATT, caliper",
+    "doubly_robust": "AIPW, DR, DML, double machine learning, TMLE, cross-fitting, augmented",
+    "sensitivity": "sensemakr, OVB, omitted variable bias, unmeasured confounding, Cinelli-Hazlett",
+    "robustness_value": "RV",
+    "bias_bounds": "benchmarking, benchmark bounds",
+    "e_value": "VanderWeele, risk ratio",
+    "difference_in_differences": "DiD, DD, diff-in-diff, diff-in-diffs, TWFE, parallel trends",
+    "two_by_two": "2x2, two-way fixed effects",
+    "difference_in_differences.event_study": "leads and lags, dynamic effects",
+    "placebo": "placebo test, falsification",
+    "pretrends": "parallel trends test, lead test",
+    "honest_bounds": "HonestDiD, Rambachan-Roth, relative magnitudes, smoothness",
+    "staggered_adoption": "staggered, staggered DiD, Callaway-Sant'Anna, csdid, rollout",
+    "group_time": "ATT(g,t)",
+    "few_clusters": "cluster, clustering, small number of clusters",
+    "wild_bootstrap": "wild cluster bootstrap, boottest, Webb, bootstrap",
+    "instrumental_variables": "IV, instrument, instruments, LATE, encouragement",
+    "wald": "CACE, complier, Wald ratio",
+    "two_stage_least_squares": "2SLS, TSLS, two-stage, ivreg",
+    "limited_information": "LIML, k-class",
+    "weak_instruments": "weak IV, weak instrument, weak identification, many instruments",
+    "first_stage": "F statistic, effective F, Olea-Pflueger, Stock-Yogo",
+    "anderson_rubin": "AR, AR test, robust confidence set",
+    "t_f": "Lee-McCrary-Moreira-Porter",
+}
 
 
 class Refusal(Exception):
@@ -32,16 +78,15 @@ class Refusal(Exception):
 
 
 class Entry(NamedTuple):
-    """A scenario, an archive or a recipe, as its source file declares it."""
+    """A scenario, an archive, a family of recipes or a function of one, as its file declares it."""
 
     kind: str
     name: str
-    file: Path
     tree: ast.Module | ast.FunctionDef
 
     @property
     def docstring(self):
-        """Return the docstring of the recipe's file or of the function."""
+        """Return the docstring of the family's file or of the function."""
         return ast.get_docstring(self.tree) or ""
 
     @property
@@ -51,7 +96,7 @@ class Entry(NamedTuple):
 
 
 def catalogue():
-    """Return everything that can be shown, in the order in which it is listed.
+    """Return everything that is listed, in this order.
 
     A scenario or an archive is a function with the name of its file, a recipe is a file.
 
@@ -66,15 +111,13 @@ def catalogue():
     ['recipe']
     """
     functions = [
-        Entry(kind, function.name, file, function)
+        Entry(kind, node.name, node)
         for kind in ("scenario", "archive")
-        for file, tree in _modules(f"{kind}s")
-        for function in _public_functions(tree)
-        if function.name == file.stem
+        for name, tree in _modules(f"{kind}s")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name == name
     ]
-    return functions + [
-        Entry("recipe", file.stem, file, tree) for file, tree in _modules("recipes")
-    ]
+    return functions + [Entry("recipe", name, tree) for name, tree in _modules("recipes")]
 
 
 def main(argv=None):
@@ -95,13 +138,35 @@ def main(argv=None):
     >>> main(["copy", "standardization", "no_such_folder"])
     2
     """
-    arguments = _parser().parse_args(argv)
     try:
-        print(arguments.answer(arguments))
+        try:
+            arguments = _arguments(argv)
+            _say(arguments.answer(arguments), sys.stdout)
+        finally:
+            print(end="", flush=True)
     except Refusal as error:
-        print(f"casestudies: {error}", file=sys.stderr)
+        _say(f"casestudies: {error}", sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _arguments(argv):
+    """Parse the command line, where names to copy may also follow an option."""
+    parser = _parser()
+    arguments, more = parser.parse_known_args(argv)
+    if more and (arguments.answer is not _copy or any(word.startswith("-") for word in more)):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        arguments.names += more
+    return arguments
+
+
+def _say(text, stream):
+    """Print, with a question mark for what the console cannot show."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
 def _parser():
@@ -114,7 +179,7 @@ def _parser():
     parser.set_defaults(answer=lambda arguments: parser.format_help().rstrip())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    text = "list scenarios, archives and recipes, one line each"
+    text = "list scenarios, archives and recipes"
     commands.add_parser("list", help=text, description=text).set_defaults(answer=_list)
 
     text = "show how one of them is called and what it holds"
@@ -122,11 +187,14 @@ def _parser():
     show.add_argument("name", metavar="NAME", help="a name from the list")
     show.set_defaults(answer=_show)
 
-    text = "copy one recipe, a file that runs alone, into your own project"
+    text = "copy recipes, as files that run alone, into your own project"
     copy = commands.add_parser("copy", help=text, description=text)
-    copy.add_argument("name", metavar="NAME", help="a recipe from the list")
-    where = "a folder, or the path of the new .py file (default: the current folder)"
-    copy.add_argument("dest", metavar="DEST", nargs="?", default=".", type=Path, help=where)
+    copy.usage = "casestudies copy [--force] [-o FILE] NAME [NAME ...] [DEST]"
+    name = "a family, a function, or family.function where two families have one of that name"
+    copy.add_argument("names", metavar="NAME", nargs="+", help=name)
+    where = "last of all: a folder, or the path of one new .py file (default: the current folder)"
+    copy.add_argument_group("destination", f"DEST: {where}")
+    copy.add_argument("-o", dest="file", metavar="FILE", help="put all into this one .py file")
     copy.add_argument("--force", action="store_true", help="overwrite a file that exists")
     copy.set_defaults(answer=_copy)
     return parser
@@ -137,25 +205,47 @@ def _list(arguments):
     width = max(len(entry.name) for entry in entries)
     blocks = []
     for kind, title in SECTIONS.items():
-        rows = [f"  {e.name:<{width}}  {e.summary}" for e in entries if e.kind == kind]
+        rows = []
+        for entry in (entry for entry in entries if entry.kind == kind):
+            rows.append(f"  {entry.name:<{width}}  {entry.summary}")
+            if kind == "recipe":
+                names = ", ".join(item.name for item in copying.find(entry.name))
+                rows.append(textwrap.indent(textwrap.fill(names, 95 - width), " " * (width + 4)))
         if rows:
             blocks.append("\n".join([title, *rows]))
     return "\n\n".join([*blocks, "More about one: casestudies show NAME"])
 
 
 def _show(arguments):
-    show = {"scenario": _show_scenario, "archive": _show_archive, "recipe": _show_recipe}
-    return "\n\n".join(show[entry.kind](entry) for entry in _find(arguments.name))
+    show = {
+        "scenario": _show_scenario,
+        "archive": _show_archive,
+        "recipe": _show_recipe,
+        "function": _show_function,
+    }
+    return "\n\n".join(show[entry.kind](entry) for entry in _found(arguments.name))
 
 
 def _show_recipe(entry):
     functions = [
-        f"{_signature(function)}\n    {(ast.get_docstring(function) or '').partition(chr(10))[0]}"
-        for function in _public_functions(entry.tree)
+        f"{_signature(item.node)}\n    {(ast.get_docstring(item.node) or '').partition(chr(10))[0]}"
+        for item in copying.find(entry.name)
     ]
-    needs = f"Needs {', '.join(_packages(entry.tree))}."
-    copy = f"Copy it: casestudies copy {entry.name}"
-    return "\n\n".join([f"{entry.name} (recipe)", entry.docstring, *functions, f"{needs}\n{copy}"])
+    head = [f"{entry.name} (recipe)", entry.docstring]
+    return "\n\n".join([*head, *functions, _how_to_copy(entry.name)])
+
+
+def _show_function(entry):
+    return "\n\n".join([_signature(entry.tree), entry.docstring, _how_to_copy(entry.name)])
+
+
+def _listed(packages):
+    return ", ".join(sorted(packages)) or "the standard library only"
+
+
+def _how_to_copy(name):
+    needs = _listed(copying.packages(copying.assemble(name)))
+    return f"Needs {needs}.\nCopy it: casestudies copy {name}"
 
 
 def _show_archive(entry):
@@ -182,93 +272,140 @@ def _show_scenario(entry):
 
 
 def _copy(arguments):
-    entries = _find(arguments.name)
-    recipe = next((entry for entry in entries if entry.kind == "recipe"), None)
-    if recipe is None:
-        raise Refusal(_not_a_recipe(entries[0]))
-    target = _target(recipe, arguments.dest)
-    if target.exists() and not arguments.force:
-        raise Refusal(f"{target} exists; pass --force to overwrite it, or give another DEST")
+    names, dest = _names_and_destination(arguments)
+    for name in names:
+        if not copying.find(name):
+            raise Refusal(_not_to_be_copied(name))
     try:
-        target.write_text(copying.assemble(recipe.name), encoding="utf-8")
+        copies = _copies(names, dest)
+        _write(copies, arguments.force)
     except OSError as error:
-        raise Refusal(f"cannot write {target}: {error.strerror or error}") from error
-    return f"Wrote {target}\nIt needs {', '.join(_packages(recipe.tree))}."
+        reason = f"{error.filename}: {error.strerror}"
+        raise Refusal(f"cannot write {reason}; give another DEST") from error
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    needs = {package for text in copies.values() for package in copying.packages(text)}
+    verb = "It needs" if len(copies) == 1 else "They need"
+    return "\n".join([*(f"Wrote {target}" for target in copies), f"{verb} {_listed(needs)}."])
 
 
-def _target(recipe, dest):
-    """Return the path of the copy: in a folder that exists, or the .py file named."""
+def _write(copies, force):
+    """Write all copies, or none if one of them may not be written."""
+    for target, text in copies.items():
+        _check_file_name(target, text)
+        if target.exists() and not force:
+            raise Refusal(f"{target} exists; pass --force to overwrite it, or give another DEST")
+    for target, text in copies.items():
+        target.write_text(text, encoding="utf-8")
+
+
+def _names_and_destination(arguments):
+    """Tell the names from the destination, which may come last."""
+    *names, last = arguments.names
+    if arguments.file is not None:
+        if not arguments.file.endswith(".py"):
+            raise Refusal(f"-o {arguments.file} names no .py file; give a path that ends in .py")
+        return arguments.names, Path(arguments.file)
+    if not names or copying.find(last):
+        if names and Path(last).is_dir():
+            raise Refusal(
+                f"{last} is a folder here and a recipe too; write {last}/ for the folder, or end "
+                "with . to copy the recipe into the current one"
+            )
+        return arguments.names, Path()
+    return names, Path(last)
+
+
+def _copies(names, dest):
+    """Return the text of each new file: one for all names, or one a name in a folder."""
     if dest.is_dir():
-        return dest / recipe.file.name
+        return {dest / copying.file_name(name): copying.assemble(name) for name in names}
     if dest.suffix != ".py":
-        raise Refusal(f"no folder {dest}; create it first, or give a path that ends in .py")
+        hint = _hint(dest.name, _to_copy()) or "create it first, or give a path that ends in .py"
+        raise Refusal(f"no folder {dest}; {hint}")
     if not dest.parent.is_dir():
         raise Refusal(f"no folder {dest.parent}; create it first")
-    return dest
+    return {dest: copying.assemble(*names)}
 
 
-def _not_a_recipe(entry):
-    kind = {"scenario": "a scenario", "archive": "an archive"}[entry.kind]
+def _check_file_name(target, text):
+    """Refuse a file that cannot be imported, or that would be imported for another."""
+    stem = target.stem
+    other = target.with_name(re.sub(r"\W|^(?=\d)", "_", stem) + "_recipe.py")
+    if not stem.isidentifier() or keyword.iskeyword(stem):
+        raise Refusal(f"{target.name} is no name that can be imported; take {other}, for example")
+    installed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    taken = {"casestudies", *sys.stdlib_module_names, *copying.packages(text)}
+    if stem in taken or PathFinder.find_spec(stem, installed):
+        raise Refusal(
+            f"beside {target.name}, 'import {stem}' would no longer find the package {stem}; take "
+            f"{other}, for example"
+        )
+
+
+def _not_to_be_copied(name):
+    """Say why nothing of this name can be copied, and what to do instead."""
+    kinds = {entry.name: entry.kind for entry in catalogue()}
+    if name not in kinds:
+        hint = _hint(name, _to_copy())
+        return f"no recipe and no function of one called {name!r}; {hint}casestudies list shows all"
+    kind = {"scenario": "a scenario", "archive": "an archive"}[kinds[name]]
     return (
-        f"{entry.name} is {kind}, and only recipes are made to be copied; import it instead:\n"
-        f"  from casestudies import {entry.kind}s\n  {entry.kind}s.{entry.name}(...)"
+        f"{name} is {kind}, and only recipes are made to be copied; import it instead:\n"
+        f"  from casestudies import {kinds[name]}s\n  {kinds[name]}s.{name}(...)"
     )
 
 
-def _find(name):
+def _found(name):
     """Return the entries of that name, or refuse with the nearest names."""
     entries = catalogue()
     found = [entry for entry in entries if entry.name == name]
+    if name not in copying.families():
+        functions = copying.find(name)
+        found += [Entry("function", copying.short_name(item), item.node) for item in functions]
     if found:
         return found
-    near = _nearest(name, entries)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise Refusal(f"no scenario, archive or recipe {name!r}; {hint}casestudies list shows all")
+    hint = _hint(name, [*(entry.name for entry in entries), *_to_copy()])
+    what = f"no scenario, archive, recipe or function {name!r}"
+    raise Refusal(f"{what}; {hint}casestudies list shows all")
 
 
-def _nearest(name, entries):
-    """Return up to three names like this one; a recipe goes by its functions' names too."""
-    owners = {entry.name: entry.name for entry in entries}
-    for recipe in (entry for entry in entries if entry.kind == "recipe"):
-        for function in _public_functions(recipe.tree):
-            owners.setdefault(function.name, f"{recipe.name} (which holds {function.name})")
-    key = name.lower()
-    close = difflib.get_close_matches(key, owners)
-    close += [other for other in owners if len(key) > 2 and key in other]
-    answers = {}
-    for other in close:
-        answers.setdefault(owners[other].partition(" ")[0], owners[other])
-    return list(answers.values())[:3]
+def _to_copy():
+    """Return the names of all families and functions."""
+    families = copying.families()
+    functions = [item for family in families for item in copying.find(family)]
+    return [*families, *map(copying.short_name, functions)]
+
+
+def _hint(word, names):
+    """Ask whether up to three names like this word were meant; empty without any."""
+    words = [(_letters(name.rpartition(".")[2]), name) for name in names]
+    for name, others in SYNONYMS.items():
+        words += [(_letters(other), name) for other in others.split(", ") if name in names]
+    key = _letters(word.removesuffix(".py").rpartition(".")[2])
+    close = difflib.get_close_matches(key, [other for other, _ in words])
+    near = [name for other, name in words if other == key] or [
+        *(name for near in close for other, name in words if other == near),
+        *(name for other, name in words if len(key) > 2 and key in other),
+    ]
+    near = list(dict.fromkeys(near))[:3]
+    return f"did you mean {' or '.join(near)}? " if near else ""
+
+
+def _letters(word):
+    """Return the letters and digits of a word, in lower case."""
+    return re.sub(r"[\W_]", "", word).lower()
 
 
 def _modules(folder):
-    """Return the public modules of a subpackage as (file, syntax tree), sorted."""
+    """Return the public modules of a subpackage as (name, syntax tree), sorted."""
     files = sorted((PACKAGE / folder).glob("[!_]*.py"))
-    return [(file, ast.parse(file.read_text(encoding="utf-8"))) for file in files]
-
-
-def _public_functions(tree):
-    return [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-    ]
+    return [(file.stem, ast.parse(file.read_text(encoding="utf-8"))) for file in files]
 
 
 def _signature(function, *, prefix=""):
     call = f"{prefix}{function.name}({ast.unparse(function.args)})"
     return textwrap.fill(call, 100, subsequent_indent="        ", break_on_hyphens=False)
-
-
-def _packages(tree):
-    """Return the packages that a file imports beyond the standard library, sorted."""
-    imported = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            imported.add(node.module)
-    return sorted({name.partition(".")[0] for name in imported} - sys.stdlib_module_names)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,29 @@ treatment. Then P(y | do(a)) = sum over z of P(y | a, z) P(z).
 The criterion is sufficient, not necessary: some sets that fail it still identify
 the effect (Shpitser, VanderWeele and Robins 2010; Perković et al. 2018), and some
 effects are identified without any adjustment set, for example by the front door.
+
+A graph is ``model.graph`` or another networkx.DiGraph, a dict from each cause to the
+list of its effects, or a list of edges: (cause, effect) pairs or strings of arrows
+such as ``"X -> A"`` and ``"A -> M -> Y"``. The string ``"A <-> Y"`` is a latent common
+cause of A and Y: a variable that nobody can observe, shown on paths as ``A <-> Y``.
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from heapq import heappop, heappush, merge
+from itertools import islice, pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import networkx as nx
 
-SHOWN = 3  # a sentence names this many open paths and counts the rest
+SHOWN = 3  # a verdict names this many open paths
+COUNTED = 10  # and counts the others up to this many in all
+NAMED = 20  # an error message names this many variables
+_LISTS = (list, tuple, set, frozenset, Iterator)  # in which an edge may be a string
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,10 @@ class Verdict:
     valid : bool
         Whether the set meets the backdoor criterion; also the verdict's truth value.
     open_paths : tuple of str
-        Backdoor paths that the set leaves or makes open, the shortest first.
+        Backdoor paths that the set leaves or makes open: the three shortest, the
+        shortest first.
+    more_open : int
+        How many more are open; the count ends at 7.
     descendants : tuple
         Members of the set that are descendants of the treatment.
     opened_colliders : tuple
@@ -49,6 +64,7 @@ class Verdict:
     adjust_for: tuple
     valid: bool
     open_paths: tuple
+    more_open: int
     descendants: tuple
     opened_colliders: tuple
     has_effect: bool
@@ -59,16 +75,15 @@ class Verdict:
 
     def __str__(self):
         """Say whether the set is valid, and why."""
-        members = "{" + ", ".join(map(str, self.adjust_for)) + "}"
         if self.valid:
             text = (
-                f"{members} is a valid adjustment set for the effect of {self.treatment} on "
+                f"is a valid adjustment set for the effect of {self.treatment} on "
                 f"{self.outcome}: it blocks every backdoor path and contains no descendant of "
                 f"{self.treatment}."
             )
         else:
-            text = f"{members} is not valid: {'; '.join(self._faults())}."
-        return " ".join([text, *self._remarks()])
+            text = f"is not valid: {'; '.join(self._faults())}."
+        return " ".join([_braces(self.adjust_for), text, *self._remarks()])
 
     def _faults(self):
         """Yield what is wrong with the set."""
@@ -76,12 +91,13 @@ class Verdict:
             several = len(self.descendants) > 1
             kinship = "are descendants" if several else "is a descendant"
             yield f"{_join(self.descendants)} {kinship} of {self.treatment}"
-        for path in self.open_paths[:SHOWN]:
+        for path in self.open_paths:
             has_collider = "->" in path[: path.rindex("<-")]
             yield f"it opens the path {path}" if has_collider else f"the path {path} stays open"
-        rest = len(self.open_paths) - SHOWN
-        if rest > 0:
-            yield f"{rest} more backdoor path{'s are' if rest > 1 else ' is'} open"
+        if self.more_open:
+            at_least = "at least " if self.more_open == COUNTED - SHOWN else ""
+            paths_are = "paths are" if self.more_open > 1 else "path is"
+            yield f"{at_least}{self.more_open} more backdoor {paths_are} open"
 
     def _remarks(self):
         """Yield what else a reader should know."""
@@ -90,8 +106,72 @@ class Verdict:
             but = ", but all paths that meet there are blocked elsewhere" if self.valid else ""
             yield f"It opens the {noun} {_join(self.opened_colliders)}{but}."
         if not self.has_effect:
-            ends = f"from {self.treatment} to {self.outcome}"
-            yield f"No directed path leads {ends}, so the effect is zero."
+            yield _no_effect(self)
+
+
+@dataclass(frozen=True)
+class FrontDoorVerdict:
+    """Answer of `frontdoor`; ``print`` it to read it as a sentence.
+
+    Attributes
+    ----------
+    treatment, outcome : hashable
+        The effect in question.
+    mediators : tuple
+        The set that was examined, sorted.
+    valid : bool
+        Whether the set meets the front-door criterion; also the verdict's truth value.
+    violations : dict
+        The three shortest paths against each condition that fails, by its number (1 to
+        3, as in `frontdoor`).
+    has_effect : bool
+        Whether a directed path leads from the treatment to the outcome.
+    """
+
+    treatment: object
+    outcome: object
+    mediators: tuple
+    valid: bool
+    violations: dict
+    has_effect: bool
+
+    def __bool__(self):
+        """Return whether the set is valid."""
+        return self.valid
+
+    def __str__(self):
+        """Say whether the set is valid, or which condition fails on which paths."""
+        a, y = self.treatment, self.outcome
+        conditions = {
+            1: "it intercepts every directed path",
+            2: f"no backdoor path from {a} to it is open",
+            3: f"{a} blocks every backdoor path from it to {y}",
+        }
+        faults = [
+            f"condition {number} ({conditions[number]}) fails on {_join(found)}"
+            for number, found in self.violations.items()
+        ]
+        why = _join(conditions.values())
+        good = f"is a valid front-door set for the effect of {a} on {y}: {why}."
+        text = good if self.valid else f"is not valid: {'; '.join(faults)}."
+        remarks = [] if self.has_effect else [_no_effect(self)]
+        return " ".join([_braces(self.mediators), text, *remarks])
+
+
+class AdjustmentSets(list):
+    """List of adjustment sets that knows whether there are more; then it prints ``...``.
+
+    Attributes
+    ----------
+    more : bool
+        Whether there are more minimal sets than were asked for.
+    """
+
+    more = False
+
+    def __repr__(self):
+        """Return the list as text."""
+        return f"{super().__repr__()[:-1]}, ...]" if self.more else super().__repr__()
 
 
 class Path(NamedTuple):
@@ -114,6 +194,16 @@ class Path(NamedTuple):
     open: bool
 
 
+@dataclass(frozen=True)
+class _Latent:
+    """A common cause that cannot be observed."""
+
+    ends: tuple
+
+    def __str__(self):
+        return " <-> ".join(map(str, self.ends))
+
+
 def backdoor(graph, *, treatment, outcome, adjust_for):
     """Judge an adjustment set by the backdoor criterion.
 
@@ -125,8 +215,9 @@ def backdoor(graph, *, treatment, outcome, adjust_for):
     Parameters
     ----------
     graph : networkx.DiGraph, or anything networkx.DiGraph accepts
-        The causal graph: ``model.graph``, a list of (cause, effect) pairs, or a dict
-        from each cause to the list of its effects.
+        The causal graph: ``model.graph``, a dict from each cause to the list of its
+        effects, or a list of (cause, effect) pairs or strings, ``"X -> A"``, and
+        ``"A <-> Y"`` for a latent common cause.
     treatment, outcome : hashable
         Two different variables of the graph.
     adjust_for : iterable of variables, or one name
@@ -141,8 +232,9 @@ def backdoor(graph, *, treatment, outcome, adjust_for):
     Raises
     ------
     ValueError
-        If the graph has a cycle or is undirected, a name is not in it, treatment and
-        outcome are the same, or one of them is in `adjust_for`.
+        If the graph has a cycle, is undirected or cannot be read, a name is not in it or
+        is a latent cause, treatment and outcome are the same, or one of them is in
+        `adjust_for`.
 
     References
     ----------
@@ -160,57 +252,98 @@ def backdoor(graph, *, treatment, outcome, adjust_for):
     {M, X} is not valid: M is a descendant of A.
     """
     dag = _dag(graph, treatment, outcome)
-    adjusted = _covariates(dag, treatment, outcome, adjust_for)
+    adjusted = _covariates(dag, treatment, outcome, "adjust_for", adjust_for)
     descendants = nx.descendants(dag, treatment)
     inside = tuple(name for name in adjusted if name in descendants)
-    separated = nx.is_d_separator(
-        _without_effects(dag, treatment), {treatment}, {outcome}, set(adjusted)
-    )
+    found = list(islice(_backdoor_paths(dag, [treatment], [outcome], adjusted), COUNTED))
     return Verdict(
         treatment=treatment,
         outcome=outcome,
         adjust_for=adjusted,
-        valid=separated and not inside,
-        open_paths=() if separated else _open_paths(dag, treatment, outcome, adjusted),
+        valid=not found and not inside,
+        open_paths=_written(dag, found),
+        more_open=len(found[SHOWN:]),
         descendants=inside,
-        opened_colliders=_opened_colliders(dag, treatment, outcome, adjusted),
+        opened_colliders=_opened_colliders(dag, [treatment, outcome], adjusted),
         has_effect=outcome in descendants,
     )
 
 
-def adjustment_sets(graph, *, treatment, outcome, observed=None):
-    """List the minimal sets that meet the backdoor criterion.
+def adjustment_set(graph, *, treatment, outcome, observed=None):
+    """Return one minimal set that meets the backdoor criterion.
 
-    A set is minimal if no proper subset of it is valid. Minimal sets lie among the
-    ancestors of treatment and outcome; if those that may be used do not suffice
-    together, nothing does, and if they do not suffice without one, each set needs it.
+    It is the one closest to the treatment. The time grows with the number of arrows, not
+    of paths.
 
     Parameters
     ----------
-    graph : networkx.DiGraph, or anything networkx.DiGraph accepts
-        The causal graph, as for `backdoor`.
-    treatment, outcome : hashable
-        Two different variables of the graph.
+    graph, treatment, outcome
+        As for `backdoor`.
     observed : iterable of variables, optional
-        The variables that can be adjusted for; by default all of them. Treatment and
-        outcome may be among them.
+        As for `adjustment_sets`.
 
     Returns
     -------
-    list of tuple
-        The smallest sets first, each sorted. ``[()]`` if nothing needs adjusting, ``[]``
-        if no set of observed variables is valid.
+    tuple
+        The set, sorted; ``()`` if nothing needs adjusting. No proper subset is valid.
 
     Raises
     ------
     ValueError
-        If the graph has a cycle or is undirected, a name is not in it, or treatment and
-        outcome are the same.
+        If no set of observed variables is valid, with a path that cannot be blocked; or
+        as `backdoor` does.
+
+    References
+    ----------
+    van der Zander, Liśkiewicz and Textor (2019), Artificial Intelligence 270, 1-40.
+
+    Examples
+    --------
+    >>> adjustment_set(["U -> X -> A", "U -> Y", "A -> Y"], treatment="A", outcome="Y")
+    ('X',)
+    """
+    dag = _dag(graph, treatment, outcome)
+    usable = _usable(dag, treatment, outcome, observed)
+    found = next(_separators(dag, treatment, outcome, usable), None)
+    if found is None:
+        raise ValueError(_unblocked(dag, treatment, outcome, usable))
+    return found
+
+
+def adjustment_sets(graph, *, treatment, outcome, observed=None, limit=20):
+    """List the minimal sets that meet the backdoor criterion.
+
+    A set is minimal if no proper subset of it is valid. The sets are found one after
+    the other, each in polynomial time, however many there are.
+
+    Parameters
+    ----------
+    graph, treatment, outcome
+        As for `backdoor`.
+    observed : iterable of variables, optional
+        The variables that can be adjusted for; by default all but latent causes.
+        Treatment and outcome may be among them.
+    limit : int or None
+        How many sets to list at most; None for all, which can be exponentially many.
+
+    Returns
+    -------
+    AdjustmentSets
+        A list of tuples, the smallest sets first, each sorted. ``[()]`` if nothing needs
+        adjusting, ``[]`` if no set of observed variables is valid. If there are more
+        than `limit`, it ends in ``...`` when printed and its attribute `more` is True;
+        those that were found first are listed, and smaller ones may be missing.
+
+    Raises
+    ------
+    ValueError
+        If `limit` is no positive whole number; or as `backdoor` does.
 
     References
     ----------
     Pearl (2009), Causality, 2nd ed., Cambridge University Press, section 3.3.1.
     van der Zander, Liśkiewicz and Textor (2019), Artificial Intelligence 270, 1-40.
+    Shen and Liang (1997), Theoretical Computer Science 180, 169-180.
 
     Examples
     --------
@@ -220,17 +353,65 @@ def adjustment_sets(graph, *, treatment, outcome, observed=None):
     >>> adjustment_sets(edges, treatment="A", outcome="Y", observed=["A", "X", "Y"])
     [('X',)]
     """
+    whole = isinstance(limit, Integral) and not isinstance(limit, bool)
+    if limit is not None and not (whole and limit > 0):
+        raise ValueError(f"limit is {limit!r}; give a positive whole number, or None for all sets")
     dag = _dag(graph, treatment, outcome)
-    cut = _without_effects(dag, treatment)
-    observed = set(dag if observed is None else _variables(dag, observed))
-    relevant = nx.ancestors(cut, treatment) | nx.ancestors(cut, outcome)
-    usable = relevant & observed - {treatment, outcome} - nx.descendants(dag, treatment)
+    found = _separators(dag, treatment, outcome, _usable(dag, treatment, outcome, observed))
+    sets = AdjustmentSets(sorted(islice(found, limit), key=_length_then_names))
+    sets.more = next(found, None) is not None
+    return sets
 
-    def suffices(names):
-        return nx.is_d_separator(cut, {treatment}, {outcome}, set(names))
 
-    needed = {name for name in usable if not suffices(usable - {name})}
-    return _minimal(suffices, needed, sorted(usable - needed, key=str))
+def frontdoor(graph, *, treatment, outcome, mediators):
+    """Judge a set of mediators by the front-door criterion.
+
+    The set is valid if (1) it intercepts every directed path from treatment to outcome,
+    (2) no backdoor path from the treatment to it is open, and (3) the treatment blocks
+    every backdoor path from it to the outcome. Then, with causes of treatment and outcome
+    unobserved, P(y | do(a)) = sum over m of P(m | a) sum over a' of P(y | a', m) P(a').
+    The estimand is the total effect. Several mediators count as one: in (2) and (3) a
+    path holds only one of them.
+
+    Parameters
+    ----------
+    graph, treatment, outcome
+        As for `backdoor`.
+    mediators : iterable of variables, or one name
+        The set to judge.
+
+    Returns
+    -------
+    FrontDoorVerdict
+        With `valid`, the paths that violate each condition, and a sentence as its ``str``.
+
+    Raises
+    ------
+    ValueError
+        As `backdoor` does.
+
+    References
+    ----------
+    Pearl (2009), Causality, 2nd ed., Cambridge University Press, section 3.3.2.
+    Wienöbst, van der Zander and Liśkiewicz (2024), Linear-time algorithms for front-door
+    adjustment in causal graphs, Proceedings of AAAI-24, for sets of mediators.
+
+    Examples
+    --------
+    >>> edges = ["A -> M -> Y", "A <-> Y"]
+    >>> print(frontdoor([*edges, "M <-> Y"], treatment="A", outcome="Y", mediators=["M"]))
+    {M} is not valid: condition 3 (A blocks every backdoor path from it to Y) fails on M <-> Y.
+    """
+    dag = _dag(graph, treatment, outcome)
+    names = _covariates(dag, treatment, outcome, "mediators", mediators)
+    onward = (edge for edge in dag.edges if edge[1] != treatment)
+    missed = _shortest_paths(onward, treatment, [outcome], blocked=names)
+    before = _backdoor_paths(dag, [treatment], names, adjusted=())
+    after = _backdoor_paths(dag, names, [outcome], adjusted=[treatment])
+    found = enumerate([missed, before, after], start=1)
+    violations = {number: few for number, routes in found if (few := _written(dag, routes))}
+    has_effect = nx.has_path(dag, treatment, outcome)
+    return FrontDoorVerdict(treatment, outcome, names, not violations, violations, has_effect)
 
 
 def paths(graph, *, treatment, outcome, adjust_for=()):
@@ -239,21 +420,21 @@ def paths(graph, *, treatment, outcome, adjust_for=()):
     A path is open if it passes each of its inner variables: a collider (two arrows
     meet in it) only if it or a descendant of it is adjusted for, any other variable
     only if it is not. ``pandas.DataFrame(paths(...))`` shows them as a table. Their
-    number grows exponentially with the number of edges.
+    number, and so the time, grows exponentially with the number of edges; `backdoor`
+    finds the shortest open ones in a large graph.
 
     Parameters
     ----------
-    graph : networkx.DiGraph, or anything networkx.DiGraph accepts
-        The causal graph, as for `backdoor`.
-    treatment, outcome : hashable
-        Two different variables of the graph.
+    graph, treatment, outcome
+        As for `backdoor`.
     adjust_for : iterable of variables, or one name
         The variables held fixed; by default none.
 
     Returns
     -------
     list of Path
-        Named tuples (path, kind, open), the shortest path first.
+        Named tuples (path, kind, open), the shortest path first; a latent common cause
+        counts as a variable on the path.
 
     Raises
     ------
@@ -272,99 +453,200 @@ def paths(graph, *, treatment, outcome, adjust_for=()):
     Path(path='A <- X -> Y', kind='backdoor', open=True)
     """
     dag = _dag(graph, treatment, outcome)
-    passes = _passage(dag, _covariates(dag, treatment, outcome, adjust_for))
-    found = _walk(dag, [treatment], outcome, lambda *triple: True)
+    adjusted = _covariates(dag, treatment, outcome, "adjust_for", adjust_for)
+    opened = _and_ancestors(dag, adjusted)
+
+    def passes(*step):
+        return step[1] in opened if _meet(dag, *step) else step[1] not in adjusted
+
+    found = nx.all_simple_paths(dag.to_undirected(), treatment, outcome)
     return [
         Path(_arrows(dag, path), _kind(dag, path), all(map(passes, path, path[1:], path[2:])))
         for path in sorted(found, key=_length_then_names)
     ]
 
 
-def _minimal(suffices, needed, optional):
-    """Return `needed` plus each smallest choice of optional variables that suffices."""
-    chosen = []
-    for size in range(len(optional) + 1):
-        for extra in map(set, combinations(optional, size)):
-            if not any(smaller <= extra for smaller in chosen) and suffices(needed | extra):
-                chosen.append(extra)
-    sets = [tuple(sorted(needed | extra, key=str)) for extra in chosen]
-    return sorted(sets, key=_length_then_names)
+def _backdoor_paths(dag, starts, goals, adjusted, opened=None):
+    """Yield the open backdoor paths from a start to a goal, the shortest first."""
+    opened = _and_ancestors(dag, adjusted) if opened is None else opened
+    found = []
+    for start in starts:
+        others = set(starts) - {start}
+        kept = [edge for edge in dag.edges if edge[0] != start and others.isdisjoint(edge)]
+        found.append(_shortest_paths(kept, start, goals, adjusted, opened))
+    return merge(*found, key=_length_then_names)
 
 
-def _open_paths(dag, treatment, outcome, adjusted):
-    """Return the open backdoor paths as text, the shortest first."""
-    passes = _passage(dag, adjusted)
-    starts = ([treatment, parent] for parent in dag.predecessors(treatment))
-    found = [path for start in starts for path in _walk(dag, start, outcome, passes)]
-    return tuple(_arrows(dag, path) for path in sorted(found, key=_length_then_names))
+def _shortest_paths(edges, start, goals, blocked=(), opened=()):
+    """Yield the open paths from start to a goal, the shortest first (Yen 1971)."""
+    links, heap = _links(edges), []
+
+    def queue_shortest(kept, skipped):
+        here = kept[-1][0]
+        ways = {**links, here: [link for link in links.get(here, ()) if link not in skipped]}
+        passed = {name for name, _ in kept}
+        rest = _shortest_walk(ways, kept[-1:], goals, blocked, opened, passed)
+        if rest:
+            steps = kept[:-1] + rest
+            rank = _length_then_names([name for name, _ in steps])
+            heappush(heap, (rank, steps, len(kept), skipped))
+
+    queue_shortest([(start, False)], set())
+    while heap:
+        _, steps, size, skipped = heappop(heap)
+        yield [name for name, _ in steps]
+        for place in range(size, len(steps)):
+            before = skipped if place == size else set()
+            queue_shortest(steps[:place], before | {steps[place]})
 
 
-def _opened_colliders(dag, treatment, outcome, adjusted):
-    """Return the colliders between treatment and outcome at or above an adjusted variable."""
-    found = [
-        name
-        for name in _and_ancestors(dag, adjusted)
-        if dag.in_degree(name) > 1 and _meets(dag, name, {treatment, outcome})
+def _shortest_walk(links, starts, goals, *passage):
+    """Return the steps of the shortest open walk, which visits no variable twice."""
+    before = _reach(links, starts, *passage, goals)
+    step = next((step for step in before if step[0] in goals), None)
+    walk = []
+    while step is not None:
+        walk.append(step)
+        step = before[step]
+    return walk[::-1]
+
+
+def _reach(links, starts, blocked=(), opened=(), passed=(), goals=()):
+    """Walk breadth first from the starts, up to a goal if there is one.
+
+    Return for each step (variable, whether an arrow points to it) the step before. The
+    walk leaves a collider that is opened, and any other variable that is not blocked.
+    """
+    before = dict.fromkeys(starts)
+    queue = deque(before)
+    while queue:
+        here, pointed_at = step = queue.popleft()
+        for link in links.get(here, ()):
+            there, forward = link
+            leaves = here in opened if pointed_at and not forward else here not in blocked
+            if leaves and there not in passed and link not in before:
+                before[link] = step
+                queue.append(link)
+                if there in goals:
+                    return before
+    return before
+
+
+def _links(edges):
+    """Return the neighbours of each variable by name, and whether the arrow points to them."""
+    links = {}
+    for cause, effect in edges:
+        links.setdefault(cause, []).append((effect, True))
+        links.setdefault(effect, []).append((cause, False))
+    return {here: sorted(ways, key=lambda link: str(link[0])) for here, ways in links.items()}
+
+
+def _separators(dag, treatment, outcome, usable):
+    """Yield the minimal sets of usable variables that block every backdoor path.
+
+    They are the minimal separators in the moral graph of the ancestors. The first is the
+    closest to the treatment; moving one member of a separator to the treatment's side
+    leads to the next ones (Shen and Liang 1997), from the smallest one found.
+    """
+    region = _and_ancestors(dag, [treatment, outcome])
+    links = _links(edge for edge in dag.edges if edge[0] != treatment and region.issuperset(edge))
+    heap, seen = [], set()
+
+    def reached(starts, walls):
+        return {name for name, _ in _reach(links, [(s, False) for s in starts], walls, region)}
+
+    def queue_closest(inside):
+        near = reached(inside, usable - inside)
+        border = near & usable - inside
+        separator = _sorted(border & reached([outcome], border))
+        if outcome not in near and separator not in seen:
+            seen.add(separator)
+            heappush(heap, (_length_then_names(separator), separator))
+
+    queue_closest({treatment})
+    while heap:
+        _, separator = heappop(heap)
+        yield separator
+        inside = reached([treatment], separator).difference(separator)
+        for name in separator:
+            queue_closest(inside | {name})
+
+
+def _usable(dag, treatment, outcome, observed):
+    """Return the variables that may be adjusted for, or raise."""
+    names = dag if observed is None else _variables(dag, observed)
+    named = {name for name in names if not isinstance(name, _Latent)}
+    return named - {treatment, outcome} - nx.descendants(dag, treatment)
+
+
+def _unblocked(dag, treatment, outcome, usable):
+    """Say which path no usable set blocks, and what would block it."""
+    question = dag, [treatment], [outcome], usable & _and_ancestors(dag, [treatment, outcome])
+    straight = next(_backdoor_paths(*question, opened=()), None)
+    path = straight or next(_backdoor_paths(*question))
+    others = "" if straight else " along with the others"
+    text = f"the path {_arrows(dag, path)} cannot be blocked{others}; {_remedy(dag, path)}"
+    return f"no set of observed variables is valid: {text}"
+
+
+def _remedy(dag, path):
+    treatment, *inner, outcome = path
+    later = nx.descendants(dag, treatment)
+    hidden = [
+        str(name)
+        for before, name, after in zip(path, inner, path[2:], strict=False)
+        if not (isinstance(name, _Latent) or name in later or _meet(dag, before, name, after))
     ]
-    return tuple(sorted(found, key=str))
+    if hidden:
+        return f"measure {' or '.join(hidden)} and name it in observed"
+    if not inner:
+        return f"{outcome} causes {treatment}, so ask for the effect of {outcome} on {treatment}"
+    return (
+        f"if the cause behind {inner[0]} can be measured, write it as a variable ('U -> X', 'U -> "
+        "Y') and name it in observed; else ask frontdoor about mediators"
+    )
 
 
-def _meets(dag, collider, ends):
+def _opened_colliders(dag, ends, adjusted):
+    """Return the colliders between the two ends at or above an adjusted variable."""
+    links = _links(dag.edges)
+    found = _and_ancestors(dag, adjusted).difference(ends)
+    return _sorted(name for name in found if _is_met(links, ends, name, dag.pred[name]))
+
+
+def _is_met(links, ends, collider, causes):
     """Tell whether a path joins the two ends through two arrows into the collider.
 
-    By Menger's theorem it does if two routes from the collider's parents to the ends
-    share no variable, so no path has to be listed.
+    By Menger's theorem it does if no one variable lies on all routes from the collider's
+    causes to the ends.
     """
-    skeleton = dag.to_undirected()
-    skeleton.remove_node(collider)
-    start, end = object(), object()
-    skeleton.add_edges_from((start, parent) for parent in dag.predecessors(collider))
-    skeleton.add_edges_from((name, end) for name in ends)
-    return nx.node_connectivity(skeleton, start, end) == 2
+
+    def route(goals, *passed):
+        starts = [(cause, False) for cause in causes if cause not in passed]
+        walk = _shortest_walk(links, starts, goals, (), links, (collider, *passed))
+        return {name for name, _ in walk}
+
+    alone = [route([end]) for end in ends]
+    return all(alone) and all(route(ends, name) for name in set.intersection(*alone))
 
 
-def _walk(dag, path, outcome, passes):
-    """Yield each simple path to the outcome whose inner variables can be passed."""
-    here = path[-1]
-    if here == outcome:
-        yield path
-        return
-    for there in {*dag.predecessors(here), *dag.successors(here)} - set(path):
-        if len(path) == 1 or passes(path[-2], here, there):
-            yield from _walk(dag, [*path, there], outcome, passes)
-
-
-def _passage(dag, adjusted):
-    """Return a function that tells whether association passes the middle of three."""
-    opened = _and_ancestors(dag, adjusted)
-
-    def passes(before, middle, after):
-        if dag.has_edge(before, middle) and dag.has_edge(after, middle):
-            return middle in opened
-        return middle not in adjusted
-
-    return passes
-
-
-def _length_then_names(names):
-    return len(names), list(map(str, names))
-
-
-def _and_ancestors(dag, names):
-    return set(names).union(*(nx.ancestors(dag, name) for name in names))
-
-
-def _without_effects(dag, treatment):
-    """Return the graph without the treatment's outgoing arrows."""
-    cut = dag.copy()
-    cut.remove_edges_from(list(dag.out_edges(treatment)))
-    return cut
+def _written(dag, found):
+    """Return the first paths as text."""
+    return tuple(_arrows(dag, path) for path in islice(found, SHOWN))
 
 
 def _arrows(dag, path):
-    arrows = {True: "->", False: "<-"}
-    steps = (f"{arrows[dag.has_edge(*step)]} {step[1]}" for step in pairwise(path))
-    return " ".join([str(path[0]), *steps])
+    """Return a path as text, a latent cause on it as an arrow with two heads."""
+    text = str(path[0])
+    for here, there in pairwise(path):
+        arrow = "<->" if isinstance(here, _Latent) else "->" if dag.has_edge(here, there) else "<-"
+        text += "" if isinstance(there, _Latent) else f" {arrow} {there}"
+    return text
+
+
+def _meet(dag, before, middle, after):
+    """Tell whether two arrows of a path meet in its middle variable."""
+    return dag.has_edge(before, middle) and dag.has_edge(after, middle)
 
 
 def _kind(dag, path):
@@ -373,37 +655,88 @@ def _kind(dag, path):
     return "causal" if nx.is_path(dag, path) else "non-causal"
 
 
+def _length_then_names(names):
+    return len(names), list(map(str, names))
+
+
+def _sorted(names):
+    return tuple(sorted(names, key=str))
+
+
+def _and_ancestors(dag, names):
+    return set(names).union(*(nx.ancestors(dag, name) for name in names))
+
+
 def _dag(graph, treatment, outcome):
     """Return the graph as a DiGraph that has treatment and outcome, or raise."""
     if isinstance(graph, nx.Graph) and not graph.is_directed():
         raise ValueError("graph is undirected; pass a networkx.DiGraph, edges from cause to effect")
     try:
-        dag = nx.DiGraph(graph)
+        dag = nx.DiGraph(_pairs(graph) if isinstance(graph, _LISTS) else graph)
     except (nx.NetworkXError, TypeError) as error:
         raise ValueError(
             f"cannot read a graph from {type(graph).__name__}; pass a networkx.DiGraph (the graph "
-            "attribute of a model), a list of (cause, effect) pairs or a dict from each cause to "
-            "its effects"
+            "attribute of a model), a list of (cause, effect) pairs or of strings like 'X -> Y', "
+            "or a dict from each cause to its effects"
         ) from error
     if not nx.is_directed_acyclic_graph(dag):
-        cycle = [edge[0] for edge in nx.find_cycle(dag)]
-        raise ValueError(
-            f"graph has the cycle {' -> '.join(map(str, [*cycle, cycle[0]]))}; a causal graph has "
-            "none: remove or reverse one of these edges"
-        )
+        raise ValueError(_cycle(dag))
     _variables(dag, [treatment, outcome])
     if treatment == outcome:
         raise ValueError(f"treatment and outcome are both {treatment!r}; name two variables")
     return dag
 
 
-def _covariates(dag, treatment, outcome, adjust_for):
-    """Return the variables to adjust for as a sorted tuple, or raise."""
-    names = _variables(dag, adjust_for)
+def _pairs(edges):
+    """Return the edges as (cause, effect) pairs, those in strings too."""
+    edges = list(edges)
+    pairs = [edge for edge in edges if not isinstance(edge, str)]
+    spelled = {str(name): name for pair in pairs for name in pair}
+    for text in edges:
+        if isinstance(text, str):
+            pairs += _read(text, spelled)
+    return pairs
+
+
+def _read(text, spelled):
+    """Return the (cause, effect) pairs of the arrows in a string."""
+    parts = re.split(r"\s*(<->|->|<-)\s*", text.strip())
+    names = [spelled.get(name, name) for name in parts[::2]]
+    clean = all(name and name == name.strip("-<=>") for name in parts[::2])
+    if not clean or len(names) < 2 or any(one == two for one, two in pairwise(names)):
+        raise ValueError(
+            f"cannot read the edge {text!r}; write 'X -> Y' from cause to effect or 'X <-> Y' for "
+            "a latent common cause of two variables"
+        )
+    pairs = []
+    for arrow, left, right in zip(parts[1::2], names, names[1:], strict=False):
+        latent = _Latent(tuple(sorted([left, right], key=str)))
+        directed = {"->": [(left, right)], "<-": [(right, left)]}
+        pairs += directed.get(arrow, [(latent, left), (latent, right)])
+    return pairs
+
+
+def _cycle(dag):
+    """Say which cycle the graph has, and what to do about it."""
+    pair = next((edge for edge in dag.edges if edge[::-1] in dag.edges), None)
+    cycle = list(dict.fromkeys(pair)) if pair else [edge[0] for edge in nx.find_cycle(dag)]
+    remedies = {
+        1: "remove this edge",
+        2: f"if you mean a latent common cause, write '{cycle[0]} <-> {cycle[-1]}' instead (or add "
+        "the cause and leave it out of observed), else remove or reverse one arrow",
+    }
+    arrows = " -> ".join(map(str, [*cycle, cycle[0]]))
+    remedy = remedies.get(len(cycle), "remove or reverse one of these edges")
+    return f"graph has the cycle {arrows}; a causal graph has none: {remedy}"
+
+
+def _covariates(dag, treatment, outcome, option, names):
+    """Return the variables of an option as a sorted tuple, or raise."""
+    names = _variables(dag, names)
     for role, name in {"treatment": treatment, "outcome": outcome}.items():
         if name in names:
-            raise ValueError(f"adjust_for contains the {role} {name!r}; leave it out")
-    return tuple(sorted(set(names), key=str))
+            raise ValueError(f"{option} contains the {role} {name!r}; leave it out")
+    return _sorted(set(names))
 
 
 def _variables(dag, names):
@@ -412,12 +745,31 @@ def _variables(dag, names):
     names = [names] if single else list(names)
     for name in names:
         if name not in dag:
-            known = sorted(map(str, dag))
-            close = difflib.get_close_matches(str(name), known)
-            held = ", ".join(known) or "no variables"
-            hint = f"did you mean {' or '.join(close)}?" if close else f"it has {held}"
-            raise ValueError(f"no variable {name!r} in the graph; {hint}")
+            raise ValueError(_unknown(dag, name))
     return names
+
+
+def _unknown(dag, name):
+    """Say that the graph has no such variable, and which it has."""
+    if isinstance(name, str) and "<->" in name:
+        return (
+            f"{name!r} is a latent common cause, which cannot be observed; leave it out, or write "
+            "the cause as a variable with two arrows ('U -> X', 'U -> Y')"
+        )
+    known = sorted(str(node) for node in dag if not isinstance(node, _Latent))
+    close = difflib.get_close_matches(str(name), known)
+    held = ", ".join(known[:NAMED]) + ", ..." * (len(known) > NAMED) or "no variables"
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it has {held}"
+    return f"no variable {name!r} in the graph; {hint}"
+
+
+def _no_effect(verdict):
+    ends = f"from {verdict.treatment} to {verdict.outcome}"
+    return f"No directed path leads {ends}, so the effect is zero."
+
+
+def _braces(names):
+    return "{" + ", ".join(map(str, names)) + "}"
 
 
 def _join(names):

@@ -6,6 +6,7 @@ from casestudies import identify, scenarios
 from casestudies.recipes.instrumental_variables import wald
 from casestudies.sampling.montecarlo import replicate
 
+LEGENDRE = np.polynomial.legendre.leggauss(200)
 COLUMNS = {"outcome": "tasks", "treatment": "adopted", "instrument": "flag"}
 TURNED = {
     "share_flagged": 0.6,
@@ -170,3 +171,49 @@ def test_shares_at_their_bounds_are_worlds_too():
 def test_a_knob_out_of_range_is_refused(knobs, words):
     with pytest.raises(ValueError, match=words):
         scenarios.canary(**knobs)
+
+
+def chance_below(cut, interest, *, adopted, flag=0.0):
+    """P(tasks < cut, interest in the interval), by Gauss-Legendre over interest."""
+    nodes, weights = LEGENDRE
+    low, high = interest
+    u = (low + high) / 2 + (high - low) / 2 * nodes
+    mean = 20 + 4 * u + (-2 + 0.8 * u) * adopted + flag
+    inside = stats.norm.pdf(u) * stats.norm.cdf((cut - mean) / 5)
+    return weights @ inside * (high - low) / 2
+
+
+def test_defiers_break_an_inequality_that_data_can_show():
+    # Kitagawa (2015): where exclusion and monotonicity hold, P(Y in B, T = 1 | Z = 1) is at least
+    # P(Y in B, T = 1 | Z = 0) for every B. With one in ten defying, B = "fewer than 6 tasks" fails.
+    asked, unasked = stats.norm.isf([0.5, 0.1])
+    with_flag = 0.9 * chance_below(6, (asked, 12), adopted=1)
+    without = 0.9 * chance_below(6, (unasked, 12), adopted=1)
+    without += 0.1 * chance_below(6, (-12, 12), adopted=1)
+    assert with_flag - without == pytest.approx(-0.0032, abs=5e-5)
+    data = scenarios.canary(share_defiers=0.1).sample(400_000, rng=2015)
+    few = (data["tasks"] < 6) & (data["adopted"] == 1)
+    for flag, exact in ((1, with_flag), (0, without)):
+        seen = few[data["flag"] == flag]
+        assert abs(seen.mean() - exact) < 4 * np.sqrt(exact * (1 - exact) / len(seen))
+    # in 20,000 users, a fifth flagged, the one-sided t at 5% almost always says so
+    a, b = np.arange(80)[:, np.newaxis] / 4_000, np.arange(300) / 16_000
+    chance = stats.binom.pmf(np.arange(80), 4_000, with_flag)[:, np.newaxis]
+    chance = chance * stats.binom.pmf(np.arange(300), 16_000, without)
+    error = np.sqrt(a * (1 - a) / 4_000 + b * (1 - b) / 16_000)
+    assert chance[b - a > stats.norm.ppf(0.95) * error].sum() == pytest.approx(0.994, abs=5e-4)
+
+
+def test_no_such_inequality_fails_where_all_conditions_hold_and_a_leak_breaks_one_weakly():
+    asked, unasked = stats.norm.isf([0.5, 0.1])
+    cuts = np.arange(-10, 31, 0.5)
+
+    def gap(cut, leak):
+        """P(Y < cut, T = 0 | Z = 0) less the same with the flag, and its t in 20,000 users."""
+        without = chance_below(cut, (-12, unasked), adopted=0)
+        flagged = chance_below(cut, (-12, asked), adopted=0, flag=leak)
+        error = np.sqrt(without * (1 - without) / 16_000 + flagged * (1 - flagged) / 4_000)
+        return without - flagged, (without - flagged) / error
+
+    assert min(gap(cut, 0.0)[0] for cut in cuts) > 0
+    assert min(gap(cut, -0.5)[1] for cut in cuts) == pytest.approx(-1.31, abs=5e-3)

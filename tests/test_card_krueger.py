@@ -1,12 +1,11 @@
 import functools
 import hashlib
 import http.server
-import os
 import socket
 import threading
 import time
-from pathlib import Path
 
+import needs
 import numpy as np
 import pandas as pd
 import pooch
@@ -35,7 +34,6 @@ KEYS = [*COLUMNS[1:5], "observed", "wages_known"]
 MEASURES = COLUMNS[6:]
 STATES = ["Pennsylvania", "New Jersey"]
 NAME = "card_krueger_1994.rda"
-PRESENT = Path(os.environ.get("CASESTUDIES_DATA", ""), NAME).is_file()
 ROUNDING = 0.005 + 1e-9  # of a figure printed with two decimals
 
 TABLE_3 = {  # row: estimate and standard error in Pennsylvania, New Jersey, and the difference
@@ -243,10 +241,13 @@ def assert_refused_without_file(message):
         archives.card_krueger(original=True)
 
 
-def test_both_routes_agree_to_six_digits_or_the_missing_file_is_explained(stores, no_network):
-    if not PRESENT:
-        return assert_refused_without_file("save that file as card_krueger_1994.rda in a folder")
-    survey = archives.card_krueger(original=True)
+@pytest.fixture
+def survey(no_network):
+    needs.original(NAME)
+    return archives.card_krueger(original=True)
+
+
+def test_both_routes_agree_to_six_digits(stores, survey):
     assert list(survey)[:9] == COLUMNS
     pd.testing.assert_series_equal(survey.dtypes[COLUMNS], stores.dtypes)
     for row, made in table_3(stores).items():
@@ -255,24 +256,23 @@ def test_both_routes_agree_to_six_digits_or_the_missing_file_is_explained(stores
         assert np.allclose(table_4(stores, formula), table_4(survey, formula), rtol=1e-7)
 
 
-def test_the_cells_are_those_of_the_original_file(no_network):
-    if not PRESENT:
-        return assert_refused_without_file("connect to the network")
-    survey = observed(archives.card_krueger(original=True))
+def test_the_cells_are_those_of_the_original_file(survey):
     cells = archives.card_krueger_cells()
-    made = cell_moments(survey, by=KEYS, measures=MEASURES)[cells.columns]
+    made = cell_moments(observed(survey), by=KEYS, measures=MEASURES)[cells.columns]
     pd.testing.assert_frame_equal(made, cells, rtol=1e-8, atol=1e-10)
-    assert survey["wage_gap"].isna().sum() == 17  # two stores' gaps share a cell with unknown ones
+    gaps = observed(survey)["wage_gap"]
+    assert gaps.isna().sum() == 17  # two stores' gaps share a cell with unknown ones
 
 
-def test_the_fifth_column_with_regions_needs_the_original(stores, no_network):
+def test_the_fifth_column_with_regions_needs_the_original(stores):
+    assert "region" not in stores
+
+
+def test_the_fifth_column_with_regions_is_that_of_the_original(survey):
     # Published 11.91 (7.39). The file gives 11.979 (7.419) with its one column of five exclusive
     # regions; the survey has six dummies that may overlap, the shore being the sixth.
-    assert "region" not in stores
-    if not PRESENT:
-        return assert_refused_without_file("the same cell moments")
     formula = "change ~ wage_gap + C(chain) + company_owned + C(region)"
-    made = table_4(archives.card_krueger(original=True), formula)
+    made = table_4(survey, formula)
     assert np.abs(np.subtract(made, (11.979, 7.419))).max() <= 0.0005
     assert np.abs(np.subtract(made, (11.91, 7.39))).max() < 0.1
 
@@ -363,6 +363,7 @@ def test_without_file_and_network_the_error_says_both_ways(
     assert_refused_without_file(f"{looked}.*download failed")
     assert_refused_without_file("Two ways .* connect to the network.*raw.githubusercontent.com")
     assert_refused_without_file("or save that file as card_krueger_1994.rda .* CASESTUDIES_DATA")
+    assert_refused_without_file("synthetic rows with the same cell moments")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from casestudies import scenarios
 from casestudies.display import figures
@@ -322,3 +322,32 @@ def test_the_still_pictures_are_the_ones_that_the_code_draws(name):
     figures.house_style()
     stored = (ROOT / "book" / "_static" / f"see_it_move_{name}.svg").read_text(encoding="utf-8")
     assert rounded(draw.PICTURES[name]()) == rounded(stored)
+
+
+def test_a_drift_of_two_standard_errors_is_caught_in_one_region_of_eight_or_in_one_of_three():
+    # two errors of DiD, or two errors of the event study's average, are two different drifts
+    def two_errors(bias_per_drift, weights):
+        def excess(drift):
+            study = drifting_event_study(drift=drift, hospitals=40)
+            covariance = pd.DataFrame(study.attrs["covariance"]).to_numpy()
+            return bias_per_drift * drift - 2 * np.sqrt(weights @ covariance @ weights)
+
+        return drifting_did(drift=optimize.brentq(excess, 0.01, 2), hospitals=40)
+
+    by_did = two_errors(4.0, np.repeat([-0.25, 0.25], [3, 4]))
+    by_average = two_errors(2.5, np.repeat([0, 0.25], [3, 4]))
+    half = stats.norm.cdf(stats.norm.ppf(0.975) - 2) - stats.norm.cdf(stats.norm.ppf(0.025) - 2)
+    assert by_did["coverage"] == pytest.approx(half)
+    assert by_did["power"] == pytest.approx(0.131, abs=5e-4)
+    assert by_average["power"] == pytest.approx(0.307, abs=5e-4)
+    assert by_average["coverage"] == pytest.approx(0.126, abs=5e-4)  # of DiD, not "about half"
+    # the power of a chi-squared test, from the noncentral distribution by simulation
+    study = drifting_event_study(
+        drift=(by_average["estimate"] - by_average["ATT"]) / 4, hospitals=40
+    )
+    covariance = pd.DataFrame(study.attrs["covariance"]).to_numpy()[:3, :3]
+    draws = np.random.default_rng(8).multivariate_normal(
+        study["estimate"].to_numpy()[:3], covariance, 40_000
+    )
+    statistic = (draws * np.linalg.solve(covariance, draws.T).T).sum(axis=1)
+    assert share_is(statistic > stats.chi2.ppf(0.95, 3), by_average["power"])

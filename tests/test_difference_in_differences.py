@@ -1,47 +1,20 @@
-"""Two-by-two, event study, placebo dates and trend bounds, held against other programs."""
+"""Two-by-two, event study and placebo dates, held against other programs."""
 
-import io
+import datetime
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from linearmodels import PanelOLS
-from scipy import optimize, stats
+from scipy import stats
 
 from casestudies import archives
 from casestudies.recipes import difference_in_differences as did
-from casestudies.recipes import honest_bounds as hb
 
 TWO = {"outcome": "y", "unit": "unit", "treated": "treated", "post": "post"}
 MANY = {"outcome": "y", "unit": "unit", "time": "time", "treated": "treated"}
-
-# Benzarti and Carloni's (2019) event study and covariance, as printed in the examples of
-# Rambachan and Roth's programs (2004-2007 before, 2008 the reference, 2009-2012 after).
-BENZARTI_CARLONI = np.loadtxt(
-    io.StringIO("""
-  .006696352 .029345034 -.006472972 .073014989 .195961118 .312063903 .239541546 .126042500
-  8.428358e-4 4.768687e-4 2.618051e-4 2.354220e-4 1.676371e-4 1.128708e-4 1.992816e-5 -1.368265e-4
-  4.768687e-4 6.425420e-4 3.987425e-4 2.435515e-4 2.201960e-4 1.804591e-4 3.843765e-5 -2.960422e-5
-  2.618051e-4 3.987425e-4 5.229950e-4 2.117686e-4 1.840722e-4 1.458528e-4 7.005197e-5 5.952995e-5
-  2.354220e-4 2.435515e-4 2.117686e-4 3.089595e-4 1.197866e-4 1.334081e-4 1.016335e-4 1.079052e-4
-  1.676371e-4 2.201960e-4 1.840722e-4 1.197866e-4 3.599704e-4 2.478819e-4 1.749579e-4 1.654257e-4
-  1.128708e-4 1.804591e-4 1.458528e-4 1.334081e-4 2.478819e-4 4.263950e-4 2.171438e-4 2.892748e-4
-  1.992816e-5 3.843765e-5 7.005197e-5 1.016335e-4 1.749579e-4 2.171438e-4 4.886698e-4 3.805322e-4
-  -1.368265e-4 -2.960422e-5 5.952995e-5 1.079052e-4 1.654257e-4 2.892748e-4 3.805322e-4 7.617394e-4
-""")
-)
-
-
-def study_of(estimate, covariance, times, df=np.inf):
-    """An event study as a frame."""
-    frame = pd.DataFrame({"estimate": estimate}, index=times, dtype=float)
-    frame.attrs = {"covariance": pd.DataFrame(covariance, times, times).to_dict(), "df": df}
-    return frame
-
-
-def benzarti_carloni():
-    return study_of(BENZARTI_CARLONI[0], BENZARTI_CARLONI[1:], [-5, -4, -3, -2, 0, 1, 2, 3])
 
 
 def panel(rng, units=40, periods=2, effect=2.0, drift=0.0):
@@ -219,6 +192,95 @@ def test_categories_booleans_and_any_index_are_fine():
     assert not study.equals(fewer)
 
 
+@pytest.mark.parametrize("ours", ["intercept", "const", "treated x post", "0", "x = b"])
+@pytest.mark.parametrize("role", ["treated", "post", "x"])
+def test_no_name_of_a_column_changes_the_answer(ours, role):
+    frame = panel(np.random.default_rng(26))
+    expected = did.two_by_two(frame, **TWO, controls=["x", "kind"])
+    names = {key: ours if name == role else name for key, name in TWO.items()}
+    controls = [ours if name == role else name for name in ("x", "kind")]
+    found = did.two_by_two(frame.rename(columns={role: ours}), **names, controls=controls)
+    pd.testing.assert_series_equal(found, expected, rtol=1e-12)
+
+
+def test_the_interaction_among_the_controls_is_refused_whatever_its_name():
+    frame = panel(np.random.default_rng(26))
+    for name in ("treated x post", "dd"):
+        given = frame.assign(**{name: frame["treated"] * frame["post"]})
+        with pytest.raises(ValueError, match=f"'{name}' is constant or a linear combination"):
+            did.two_by_two(given, **TWO, controls=["x", name])
+
+
+def test_the_units_of_a_control_do_not_decide_whether_it_counts():
+    # A population and its square beside a share: 1e13 and 1e26 times as large.
+    frame = panel(np.random.default_rng(30))
+    frame["crowd"] = np.exp(frame["x"]) + 3
+    frame["square"] = frame["crowd"] ** 2
+    expected = did.two_by_two(frame, **TWO, controls=["x", "crowd", "square"])
+    moved = frame.assign(crowd=1e13 * frame["crowd"], square=1e26 * frame["square"])
+    for scale in (1.0, 1e-13):
+        found = did.two_by_two(
+            moved.assign(x=scale * moved["x"]), **TWO, controls=["x", "crowd", "square"]
+        )
+        pd.testing.assert_series_equal(found, expected, rtol=1e-9)
+    fit = smf.ols("y ~ treated * post + x + crowd + square", frame).fit()
+    assert expected["estimate"] == pytest.approx(fit.params["treated:post"], rel=1e-8)
+
+
+def test_repeated_cross_sections_equal_robust_ols():
+    # Every unit is a cluster of one row, so that the sandwich is HC1 times (G / (G - 1)) times
+    # (n - 1) / n, which is 1.
+    frame = panel(np.random.default_rng(27), units=200)
+    frame = frame[(frame["unit"] + frame["time"]) % 2 == 0]
+    assert (frame.groupby("unit").size() == 1).all()
+    result = did.two_by_two(frame, **TWO, controls="x")
+    fit = smf.ols("y ~ treated * post + x", frame).fit(cov_type="HC1", use_t=True)
+    assert result["estimate"] == pytest.approx(fit.params["treated:post"], abs=1e-10)
+    assert result["std_error"] == pytest.approx(fit.bse["treated:post"], rel=1e-10)
+
+
+def documented_coverage():
+    """The table of the docstring: coverage by how many clusters are treated, of how many."""
+    rows = re.findall(r"^ +(of 20|half) +(.+)$", did.two_by_two.__doc__, flags=re.MULTILINE)
+    few = [2, 3, 4, 6, 10]
+    return {
+        (treated, 20 if row == "of 20" else 2 * treated): float(share)
+        for row, shares in rows
+        for treated, share in zip(few, shares.split(), strict=True)
+    }
+
+
+def test_the_documented_coverage_is_that_of_normal_shocks():
+    # With one row per cluster and period, cluster means of normal shocks make the estimate
+    # normal and the two sums of squares chi-squared: no regression is needed.
+    rng, draws, table = np.random.default_rng(28), 200_000, documented_coverage()
+    assert len(table) == 9
+    for (treated, clusters), share in table.items():
+        other, n = clusters - treated, 8 * clusters
+        error = rng.normal(size=draws) * np.sqrt(1 / treated + 1 / other)
+        squares = rng.chisquare(treated - 1, draws) / treated**2
+        squares += rng.chisquare(other - 1, draws) / other**2
+        factor = clusters / (clusters - 1) * (n - 1) / (n - 4)
+        limit = stats.t.ppf(0.975, clusters - 1) * np.sqrt(factor * squares)
+        covered = np.mean(np.abs(error) < limit)
+        assert abs(covered - share) < 4 * np.sqrt(share * (1 - share) * (1e-5 + 1 / draws)) + 5e-4
+
+
+@pytest.mark.parametrize(("treated", "clusters"), [(2, 20), (2, 4), (6, 12)])
+def test_the_documented_coverage_is_that_of_two_by_two(treated, clusters):
+    rng, covered = np.random.default_rng(29), np.zeros(200)
+    frame = pd.MultiIndex.from_product([range(clusters), range(4), [0, 1]], names=["state", *"ip"])
+    frame = frame.to_frame(index=False).rename(columns={"p": "post"})
+    frame = frame.assign(unit=frame.index // 2, treated=(frame["state"] < treated) * 1)
+    for row in range(len(covered)):
+        shock = rng.normal(size=(clusters, 2))[frame["state"], frame["post"]]
+        frame["y"] = shock + rng.normal(size=len(frame)) + 2 * frame["treated"] * frame["post"]
+        result = did.two_by_two(frame, **TWO, cluster="state")
+        covered[row] = result["ci_low"] < 2 < result["ci_high"]
+    share = documented_coverage()[treated, clusters]
+    assert abs(covered.mean() - share) < 4 * np.sqrt(share * (1 - share) / len(covered))
+
+
 # event_study
 
 
@@ -260,14 +322,53 @@ def test_an_event_study_of_two_periods_is_the_two_by_two():
     np.testing.assert_allclose(study.loc[0], result, rtol=1e-12)
 
 
-def test_event_time_counts_observed_periods_and_periods_may_be_dates():
+@pytest.mark.parametrize(
+    ("times", "event_times"),
+    [
+        ([2001, 2003, 2004, 2010], [-3, -1, 0, 6]),
+        ([0.1, 0.3, 0.6, 0.7], [-0.5, -0.3, 0, 0.1]),
+        (pd.to_datetime(["2001-03-01", "2003-03-01", "2004-03-01", "2010-03-01"]), [-3, -1, 0, 6]),
+        (pd.to_datetime(["2004-11-15", "2005-01-15", "2005-02-15", "2005-05-15"]), [-3, -1, 0, 3]),
+        (pd.to_datetime(["2004-01-31", "2004-02-29", "2004-03-31", "2004-06-30"]), [-2, -1, 0, 3]),
+        (pd.to_datetime(["2004-02-29", "2005-02-28", "2006-02-28", "2008-02-29"]), [-2, -1, 0, 2]),
+        (pd.to_datetime(["2004-03-01", "2004-03-08", "2004-03-10", "2004-04-01"]), [-9, -2, 0, 22]),
+        (pd.date_range("2004-03-27", periods=4, tz="Europe/Berlin"), [-2, -1, 0, 1]),
+        (pd.period_range("2004Q3", periods=4, freq="Q"), [-6, -3, 0, 3]),
+    ],
+    ids=["waves", "fractions", "years", "months", "month ends", "leap", "days", "zone", "quarters"],
+)
+def test_event_time_is_the_time_since_adoption_and_not_the_number_of_waves(times, event_times):
     frame = panel(np.random.default_rng(11), periods=4)
-    dates = pd.to_datetime(["2001-01-01", "2003-01-01", "2004-01-01", "2010-01-01"])
-    dated = frame.assign(time=dates[frame["time"]]).sample(frac=1, random_state=1)
-    study = did.event_study(dated, **MANY, first_treated_time=dates[2])
-    expected = did.event_study(frame, **MANY, first_treated_time=2)
-    pd.testing.assert_frame_equal(study, expected, rtol=1e-12)
-    assert list(study.index) == [-2, -1, 0, 1]
+    moved = frame.assign(time=np.array(times)[frame["time"]]).sample(frac=1, random_state=1)
+    if isinstance(times, pd.Index):
+        moved["time"] = times[frame["time"]][moved.index]
+    study = did.event_study(moved, **MANY, first_treated_time=times[2])
+    expected = did.event_study(frame, **MANY, first_treated_time=2).set_axis(event_times)
+    np.testing.assert_allclose(study, expected, rtol=1e-9)
+    assert list(study.index) == event_times
+    assert study.attrs["reference"] == event_times[1]
+    assert (study.loc[event_times[1]] == 0).all()
+    rest = [event_times[0], *event_times[2:]]
+    assert list(pd.DataFrame(study.attrs["covariance"])) == rest
+    dates = did.placebo(moved, **MANY, first_treated_time=times[2])
+    expected = did.placebo(frame, **MANY, first_treated_time=2)
+    np.testing.assert_allclose(dates, expected, rtol=1e-9)
+
+
+def test_the_first_treated_time_may_be_any_kind_of_date():
+    frame = panel(np.random.default_rng(11), periods=4)
+    frame["time"] = pd.date_range("2004", periods=4, freq="MS")[frame["time"]]
+    answers = [
+        did.event_study(frame, **MANY, first_treated_time=start)
+        for start in (
+            pd.Timestamp("2004-03-01"),
+            np.datetime64("2004-03-01"),
+            datetime.date(2004, 3, 1),
+            pd.Period("2004-03"),
+        )
+    ]
+    for answer in answers[1:]:
+        pd.testing.assert_frame_equal(answer, answers[0])
 
 
 def test_event_studies_can_be_stacked_without_losing_their_covariance():
@@ -313,169 +414,6 @@ def test_a_placebo_date_catches_a_drift_and_is_not_moved_by_the_effect():
     assert (rows["p_value"] < 1e-3).all()
 
 
-# trend_bounds
-
-
-def test_smoothness_intervals_are_those_of_rambachan_and_roths_program():
-    # HonestDiD, test/unit-tests-consistency.md of its Stata version: FLCI for the first effect
-    # and for the third, columns of R and Stata.
-    bounds = hb.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=0)
-    published = [[0.131, 0.216], [0.119, 0.419], [0.019, 0.519], [-0.081, 0.619]]
-    intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
-    np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
-    bounds = hb.trend_bounds(benzarti_carloni(), smoothness=[0, 0.1, 0.2, 0.3], event_times=2)
-    published = [[0.144, 0.260], [-0.244, 1.161], [-0.844, 1.761], [-1.444, 2.361]]
-    intervals = bounds.loc["smoothness", ["ci_low", "ci_high"]]
-    np.testing.assert_allclose(intervals, published, rtol=0, atol=0.0011)
-
-
-def test_relative_magnitude_intervals_hold_those_of_rambachan_and_roths_program():
-    # The same source: C-LF intervals, sharper than the conservative ones here.
-    values = [0, 0.2222, 0.4444, 0.6667, 0.8889, 1.1111, 1.3333, 1.5556]
-    low = np.array([0.159, 0.143, 0.123, 0.101, 0.0786, 0.0551, 0.0308, 0.00722])
-    high = np.array([0.233, 0.248, 0.267, 0.288, 0.309, 0.330, 0.352, 0.376])
-    bounds = hb.trend_bounds(benzarti_carloni(), relative_magnitudes=values, event_times=[0])
-    bounds = bounds.loc["relative magnitudes"]
-    np.testing.assert_allclose(bounds.loc[0, ["ci_low", "ci_high"]], [low[0], high[0]], atol=6e-4)
-    assert (bounds["ci_low"] < low + 6e-4).all()
-    assert (bounds["ci_high"] > high - 6e-4).all()
-    assert (bounds["ci_high"] - bounds["ci_low"] < 1.1 * (high - low)).all()
-
-
-def extreme_violation(delta, shape, bound, weights):
-    """Largest weighted sum of later violations allowed by a restriction, by linear programming."""
-    later = len(weights)
-    if shape == "relative magnitudes":
-        rows = np.diff(np.vstack([np.zeros(later), np.eye(later)]), axis=0)
-        limits = np.full(later, bound * np.abs(np.diff(delta)).max())
-        offset = np.zeros(later)
-    else:  # second differences of (delta[-2], delta[-1] = 0, later ones)
-        full = np.vstack([np.zeros((2, later)), np.eye(later)])
-        rows, offset = np.diff(full, n=2, axis=0), np.zeros(later)
-        offset[0] = np.diff([delta[-2], delta[-1], 0, 0], n=2)[0]
-        limits = np.full(later, bound)
-    best = optimize.linprog(
-        -np.asarray(weights),
-        A_ub=np.vstack([rows, -rows]),
-        b_ub=np.concatenate([limits - offset, limits + offset]),
-        bounds=(None, None),
-    )
-    return -best.fun, best.x
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("event_times", [None, [0], [1, 3]])
-@pytest.mark.parametrize("shape", ["relative magnitudes", "smoothness"])
-def test_the_sets_are_those_of_a_linear_program(shape, event_times, sign):
-    study = benzarti_carloni()
-    study["estimate"] *= sign
-    weights = np.isin(range(4), range(4) if event_times is None else event_times).astype(float)
-    weights /= weights.sum()
-    delta = np.append(study.loc[:-2, "estimate"], 0)
-    effect = weights @ study.loc[0:, "estimate"]
-    bounds = hb.trend_bounds(
-        study, relative_magnitudes=[0.7], smoothness=[0.7], event_times=event_times
-    ).loc[shape, 0.7]
-    up, down = (extreme_violation(s * delta, shape, 0.7, weights)[0] for s in (1, -1))
-    assert bounds["set_low"] == pytest.approx(effect - up, abs=1e-9)
-    assert bounds["set_high"] == pytest.approx(effect + down, abs=1e-9)
-
-
-@pytest.mark.parametrize("bound", [0.01, 0.05, 1.0])
-def test_the_fixed_length_interval_covers_exactly_at_its_worst_case_and_more_elsewhere(bound):
-    # The interval's middle is linear in the estimates and its length fixed, so that coverage
-    # follows from the normal distribution, without simulation.
-    study = benzarti_carloni()
-    covariance = BENZARTI_CARLONI[1:]
-    times = study.index
-
-    def interval(estimate):
-        one = study_of(estimate, covariance, times)
-        row = hb.trend_bounds(one, relative_magnitudes=[], smoothness=[bound]).iloc[0]
-        return row["ci_low"], row["ci_high"]
-
-    contrast = np.array([np.mean(interval(unit)) for unit in np.eye(8)])
-    low, high = interval(np.zeros(8))
-    sd, half = np.sqrt(contrast @ covariance @ contrast), (high - low) / 2
-
-    def coverage(bends, slope):
-        steps = slope + np.concatenate([[0], np.cumsum(bends)])  # -5 to -4 up to 2 to 3
-        path = np.concatenate([[0], np.cumsum(steps)])
-        delta = np.delete(path - path[4], 4)
-        bias = contrast @ delta
-        return stats.norm.cdf((half - bias) / sd) - stats.norm.cdf((-half - bias) / sd)
-
-    assert contrast[4:] == pytest.approx([0.25] * 4)
-    signs = np.array(np.meshgrid(*[[-1, 1]] * 7)).reshape(7, -1).T
-    covered = [coverage(bound * bends, slope=0.3) for bends in signs]
-    assert min(covered) == pytest.approx(0.95, abs=1e-6)
-    assert coverage(np.zeros(7), slope=-0.3) > 0.95
-
-
-def test_relative_magnitude_intervals_cover_when_the_usual_one_does_not():
-    rng = np.random.default_rng(15)
-    covariance = 0.04 * (np.eye(5) + 1)
-    times = [-4, -3, -2, 0, 1]
-    delta = np.array([0.9, 0.6, 0.6, 0.6, 1.2])  # steps -0.3, 0, -0.6 before; 0.6, 0.6 after
-    effect = np.array([0, 0, 0, 1, 1])
-    covered = np.zeros((400, 2))
-    for row in covered:
-        estimate = rng.multivariate_normal(delta + effect, covariance)
-        study = study_of(estimate, covariance, times)
-        bounds = hb.trend_bounds(study, relative_magnitudes=[0, 1], smoothness=[])
-        row[:] = (bounds["ci_low"] < 1) & (bounds["ci_high"] > 1)
-    usual, robust = covered.mean(0)
-    assert robust > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
-    assert usual < 0.5
-
-
-def test_bounds_are_given_up_to_twice_the_largest_step_and_for_a_straight_line():
-    rows = hb.trend_bounds(benzarti_carloni()).index
-    expected = [("relative magnitudes", bound) for bound in (0, 0.5, 1, 1.5, 2)]
-    assert list(rows) == [*expected, ("smoothness", 0)]
-    assert rows.names == ["restriction", "bound"]
-
-
-def test_few_clusters_widen_the_bounds_by_the_t_distribution():
-    study = benzarti_carloni()
-    narrow = hb.trend_bounds(study, relative_magnitudes=[0])
-    study.attrs["df"] = 6
-    wide = hb.trend_bounds(study, relative_magnitudes=[0])
-    length = [bounds["ci_high"] - bounds["ci_low"] for bounds in (wide, narrow)]
-    ratio = stats.t.ppf(0.975, 6) / stats.norm.ppf(0.975)
-    np.testing.assert_allclose(length[0] / length[1], ratio, rtol=1e-6)
-
-
-def test_bounds_with_one_step_before_need_no_choice_of_weights():
-    # One slope to extrapolate: effect less two and a half times the last step on average.
-    study = study_of([0.2, 3.0, 4.0, 5.0, 6.0], np.diag([0.04, 1, 1, 1, 1]), [-2, 0, 1, 2, 3])
-    bounds = hb.trend_bounds(study, relative_magnitudes=[], smoothness=[0])
-    middle, sd = 4.5 + 2.5 * 0.2, np.sqrt(4 / 16 + 2.5**2 * 0.04)
-    expected = [middle, middle, middle - 1.959964 * sd, middle + 1.959964 * sd]
-    np.testing.assert_allclose(bounds.to_numpy()[0], expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_at_the_breakdown_value_an_interval_ends_at_zero(sign):
-    study = benzarti_carloni()
-    study["estimate"] *= sign
-    limits = hb.trend_breakdown(study, event_times=[0])
-    bounds = hb.trend_bounds(
-        study,
-        relative_magnitudes=[limits["relative magnitudes"]],
-        smoothness=[limits["smoothness"]],
-        event_times=[0],
-    )
-    end = bounds["ci_low" if sign == 1 else "ci_high"]
-    np.testing.assert_allclose(end, 0, atol=1e-8)
-    assert (limits > 0.1).all()
-
-
-def test_an_effect_that_is_not_significant_has_no_sign_to_lose():
-    study = study_of([0.1, 0.3], np.eye(2), [-2, 0])
-    assert (hb.trend_breakdown(study) == 0).all()
-
-
 # refusals
 
 
@@ -518,7 +456,7 @@ def test_two_by_two_refuses_unusable_columns_by_name():
         did.two_by_two(frame.rename(columns={"x": 7}), **TWO)
     with pytest.raises(ValueError, match="'unit' has 1 missing value"):
         did.two_by_two(frame.assign(unit=frame["unit"].where(frame.index != 4)), **TWO)
-    with pytest.raises(ValueError, match="'y' holds str values such as 'a', not numbers"):
+    with pytest.raises(ValueError, match="'y' holds object values such as 'a', not numbers"):
         did.two_by_two(frame.assign(y="a"), **TWO)
     with pytest.raises(ValueError, match="'y' has no rows"):
         did.two_by_two(frame[:0], **TWO)
@@ -548,6 +486,182 @@ def test_one_cluster_in_an_arm_is_refused_because_its_standard_error_would_be_ze
         did.event_study(frame, **MANY, first_treated_time=1, cluster="state")
 
 
+def test_an_outcome_without_noise_is_refused():
+    frame = frame_of()
+    flat, names = frame.assign(y=3), {**MANY, "first_treated_time": 2}
+    for call in (did.event_study, did.placebo):
+        with pytest.raises(ValueError, match="'y' is 3 in all 160 rows"):
+            call(flat, **names)
+    two = panel(np.random.default_rng(25))
+    with pytest.raises(ValueError, match="'y' is 3 in all 80 rows"):
+        did.two_by_two(two.assign(y=3), **TWO)
+    alike = two["unit"] / 7 + 1e6 + two["treated"] * two["post"]
+    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+        did.two_by_two(two.assign(y=alike), **TWO)
+    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+        did.placebo(frame.assign(y=frame["unit"] / 7 + frame["time"]), **names)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cluster": ""}, "cluster must name a column, as a string, got ''"),
+        ({"cluster": []}, r"cluster must name one column, got \[\]"),
+        ({"outcome": None}, "outcome must name a column, as a string, got None"),
+        ({"unit": ["unit"]}, r"unit must name one column, got \['unit'\]"),
+        ({"level": np.nan}, "level must lie between 0 and 1, got nan"),
+        ({"level": "0.9"}, "level must lie between 0 and 1, got '0.9'"),
+        ({"first_treated_time": np.nan}, "first_treated_time must be a finite number, got nan"),
+        ({"first_treated_time": "2"}, "first_treated_time must be a finite number, got '2'"),
+        ({"first_treated_time": None}, "first_treated_time must be a finite number, got None"),
+        ({"time": "treated"}, "column 'treated' is given more than one role"),
+    ],
+)
+def test_options_are_checked_like_columns(changes, message):
+    for call in (did.event_study, did.placebo):
+        with pytest.raises(ValueError, match=message):
+            call(frame_of(), **{**MANY, "first_treated_time": 2, **changes})
+    changes = {key: value for key, value in changes.items() if "time" not in key}
+    if changes:
+        with pytest.raises(ValueError, match=message):
+            did.two_by_two(frame_of().query("time in (0, 3)"), **{**TWO, **changes})
+
+
+def test_a_refusal_stays_short_with_many_periods_and_covariates():
+    frame = pd.concat([frame_of(time=frame_of()["time"] + 4 * k) for k in range(100)])
+    frame = frame.assign(month="m" + frame["time"].astype(str))
+    for call in (
+        lambda: did.event_study(frame, **{**MANY, "time": "month"}, first_treated_time="m7"),
+        lambda: did.event_study(
+            frame[frame["time"] != frame["unit"]], **MANY, first_treated_time=2
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"'month' holds object values|such gap") as refusal:
+            call()
+        assert len(str(refusal.value)) < 500
+
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr"]
+DATES = pd.date_range("2004", periods=4, freq="YS")
+
+
+def timed(times, first, dtype=None):
+    """A call of event_study and placebo whose periods are these, and the frame."""
+    frame = frame_of()
+    frame["time"] = pd.Series(np.array(times, dtype=object)[frame["time"]], dtype=dtype)
+    return frame, {**MANY, "first_treated_time": first}
+
+
+REMEDIES = {
+    "text that is numbers": (
+        lambda: timed(["9", "10", "11", "12"], "11"),
+        r"'time' holds object values such as '9'.*pd.to_numeric\(data\['time'\]\)",
+        lambda f, n: (f.assign(time=pd.to_numeric(f["time"])), n | {"first_treated_time": 11}),
+    ),
+    "text that is dates": (
+        lambda: timed(["2004-01", "2004-02", "2004-03", "2004-04"], "2004-03"),
+        r"such as '2004-01'.*pd.to_datetime\(data\['time'\]\)",
+        lambda f, n: (
+            f.assign(time=pd.to_datetime(f["time"])),
+            n | {"first_treated_time": pd.Timestamp("2004-03-01")},
+        ),
+    ),
+    "text that is neither": (
+        lambda: timed(MONTHS, "Mar"),
+        r"such as 'Jan'.*data\['time'\].map\(\{'Jan': 1, 'Apr': 2\}\), with all",
+        lambda f, n: (
+            f.assign(time=f["time"].map({month: k for k, month in enumerate(MONTHS)})),
+            n | {"first_treated_time": 2},
+        ),
+    ),
+    "ordered categories": (
+        lambda: timed(MONTHS, "Mar", pd.CategoricalDtype(MONTHS, ordered=True)),
+        r"'time' holds category values such as 'Jan'.*data\['time'\].cat.codes",
+        lambda f, n: (f.assign(time=f["time"].cat.codes), n | {"first_treated_time": 2}),
+    ),
+    "categories of numbers": (
+        lambda: timed([3, 4, 5, 6], 5, "category"),
+        r"'time' holds category values such as 3.*pd.to_numeric\(data\['time'\]\)",
+        lambda f, n: (f.assign(time=pd.to_numeric(f["time"])), n),
+    ),
+    "a start that is no date": (
+        lambda: timed(DATES, "2006", "datetime64[ns]"),
+        r"first_treated_time must be a date.*got '2006'; .*pd.Timestamp\('2007-01-01 00:00:00'\)",
+        lambda f, n: (f, n | {"first_treated_time": pd.Timestamp("2007-01-01 00:00:00")}),
+    ),
+    "a gap": (
+        lambda: (frame_of().drop(index=30), {**MANY, "first_treated_time": 2}),
+        r"keep the units without one, data\[data.groupby\('unit'\)\['time'\]"
+        r".transform\('size'\) == 4\]",
+        lambda f, n: (f[f.groupby("unit")["time"].transform("size") == 4], n),
+    ),
+    "a unit twice": (
+        lambda: (pd.concat([frame_of(), frame_of()[3:9]]), {**MANY, "first_treated_time": 2}),
+        r"data.groupby\(\['unit', 'time', 'treated'\], as_index=False\).mean\(numeric_only=True\)",
+        lambda f, n: (
+            f.groupby(["unit", "time", "treated"], as_index=False).mean(numeric_only=True),
+            n,
+        ),
+    ),
+    "a status for a group": (
+        lambda: (
+            frame_of(treated=frame_of()["treated"] * frame_of()["post"]),
+            {**MANY, "first_treated_time": 2},
+        ),
+        r"data.groupby\('unit'\)\['treated'\].transform\('max'\)",
+        lambda f, n: (f.assign(treated=f.groupby("unit")["treated"].transform("max")), n),
+    ),
+    "a cluster that changes": (
+        lambda: (frame_of(region=frame_of()["time"]), {**MANY, "first_treated_time": 2}),
+        r"data.groupby\('unit'\)\['region'\].transform\('first'\)",
+        lambda f, n: (f.assign(region=f["unit"] // 3), n),
+    ),
+}
+
+
+@pytest.mark.parametrize("call", [did.event_study, did.placebo])
+@pytest.mark.parametrize("case", REMEDIES)
+def test_the_advice_of_a_refusal_works(case, call):
+    made, message, repair = REMEDIES[case]
+    frame, names = made()
+    if case == "a cluster that changes":
+        names["cluster"] = "region"
+    with pytest.raises(ValueError, match=message):
+        call(frame, **names)
+    frame, names = repair(frame, names)
+    assert np.isfinite(call(frame, **names)).all(axis=None)
+
+
+@pytest.mark.parametrize("seen", ["once", "rotating"])
+def test_repeated_cross_sections_are_sent_to_two_by_two_which_takes_them(seen):
+    frame = frame_of()
+    kept = (
+        frame["unit"] % 4 == frame["time"] if seen == "once" else frame["unit"] % 4 != frame["time"]
+    )
+    frame = frame[kept]
+    message = "no unit is seen in all of them, so average each unit's rows before and after"
+    with pytest.raises(ValueError, match=message):
+        did.event_study(frame, **MANY, first_treated_time=2)
+    means = frame.groupby(["unit", "treated", "post"], as_index=False)["y"].mean()
+    assert np.isfinite(did.two_by_two(means, **TWO)).all()
+
+
+def test_the_advice_of_two_by_two_works():
+    frame = panel(np.random.default_rng(24))
+    frame["state"] = frame["treated"]
+    with pytest.raises(ValueError, match="Cluster by a finer column"):
+        did.two_by_two(frame, **TWO, cluster="state")
+    assert np.isfinite(did.two_by_two(frame, **TWO, cluster="region")).all()
+    extra = pd.DataFrame(np.random.default_rng(23).normal(size=(10, 6)), columns=list("abcdef"))
+    few = panel(np.random.default_rng(22), units=5).join(extra)
+    with pytest.raises(ValueError, match="use fewer controls"):
+        did.two_by_two(few, **TWO, controls=list("abcdef"))
+    assert np.isfinite(did.two_by_two(few, **TWO, controls=list("abc"))).all()
+    dated = frame.assign(when=DATES[frame["post"]])
+    with pytest.raises(ValueError, match=r"make it a number, .*\.dt\.days"):
+        did.two_by_two(dated, **TWO, controls="when")
+
+
 def test_event_study_refuses_gaps_and_impossible_dates():
     frame = frame_of()
     names = {**MANY, "first_treated_time": 2}
@@ -570,29 +684,3 @@ def test_event_study_refuses_gaps_and_impossible_dates():
         did.event_study(frame, **names, cluster="regio")
     with pytest.raises(ValueError, match=r"'time' has 1 period before 1"):
         did.placebo(frame, **MANY, first_treated_time=1)
-
-
-def test_trend_bounds_refuse_studies_that_cannot_say():
-    study = benzarti_carloni()
-    with pytest.raises(ValueError, match="event time 7 is not among those with an effect"):
-        hb.trend_bounds(study, event_times=[7])
-    with pytest.raises(ValueError, match="event time -2 is not among those with an effect"):
-        hb.trend_bounds(study, event_times=[-2])
-    with pytest.raises(ValueError, match="smoothness bound -1 is negative"):
-        hb.trend_bounds(study, smoothness=[-1])
-    with pytest.raises(ValueError, match="relative magnitudes bound nan"):
-        hb.trend_bounds(study, relative_magnitudes=[np.nan])
-    with pytest.raises(ValueError, match="has no event time below -1"):
-        hb.trend_bounds(study.loc[0:])
-    with pytest.raises(ValueError, match="skips event time -3"):
-        hb.trend_bounds(study.drop(index=-3))
-    with pytest.raises(ValueError, match="skips event time 2"):
-        hb.trend_bounds(study.drop(index=2))
-    with pytest.raises(ValueError, match="no event time from 0 on"):
-        hb.trend_bounds(study.loc[:-1])
-    with pytest.raises(ValueError, match="study carries no covariance"):
-        hb.trend_bounds(pd.DataFrame({"estimate": [1.0]}))
-    with pytest.raises(ValueError, match="the covariance has no event time 9"):
-        hb.trend_bounds(study.rename(index={3: 9}))
-    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 0"):
-        hb.trend_breakdown(study, level=0)

@@ -337,3 +337,171 @@ def test_shock_refusals():
         few.shock_breakdown(published().drop("ci_high"))
     with pytest.raises(ValueError, match="result has std_error 0"):
         few.shock_breakdown(pd.Series({"estimate": 1.0, "std_error": 0.0, "ci_high": 1.0}))
+
+
+# Names, storage, options and advice
+
+
+@pytest.mark.parametrize("ours", ["intercept", "const", "treated x post"])
+@pytest.mark.parametrize("role", ["treated", "post", "x"])
+def test_no_name_of_a_column_changes_the_answer(ours, role):
+    frame = panel(np.random.default_rng(21))
+    names = {**TWO, "cluster": "state", "rng": 0}
+    renamed = {key: ours if name == role else name for key, name in names.items()}
+    other, control = frame.rename(columns={role: ours}), ours if role == "x" else "x"
+    for call in (few.wild_bootstrap_test, few.wild_bootstrap):
+        expected = call(frame, **names, controls="x", weights="webb")
+        found = call(other, **renamed, controls=control, weights="webb")
+        assert found.drop("null", errors="ignore").equals(expected.drop("null", errors="ignore"))
+
+
+def test_the_interaction_among_the_controls_is_refused():
+    frame = panel(np.random.default_rng(21))
+    frame["treated x post"] = frame["treated"] * frame["post"]
+    for call in (few.wild_bootstrap_test, few.wild_bootstrap):
+        with pytest.raises(ValueError, match="'treated x post' is constant or a linear"):
+            call(frame, **TWO, cluster="state", controls="treated x post", rng=0)
+
+
+@pytest.mark.parametrize("call", [few.wild_bootstrap_test, few.randomization_over_units])
+def test_ties_are_ties_in_every_unit_and_width(call):
+    # Outcomes in tenths tie often; in whole numbers they tie exactly.
+    rng, frame = np.random.default_rng(22), panel(np.random.default_rng(22), clusters=8, treated=4)
+    for _ in range(20):
+        whole = frame.assign(y=rng.integers(0, 5, len(frame)))
+        names = {**TWO, "cluster": "state", "rng": 0}
+        exact = call(whole, **names)["p_value"]
+        for y in (whole["y"] / 10, (whole["y"] / 10).astype("float32"), whole["y"] / 10 + 2**27):
+            assert call(frame.assign(y=y), **names)["p_value"] == exact
+
+
+@pytest.mark.parametrize("draws", [199, 9999])
+def test_random_draws_do_not_depend_on_the_order_of_the_rows(draws):
+    frame = panel(np.random.default_rng(23), clusters=20, treated=8)
+    names = {**TWO, "cluster": "state", "draws": draws, "rng": 3}
+    for call in (few.wild_bootstrap_test, few.randomization_over_units):
+        one, other = (call(f, **names) for f in (frame, frame.sample(frac=1, random_state=1)))
+        assert one["p_value"] == other["p_value"]
+
+
+def test_legacy_generators_serve_as_well():
+    frame = panel(np.random.default_rng(23), clusters=20, treated=8)
+    names = {**TWO, "cluster": "state", "draws": 99}
+    for call in (few.wild_bootstrap_test, few.randomization_over_units):
+        one, other = (call(frame, **names, rng=np.random.RandomState(4)) for _ in range(2))
+        assert one.equals(other)
+
+
+def test_options_are_checked_like_columns():
+    frame = panel(np.random.default_rng(24))
+    draws = [np.nan, 0, -1, 2.5, "99", None, True, np.inf]
+    bad = [({"draws": value}, "draws must be") for value in draws]
+    bad += [({"rng": value}, "rng must be an int from 0 on") for value in (None, 1.5, -1, "0")]
+    bad += [({"cluster": ""}, "cluster must name a column"), ({"outcome": None}, "outcome must")]
+    for call in (few.wild_bootstrap, few.wild_bootstrap_test, few.randomization_over_units):
+        for changes, message in bad:
+            with pytest.raises(ValueError, match=message):
+                call(frame, **{**TWO, "cluster": "state", "rng": 0, **changes})
+    names = {**TWO, "cluster": "state", "rng": 0}
+    for null in (np.nan, np.inf, "0", None):
+        with pytest.raises(ValueError, match="null must be a finite number"):
+            few.wild_bootstrap_test(frame, **names, null=null)
+    for call in (few.wild_bootstrap, few.wild_bootstrap_test):
+        with pytest.raises(ValueError, match="cluster must name a column, as a string, got None"):
+            call(frame, **{**names, "cluster": None})
+        with pytest.raises(ValueError, match="weights must be one of 'rademacher', 'webb', got 6"):
+            call(frame, **names, weights=6)
+    assert few.wild_bootstrap_test(frame, **names, draws=64.0)["smallest_p_value"] == 2 / 64
+
+
+def test_an_outcome_without_noise_is_refused():
+    frame, names = panel(np.random.default_rng(25)), {**TWO, "cluster": "state", "rng": 0}
+    for call in (few.wild_bootstrap, few.wild_bootstrap_test, few.randomization_over_units):
+        with pytest.raises(ValueError, match="'y' is 1 in all 48 rows"):
+            call(frame.assign(y=1), **names)
+    for call in (few.wild_bootstrap, few.wild_bootstrap_test):
+        with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+            call(frame.assign(y=frame["state"] / 3 + frame["post"]), **names)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "options", "message", "repairs"),
+    [
+        (
+            5,
+            {},
+            "take weights='webb' with draws=20 or more, or level=0.937 or less",
+            [{"weights": "webb", "draws": 20}, {"level": 0.937}],
+        ),
+        (
+            6,
+            {"draws": 10, "weights": "webb"},
+            "take weights='webb' with draws=20 or more, or level=0.909 or less",
+            [{"draws": 20}, {"level": 0.909}],
+        ),
+    ],
+)
+def test_the_advice_on_too_few_weights_works(clusters, options, message, repairs):
+    frame = panel(np.random.default_rng(26), clusters=clusters, treated=2)
+    names = {**TWO, "cluster": "state", "rng": 0, **options}
+    with pytest.raises(ValueError, match=message):
+        few.wild_bootstrap(frame, **names)
+    for repair in repairs:
+        assert np.isfinite(few.wild_bootstrap(frame, **{**names, **repair})["estimate"])
+
+
+def test_the_advice_on_randomization_works():
+    frame = panel(np.random.default_rng(27), size=2)
+    lost = frame[(frame["post"] == 1) | frame["unit"].isin([0, 1, 10, 11])]
+    message = (
+        r"keep those seen in both, data\[data.groupby\('unit'\)\['post'\].transform\('nunique'\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        few.randomization_over_units(lost, **TWO, rng=0)
+    kept = lost[lost.groupby("unit")["post"].transform("nunique") == 2]
+    assert few.randomization_over_units(kept, **TWO, rng=0)["p_value"] <= 1
+    once = frame[(frame["unit"] + frame["post"]) % 2 == 0]  # repeated cross-sections
+    with pytest.raises(
+        ValueError, match="or give the groups of units that were treated as a whole"
+    ):
+        few.randomization_over_units(once, **TWO, rng=0)
+    assert few.randomization_over_units(once, **TWO, cluster="state", rng=0)["p_value"] <= 1
+    frame["half"] = frame["unit"] % 2
+    with pytest.raises(ValueError, match="take clusters that were treated as a whole"):
+        few.randomization_over_units(frame, **TWO, cluster="half", rng=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shock_sds": []}, "shock_sds is empty"),
+        ({"shock_sds": [np.nan]}, "shock_sds must be 0 or more, got nan"),
+        ({"shock_sds": "1"}, "shock_sds must be 0 or more, got '1'"),
+        ({"treated_groups": np.nan}, "treated_groups must be 1 or more, got nan"),
+        ({"control_groups": 1.5}, "control_groups must be a whole number, got 1.5"),
+        ({"result": None}, "result has no finite entry 'estimate'"),
+        ({"result": published().to_frame()}, "result has no finite entry 'estimate'"),
+        (
+            {"result": published() * np.nan},
+            r"result\['estimate'\] must be a finite number, got .*nan",
+        ),
+        ({"result": -published()}, "result has std_error -1.36"),
+        (
+            {"result": pd.Series({"estimate": 3.0, "std_error": 1.0, "ci_high": 2.0})},
+            r"result\['ci_high'\] must be above 3, got 2.0",
+        ),
+    ],
+)
+def test_options_of_an_assumed_shock_are_checked(changes, message):
+    names = {"result": published(), "shock_sds": [0.5], **changes}
+    with pytest.raises(ValueError, match=message):
+        few.shock_sensitivity(**names)
+    if "shock_sds" not in changes:
+        del names["shock_sds"]
+        with pytest.raises(ValueError, match=message):
+            few.shock_breakdown(**names)
+
+
+def test_an_estimate_of_zero_breaks_without_a_shock():
+    result = pd.Series({"estimate": 0.0, "std_error": 1.0, "ci_high": 2.0})
+    assert few.shock_breakdown(result).to_list() == [0, 0]

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 
 from casestudies import scenarios
@@ -111,6 +112,12 @@ def test_the_graph_has_an_arrow_for_every_edge_and_a_word_for_every_role():
     )
     assert len(arrows(ax)) == graph.number_of_edges()
     assert {"treatment", "outcome", "adjusted for", "not recorded", *graph} <= set(texts(ax))
+    grey = {
+        text.get_text()
+        for text in ax.texts
+        if text.get_bbox_patch() and to_hex(text.get_bbox_patch().get_facecolor()) != "#ffffff"
+    }
+    assert grey == {"talent"}
 
 
 def test_a_cut_arrow_is_dotted_and_crossed():

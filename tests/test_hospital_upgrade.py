@@ -322,3 +322,55 @@ def test_a_knob_out_of_its_range_is_refused(knobs, message):
 def test_names_lists_the_world():
     assert "hospital_upgrade" in scenarios.names()
     assert scenarios.hospital_upgrade().name == "hospital_upgrade"
+
+
+def test_a_triple_difference_assumes_something_else_and_not_something_weaker():
+    # equipment that acts on surgery only: DiD is the ATT, the triple difference is not
+    elsewhere = scenarios.hospital_upgrade(
+        upgrade_overlap=1.0, upgrade_effect=-3e-9, upgrade_on_surgery=1e9
+    ).truth
+    burden = 0.7 * stats.norm.pdf(0) / 0.5  # E[B | G = 1]
+    att = -2 - 0.5 * burden
+    assert elsewhere["DiD"] == pytest.approx(att)
+    assert elsewhere["triple difference"] == pytest.approx(att + 3)
+    # a drift in the medical department alone: the triple difference keeps all of it
+    drifting = scenarios.hospital_upgrade(drift=0.25).truth
+    assert drifting["DiD"] == pytest.approx(att + 4 * 0.25 * 2 * burden)
+    assert drifting["triple difference"] == pytest.approx(drifting["DiD"])
+    assert att == pytest.approx(-2.28, abs=5e-3)
+    assert drifting["DiD"] == pytest.approx(-1.16, abs=5e-3)
+
+
+def test_false_alarms_of_clustered_errors_with_ten_hospitals_have_a_closed_form_at_five_and_five():
+    # A useless drug leaves changes that are normal with one variance, so the t-ratio of the
+    # clustered error (factor G/(G-1) (n-1)/(n-k), n = 20 rows, k = 4) is a multiple of Student's.
+    factor = 10 / 9 * 19 / 16
+    exact = {5: {"normal": 0.0788, "t": 0.0486}}
+    quantile = {"normal": stats.norm.ppf(0.975), "t": stats.t.ppf(0.975, 9)}
+    rng, draws = np.random.default_rng(9), 100_000
+    shares = {}
+    for treated in (5, 2):
+        arms = [rng.standard_normal((draws, n)) for n in (treated, 10 - treated)]
+        gap = arms[0].mean(1) - arms[1].mean(1)
+        error = np.sqrt(factor * sum(arm.var(1) / arm.shape[1] for arm in arms))
+        shares[treated] = {k: (abs(gap) > q * error).mean() for k, q in quantile.items()}
+    for name, q in quantile.items():
+        closed = 2 * stats.t.sf(q * np.sqrt(factor * 4 / 5), 8)
+        assert closed == pytest.approx(exact[5][name], abs=5e-5)
+        assert abs(shares[5][name] - closed) < 4 * np.sqrt(closed * (1 - closed) / draws)
+    # two of ten: 400,000 draws of another seed gave 0.188 and 0.142
+    assert abs(shares[2]["normal"] - 0.1884) < 4 * np.sqrt(0.188 * 0.812 * (1 / draws + 1 / 4e5))
+    assert abs(shares[2]["t"] - 0.1424) < 4 * np.sqrt(0.142 * 0.858 * (1 / draws + 1 / 4e5))
+
+
+def test_the_clustered_error_is_the_one_of_the_closed_form():
+    null = scenarios.hospital_upgrade(drug_effect=0.0, drug_by_burden=0.0)
+    rows = null.sample(10, rng=3).groupby(["hospital", "treated", "post"], as_index=False)
+    rows = rows["severity"].mean()
+    answer = did.two_by_two(
+        rows, outcome="severity", unit="hospital", treated="treated", post="post"
+    )
+    wide = rows.pivot_table("severity", ["hospital", "treated"], "post")
+    arms = (wide[1] - wide[0]).groupby("treated")
+    error = np.sqrt(10 / 9 * 19 / 16 * (arms.var(ddof=0) / arms.size()).sum())
+    assert answer["std_error"] == pytest.approx(error)

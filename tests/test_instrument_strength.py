@@ -187,3 +187,32 @@ def test_a_summary_holds_shares_and_median_errors_relative_to_ols():
     assert summarize(samples).to_dict() == pytest.approx(expected)
     with pytest.raises(ValueError, match="samples has no rows"):
         summarize(samples[samples["F"] > 100])
+
+
+class Counting(np.random.Generator):
+    """A generator that counts the numbers it gives out."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(1))
+        self.given = 0
+
+    def _count(self, numbers):
+        self.given += numbers.size
+        return numbers
+
+    def standard_normal(self, *args, **kwargs):
+        return self._count(super().standard_normal(*args, **kwargs))
+
+    def chisquare(self, *args, **kwargs):
+        return self._count(super().chisquare(*args, **kwargs))
+
+
+@pytest.mark.parametrize(("instruments", "numbers"), [(1, 5), (2, 7), (3, 8), (30, 8)])
+def test_a_sample_costs_as_many_random_numbers_as_the_module_says(instruments, numbers):
+    # two normals for the strong direction; Bartlett: two chi-squared and a normal for each
+    # 2 x 2 Wishart matrix, less what a matrix with 0 or 1 degrees of freedom does not need
+    rng = Counting()
+    draw_samples(
+        instruments=instruments, mean_f=5, endogeneity=0.5, rows=100, replications=40, rng=rng
+    )
+    assert rng.given == 40 * numbers

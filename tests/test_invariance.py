@@ -68,6 +68,12 @@ def two_periods():
     return frame.assign(post=(frame["year"] == 2005) * 1).reset_index(drop=True)
 
 
+def twelve_units():
+    """Return the first twelve units of the two periods, few enough for all sets of treated."""
+    frame = two_periods()
+    return frame[frame["unit"] < 512].reset_index(drop=True)
+
+
 def study(frame):
     return difference_in_differences.event_study(frame, **STUDY)
 
@@ -138,10 +144,10 @@ CALLS = {
         ],
     ),
     "randomization_over_units": (
-        two_periods,
-        lambda f: few_clusters.randomization_over_units(
-            f[f["unit"] < 512], **TWO, draws=10_000, rng=1
-        )[["statistic", "p_value"]],
+        twelve_units,
+        lambda f: few_clusters.randomization_over_units(f, **TWO, draws=10_000, rng=1)[
+            ["statistic", "p_value"]
+        ],
     ),
 }
 WITHOUT_DATA = {

@@ -3,6 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 from enumeration import joint, mean
+from scipy import stats
 from scipy.optimize import linprog
 
 from casestudies import identify, scenarios
@@ -161,3 +162,53 @@ def test_refusals_name_what_was_wrong():
         scenarios.ladder(deploy=0.5)
     with pytest.raises(ValueError, match=r"incident must lie .* both excluded, got 1"):
         scenarios.ladder(incident=((0.1, 0.2), (0.3, 1.0)))
+
+
+def test_a_recorded_load_narrows_the_bounds_on_necessity():
+    # Where load is all that confounds, hours of one load are a trial of their own, and the bounds
+    # of a trial hold within each load (Dawid, Musio and Murtas 2017); averaged over blamed hours:
+    def within(incident, deploy=(0.8, 0.2)):
+        p0, p1 = np.array(incident)
+        blamed = np.array(deploy) * p1
+        least, most = np.maximum(0, 1 - p0 / p1), np.minimum(1, (1 - p0) / p1)
+        return [blamed @ end / blamed.sum() for end in (least, most)]
+
+    incident = ((0.08, 0.9), (0.5, 0.6))
+    truth = scenarios.ladder(incident=incident).truth
+    without_load = [truth["PN at least"], truth["PN at most"]]
+    assert without_load == pytest.approx([0.531, 1.0], abs=5e-4)
+    assert within(incident) == pytest.approx([0.646, 0.808], abs=5e-4)
+    ends = [scenarios.ladder(incident=incident, agreement=a).truth["PN"] for a in (1, 0)]
+    assert ends == pytest.approx(within(incident))  # and worlds attain them
+    default = scenarios.ladder().truth  # no incident is rarer under a deploy, nor p0 + p1 above 1
+    assert within(((0.08, 0.35), (0.15, 0.5))) == pytest.approx(
+        [default["PN at least"], default["PN at most"]]
+    )
+
+
+def test_necessity_read_off_a_log_varies_more_than_replays_of_the_true_equations():
+    # PN = 1 - sum n1 p0 / sum n1 p1 over loads: its delta-method error in 20,000 hours
+    p0, p1 = np.array([[0.08, 0.35], [0.15, 0.50]])
+    n1, n0 = 10_000 * np.array([[0.8, 0.2], [0.2, 0.8]])
+    blamed, expected = n1 @ p1, n1 @ p0
+    truth = 1 - expected / blamed
+    variance = ((n1 / blamed) ** 2 * p0 * (1 - p0) / n0).sum()
+    variance += ((expected / blamed**2) ** 2 * n1 * p1 * (1 - p1)).sum()
+    slope = expected * p1 / blamed**2 - p0 / blamed  # by how many hours of each kind there are
+    variance += slope @ (np.diag(n1) - np.outer(n1, n1) / 20_000) @ slope
+    error, replayed = np.sqrt(variance), np.sqrt(truth * (1 - truth) / blamed)
+    assert [error, replayed] == pytest.approx([0.0251, 0.0104], abs=5e-5)
+
+    cells = joint(scenarios.ladder().model)
+    cells = cells.reorder_levels(["deploy", "load", "incident"]).sort_index()
+    rng, draws = np.random.default_rng(17), 20_000
+    logs = rng.multinomial(20_000, cells.to_numpy(), size=draws).reshape(-1, 2, 2, 2)
+    rate = logs[..., 1] / logs.sum(-1)
+    hours = logs[:, 1, :, 1]
+    found = (hours * (1 - rate[:, 0] / rate[:, 1])).sum(1) / hours.sum(1)
+    assert abs(found.std() / error - 1) < 4 / np.sqrt(2 * draws)
+    margin = 1.96 * np.sqrt(found * (1 - found) / hours.sum(1))
+    covered = (abs(found - scenarios.ladder().truth["PN"]) < margin).mean()
+    nominal = 2 * stats.norm.cdf(1.96 * replayed / error) - 1
+    assert nominal == pytest.approx(0.584, abs=5e-4)
+    assert abs(covered - nominal) < 4 * np.sqrt(nominal * (1 - nominal) / draws)

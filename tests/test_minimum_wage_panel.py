@@ -214,3 +214,17 @@ def test_impossible_knobs_are_refused(knobs, message):
 def test_the_knobs_are_keywords_with_the_stated_defaults():
     parameters = inspect.signature(scenarios.minimum_wage_panel).parameters.values()
     assert {p.kind for p in parameters} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_trends_are_parallel_in_levels_and_in_logs_where_nothing_grows():
+    once = {"first_raises": (5,), "shares": (0.5,), "effect": 0.0, "effect_growth": 0.0}
+    assert inspect.signature(scenarios.minimum_wage_panel).parameters["size_gap"].default == 12.0
+    for growth in (0.0, 2.0):
+        data = scenarios.minimum_wage_panel(**once, growth=growth).sample(20_000, rng=12)
+        data = data.assign(log=np.log(data["employment"]), later=data["quarter"] >= 5)
+        wide = data.pivot_table(["employment", "log"], ["county", "adopter"], "later")
+        for scale in ("employment", "log"):
+            change = (wide[scale][True] - wide[scale][False]).groupby("adopter")
+            gap, error = change.mean().diff().iloc[1], np.sqrt((change.var() / change.size()).sum())
+            parallel = growth == 0 or scale == "employment"
+            assert (abs(gap) < 4 * error) == parallel, (growth, scale)

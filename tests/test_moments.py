@@ -119,6 +119,8 @@ def test_impossible_moments_are_refused(n, mean, covariance, message):
 def test_a_floor_out_of_reach_is_refused():
     with pytest.raises(ValueError, match=r"means \[1.0\] lie below the floor \[2.0\]"):
         draw_cell(5, [1.0], [[1.0]], rng=0, floor=2)
+    with pytest.raises(ValueError, match=r"means \[3.0, 1.0\] lie below the floor \[2.0, 2.0\]"):
+        draw_cell(5, [3.0, 1.0], [[1.0, 0.0], [0.0, 1.0]], rng=0, floor=2)
     with pytest.raises(ValueError, match=r"none of 1,000 draws of 2 rows .* floor \[0.0\]"):
         draw_cell(2, [1.0], [[4.0]], rng=0, floor=0)
 

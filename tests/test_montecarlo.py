@@ -91,6 +91,11 @@ def test_refusals_name_the_culprit(world):
         replicate(world, {"failing": failing}, n=5, replications=3, rng=1)
 
 
+def test_two_replications_are_enough(world):
+    table = replicate(world, {"mean": mean_with_known_error}, n=5, replications=2, rng=1)
+    assert np.isfinite(table.loc["mean", "bias"])
+
+
 def test_an_interval_without_end_covers(world):
     def whole_line(data):
         return {"estimate": 0.0, "ci_low": -np.inf, "ci_high": np.inf}

@@ -166,3 +166,32 @@ def test_refusals_name_what_was_wrong():
         scenarios.pomodoro(noise=-1)
     with pytest.raises(ValueError, match="heads must lie above tails, got heads=0, tails=0"):
         scenarios.pomodoro("slips", heads=0, tails=0)
+
+
+def test_her_habit_nets_less_than_the_best_rule_and_a_little_more_than_every_day():
+    # effect less cost is 1 - 2 S; the habit uses the timer with probability Phi(-S)
+    def net(share):
+        return integrate.quad(lambda s: (1 - 2 * s) * share(s) * stats.norm.pdf(s), -12, 12)[0]
+
+    below = {
+        cut: stats.norm.cdf(cut) + 2 * stats.norm.pdf(cut) for cut in (0.0, 0.5)
+    }  # E[(1 - 2 S) 1{S < cut}]
+    habit = net(lambda s: stats.norm.cdf(-s))
+    assert habit == pytest.approx(0.5 + 1 / np.sqrt(np.pi))
+    assert net(lambda s: 1.0) == pytest.approx(1.0)
+    assert [habit, below[0.0], below[0.5]] == pytest.approx([1.064, 1.298, 1.396], abs=5e-4)
+    diary = scenarios.pomodoro("self-chosen").truth  # the same from the stated truths
+    assert 0.5 * (diary["ATT"] - 3) == pytest.approx(habit)
+
+
+def test_with_the_state_recorded_as_treated_answers_sharply_where_the_coin_answers_vaguely():
+    # all days, by what was done, state adjusted for: E[T | S] is known and the model is right
+    world = scenarios.pomodoro("slips")
+    days = world.sample(1_000, rng=9)
+    treated = adjusted(days, **COLUMNS, adjust_for="state")
+    assert treated["ci_low"] < world.truth["ATE"] < treated["ci_high"]
+    rounded = [round(treated[part], 2) for part in ("estimate", "ci_low", "ci_high")]
+    assert rounded == [3.86, 2.99, 4.73]
+    spread = days.groupby("coin")["output"].var().sum() / 500
+    by_coin = np.sqrt(spread) / world.truth["share of compliers"]
+    assert by_coin > 2 * treated["std_error"]

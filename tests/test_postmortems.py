@@ -101,3 +101,24 @@ def test_refusals_name_what_was_wrong():
         scenarios.postmortems(share_deploys=1)
     with pytest.raises(ValueError, match="noise must be above 0, got 0"):
         scenarios.postmortems(noise=0)
+
+
+def test_most_of_the_fall_is_selection_on_the_outcome_and_not_the_opened_path():
+    # Among reviewed hours with traffic z, latency is a truncated normal. The least-squares
+    # coefficient of a deploy, traffic held fixed, by sums over a fine grid of traffic:
+    z = np.linspace(-8, 10, 18_001)
+    weight, mean = [], []
+    for deploy in (0, 1):
+        cut = (130 - 100 - 10 * deploy - 20 * z) / 10
+        weight.append(stats.norm.pdf(z) * stats.norm.sf(cut))
+        mean.append(130 - 10 * cut + 10 * np.exp(stats.norm.logpdf(cut) - stats.norm.logsf(cut)))
+    rows = [np.column_stack([np.ones_like(z), np.full_like(z, d), z]) for d in (0, 1)]
+    left = sum((x.T * w) @ x for x, w in zip(rows, weight, strict=True))
+    right = sum((x.T * w) @ m for x, w, m in zip(rows, weight, mean, strict=True))
+    adjusted = np.linalg.solve(left, right)[1]
+    assert adjusted == pytest.approx(5.44, abs=5e-3)  # of 10, although the path is closed
+    # and with no arrow from traffic to latency, as much noise in all: no path, the same fall
+    truth = scenarios.postmortems().truth["difference among the reviewed"]
+    no_path = scenarios.postmortems(traffic_on_latency=0.0, noise=np.hypot(20, 10)).truth
+    assert no_path["difference among the reviewed"] == pytest.approx(truth)
+    assert truth == pytest.approx(1.86, abs=5e-3)

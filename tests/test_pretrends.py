@@ -6,18 +6,18 @@ import pytest
 from scipy import stats
 
 from casestudies.recipes import difference_in_differences as did
-from casestudies.recipes import pretrends, staggered_adoption
+from casestudies.recipes import honest_bounds, pretrends, staggered_adoption
 
 TIMES = [-4, -3, -2, 0, 1]
 FACTOR = np.array(
     [[3, 0, 0, 0, 0], [2, 2, 0, 0, 0], [1, 1, 2, 0, 0], [2, 0, 1, 2, 0], [3, 1, 0, 1, 2]]
 )
 COVARIANCE = 0.01 * FACTOR @ FACTOR.T
-DF = 9
+DF = 9  # Hotelling's: two groups of clusters, whose number less one is DF + 1
 
 
-def study_of(estimate, covariance=COVARIANCE, df=DF, times=TIMES):
-    """An event study as a frame."""
+def study_of(estimate, covariance=COVARIANCE, df=DF + 1, times=TIMES):
+    """An event study as a frame, with the number of clusters less one."""
     frame = pd.DataFrame({"estimate": estimate}, index=times, dtype=float)
     frame.attrs = {"covariance": pd.DataFrame(covariance, times, times).to_dict(), "df": df}
     return frame
@@ -50,18 +50,82 @@ def test_with_one_coefficient_it_is_the_squared_t_statistic():
 
 
 def test_its_statistic_is_hotellings_for_changes_of_two_groups():
-    # T squared of two normal samples is exact with n - 2 degrees; here the covariance is
-    # handed over with those degrees, so that the p-value must be the textbook's.
+    # T squared of two normal samples is exact with n - 2 degrees, here for 16 clusters.
     rng = np.random.default_rng(1)
     one, two = rng.normal(size=(7, 3)), rng.normal(size=(9, 3)) + 0.8
     pooled = (6 * np.cov(one.T) + 8 * np.cov(two.T)) / 14
     gap, size = two.mean(0) - one.mean(0), 1 / 7 + 1 / 9
     t_squared = gap @ np.linalg.inv(pooled * size) @ gap
     expected = stats.f.sf(t_squared * (16 - 3 - 1) / (14 * 3), 3, 16 - 3 - 1)
-    study = study_of(gap, pooled * size, df=14, times=[-4, -3, -2])
+    study = study_of(gap, pooled * size, df=15, times=[-4, -3, -2])
     result = pretrends.pretrend_test(study)
     assert result["p_value"] == pytest.approx(expected, rel=1e-10)
     assert result["distribution"] == "F(3, 12)"
+
+
+def two_groups(y):
+    """Units' outcomes by period as a frame; the first half is treated in the last period."""
+    frame = pd.DataFrame(y).rename_axis("unit").melt(ignore_index=False, var_name="time")
+    frame = frame.reset_index()
+    return frame.assign(treated=(frame["unit"] < len(y) / 2) * 1)
+
+
+def study_of_groups(y):
+    names = {"outcome": "value", "unit": "unit", "time": "time", "treated": "treated"}
+    return did.event_study(two_groups(y), **names, first_treated_time=y.shape[1] - 1)
+
+
+def test_for_two_equal_groups_it_is_hotelling_s_up_to_the_small_sample_factor():
+    # With n / 2 units in each group the sandwich is the pooled covariance of the difference
+    # times (nT - 1) / (T (n - 1)): (4 / n^2) (n - 2) S, G/(G-1) (nT-1)/(nT-2T), against 4 S / n.
+    y = np.random.default_rng(8).normal(size=(12, 6))
+    changes = y[:, :4] - y[:, [4]]
+    one, two = changes[:6], changes[6:]
+    pooled = (np.cov(one.T) + np.cov(two.T)) / 2
+    gap = one.mean(0) - two.mean(0)
+    t_squared = gap @ np.linalg.inv(pooled * (1 / 6 + 1 / 6)) @ gap
+    factor = (12 * 6 - 1) / (6 * (12 - 1))
+    result = pretrends.pretrend_test(study_of_groups(y))
+    expected = t_squared * (10 - 4 + 1) / (10 * 4) / factor
+    assert result["statistic"] == pytest.approx(expected, rel=1e-10)
+    assert result["distribution"] == "F(4, 7)"
+
+
+def rejections(rng, treated, others, q, draws):
+    """Shares of p-values below 5% with G - 2 and G - 1 degrees, under parallel trends."""
+    n, periods = treated + others, q + 2
+    y = rng.normal(size=(draws, n, periods))
+    changes = y[:, :, :q] - y[:, :, [q]]
+    groups = changes[:, :treated], changes[:, treated:]
+    gap = groups[0].mean(1) - groups[1].mean(1)
+    off = [group - group.mean(1, keepdims=True) for group in groups]
+    covariance = sum(np.einsum("rij,rik->rjk", o, o) / o.shape[1] ** 2 for o in off)
+    covariance *= n / (n - 1) * (n * periods - 1) / (n * periods - 2 * periods)
+    wald = np.einsum("rj,rj->r", gap, np.linalg.solve(covariance, gap[:, :, None])[:, :, 0])
+    shares = []
+    for nu in (n - 2, n - 1):
+        p_values = stats.f.sf(wald * (nu - q + 1) / (nu * q), q, nu - q + 1)
+        shares.append(np.mean(p_values < 0.05))
+        if nu == n - 2 and treated == others:
+            said = pretrends.pretrend_test(study_of_groups(y[0]))["p_value"]
+            assert said == pytest.approx(p_values[0], rel=1e-9)
+    return shares
+
+
+@pytest.mark.parametrize(("clusters", "q"), [(6, 3), (8, 5), (10, 7), (20, 3)])
+def test_two_equal_groups_are_called_apart_as_rarely_as_said(clusters, q):
+    half, draws = clusters // 2, 20_000
+    right, one_more = rejections(np.random.default_rng(9), half, half, q, draws)
+    error = np.sqrt(0.05 * 0.95 / draws)
+    assert 0.040 - 4 * error < right < 0.048 + 4 * error
+    if q > 3 or clusters < 10:
+        assert one_more > 0.09  # what G - 1 degrees would give
+
+
+@pytest.mark.parametrize(("q", "share"), [(1, 0.13), (2, 0.23), (3, 0.34)])
+def test_three_treated_of_twenty_are_called_apart_as_often_as_said(q, share):
+    found, _ = rejections(np.random.default_rng(10), 3, 17, q, 20_000)
+    assert abs(found - share) < 4 * np.sqrt(share * (1 - share) / 20_000) + 0.005
 
 
 def test_without_degrees_of_freedom_it_is_the_chi_squared_test():
@@ -139,9 +203,9 @@ def test_it_reads_event_studies_of_either_recipe(staggered):
     else:
         study = did.event_study(frame, **names, treated="treated", first_treated_time=4)
     result = pretrends.pretrend_test(study)
-    assert result["distribution"] == "F(2, 58)"
+    assert result["distribution"] == "F(2, 57)"
     assert result["p_value"] < 0.01
-    assert pretrends.pretrend_test(study.round(12).loc[-2:])["distribution"] == "F(1, 59)"
+    assert pretrends.pretrend_test(study.round(12).loc[-2:])["distribution"] == "F(1, 58)"
     assert pretrends.pretrend_power(study, slopes=[1])["power"].iloc[0] > 0.5
 
 
@@ -151,7 +215,8 @@ def test_refusals():
         pretrends.pretrend_test(study.loc[0:])
     with pytest.raises(ValueError, match="3 coefficients before the treatment are too many for 4"):
         pretrends.pretrend_test(study_of(study["estimate"], df=3))
-    with pytest.raises(ValueError, match="3 coefficients before the treatment are too many for 10"):
+    assert np.isfinite(pretrends.pretrend_test(study.loc[-3:])["p_value"])
+    with pytest.raises(ValueError, match="3 coefficients before the treatment are too many for 11"):
         pretrends.pretrend_test(study_of(study["estimate"], np.ones((5, 5))))
     with pytest.raises(ValueError, match="study carries no covariance"):
         pretrends.pretrend_test(pd.DataFrame({"estimate": [1.0]}))
@@ -163,3 +228,157 @@ def test_refusals():
         pretrends.pretrend_power(study.loc[:-1])
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 1"):
         pretrends.pretrend_power(study, level=1)
+
+
+def test_a_drift_counts_from_the_reference_wherever_it_lies():
+    near, far = study_of([0.4, 0.1, -0.2, 1, 2]), study_of([0.4, 0.1, -0.2, 1, 2])
+    far.index = [-9, -7, -5, 0, 2]
+    far.attrs["covariance"] = pd.DataFrame(COVARIANCE, far.index, far.index).to_dict()
+    far.attrs["reference"] = -3
+    assert pretrends.pretrend_test(far)["p_value"] == pretrends.pretrend_test(near)["p_value"]
+    said = pretrends.pretrend_power(far, slopes=[0.1], event_times=[2]).iloc[0]
+    assert said["bias"] == pytest.approx(0.1 * 5)
+    drift = 0.1 * np.array([-6, -4, -2])
+    noncentrality = drift @ np.linalg.inv(COVARIANCE[:3, :3]) @ drift
+    power = stats.ncf.sf(stats.f.ppf(0.95, 3, DF - 2), 3, DF - 2, noncentrality)
+    assert said["power"] == pytest.approx(power)
+
+
+def test_groups_whose_references_differ_can_be_tested_and_have_no_common_drift():
+    frame = pd.DataFrame({"unit": np.repeat(range(40), 5), "time": [4, 6, 8, 11, 13] * 40})
+    frame["start"] = np.array([0, 8, 11, 0])[frame["unit"] % 4]
+    frame["y"] = np.random.default_rng(11).normal(size=200)
+    names = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "start"}
+    study = staggered_adoption.event_study(frame, **names)
+    assert study.attrs["reference"] == [-3, -2]
+    assert pretrends.pretrend_test(study)["distribution"] == "F(3, 36)"
+    with pytest.raises(ValueError, match="references at different event times, -3, -2"):
+        pretrends.pretrend_power(study)
+    alike = staggered_adoption.event_study(frame[frame["start"] != 11], **names)
+    assert alike.attrs["reference"] == -2
+    assert np.isfinite(pretrends.pretrend_power(alike)).all(axis=None)
+
+
+def changed(**attrs):
+    study = study_of([0.4, 0.1, -0.2, 1, 2])
+    study.attrs |= attrs
+    return study
+
+
+def covariance_with(row, column, value):
+    table = pd.DataFrame(COVARIANCE.copy(), TIMES, TIMES)
+    table.loc[row, column] = value
+    return table.to_dict()
+
+
+BAD_STUDIES = {
+    "no estimates": (changed().rename(columns={"estimate": "effect"}), "no column 'estimate'"),
+    "an estimate missing": (
+        study_of([0.4, np.nan, -0.2, 1, 2]),
+        r"estimate nan with variance 0.08 at event time -3; .*study.drop\(index=-3\)",
+    ),
+    "an estimate that is text": (changed().astype(str).replace("1.0", "a"), "estimate nan with"),
+    "a negative variance": (
+        changed(covariance=covariance_with(-2, -2, -0.1)),
+        r"variance -0.1 at event time -2",
+    ),
+    "no variance": (changed(covariance=covariance_with(1, 1, 0)), "variance 0 at event time 1"),
+    "a covariance missing": (
+        changed(covariance=covariance_with(0, 1, np.nan)),
+        "'covariance'] is not a covariance".replace("]", r"\]"),
+    ),
+    "an asymmetric covariance": (
+        changed(covariance=covariance_with(0, 1, 0)),
+        r"'covariance'\] is not a covariance, which is symmetric",
+    ),
+    "a covariance too large": (
+        changed(covariance=pd.DataFrame(COVARIANCE - 2 * (1 - np.eye(5)), TIMES, TIMES).to_dict()),
+        "gives no combination of estimates a negative variance",
+    ),
+    "a covariance too large in a small unit": (
+        changed(
+            covariance=pd.DataFrame(
+                1e-12 * (COVARIANCE - 2 * (1 - np.eye(5))), TIMES, TIMES
+            ).to_dict()
+        ),
+        "gives no combination of estimates a negative variance",
+    ),
+    "an event time twice": (
+        pd.concat([changed(), changed().loc[[0]]]),
+        r"study has event time 0 more than once.*study\[~study.index.duplicated\(\)\]",
+    ),
+    "an event time that is none": (
+        changed().rename(index={1: np.nan}),
+        "an event time of the study must be a finite number, got nan",
+    ),
+    "degrees that are none": (changed(df=np.nan), r"'df'\] must be above 1, got nan"),
+    "degrees that are text": (changed(df="9"), r"'df'\] must be above 1, got '9'"),
+    "one degree": (changed(df=1), r"'df'\] must be above 1, got 1"),
+    "a reference after the start": (
+        changed(reference=3),
+        r"'reference'\] must lie in \[-inf, 0\), got 3",
+    ),
+    "a reference that is none": (
+        changed(reference=np.nan),
+        r"'reference'\] must lie in \[-inf, 0\), got nan",
+    ),
+    "a reference too early": (
+        changed(reference=-2.5),
+        "event time -2 between its reference, -2.5, and 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_STUDIES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        pretrends.pretrend_test,
+        pretrends.pretrend_power,
+        honest_bounds.trend_bounds,
+        honest_bounds.trend_breakdown,
+    ],
+)
+def test_studies_that_cannot_be_are_refused(call, name):
+    study, message = BAD_STUDIES[name]
+    if name == "a reference too early" and call is pretrends.pretrend_test:
+        return
+    with pytest.raises(ValueError, match=message):
+        call(study)
+
+
+@pytest.mark.parametrize("unit", [1e9, 1e-9])
+def test_answers_do_not_depend_on_the_unit_of_the_outcome(unit):
+    estimate = np.array([0.4, 0.1, -0.2, 1, 2])
+    one, other = study_of(estimate), study_of(unit * estimate, unit**2 * COVARIANCE)
+    assert pretrends.pretrend_test(other)["p_value"] == pytest.approx(
+        pretrends.pretrend_test(one)["p_value"], rel=1e-9
+    )
+    expected, found = pretrends.pretrend_power(one), pretrends.pretrend_power(other)
+    np.testing.assert_allclose(found["power"], expected["power"], rtol=1e-7)
+    expected, found = honest_bounds.trend_breakdown(one), honest_bounds.trend_breakdown(other)
+    np.testing.assert_allclose(found / [1, unit], expected, rtol=1e-6)
+
+
+def test_the_advice_on_a_study_works():
+    study, _ = BAD_STUDIES["an estimate missing"]
+    assert np.isfinite(pretrends.pretrend_power(study.drop(index=-3))).all(axis=None)
+    study, _ = BAD_STUDIES["an event time twice"]
+    assert np.isfinite(pretrends.pretrend_power(study[~study.index.duplicated()])).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slopes": []}, "slopes is empty"),
+        ({"slopes": [0, np.nan]}, "slopes must be a finite number, got nan"),
+        ({"slopes": "steep"}, "slopes must be a finite number, got 'steep'"),
+        ({"event_times": []}, "event_times is empty"),
+        ({"event_times": [0, np.nan]}, "event_times must be a finite number, got nan"),
+        ({"event_times": [-2]}, "event time -2 is not among those with an effect, 0, 1"),
+        ({"level": np.nan}, "level must lie between 0 and 1, got nan"),
+    ],
+)
+def test_options_are_checked_like_columns(options, message):
+    with pytest.raises(ValueError, match=message):
+        pretrends.pretrend_power(changed(), **options)

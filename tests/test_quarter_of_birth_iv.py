@@ -1,14 +1,11 @@
 """What the chapter quotes without computing it: figures of the original census file."""
 
-import os
-from pathlib import Path
-
+import needs
 import pytest
 from stored import FOLDER
 
 from casestudies import archives
 
-PRESENT = Path(os.environ.get("CASESTUDIES_DATA", ""), "angrist_krueger_1991.rda").is_file()
 QUOTED = "0.012 at grade 12, and still 0.013 at 13 and 0.008 at 16; 46 percent of the jump"
 
 
@@ -16,11 +13,12 @@ def test_the_chapter_quotes_the_figures_that_are_checked_here():
     assert QUOTED in (FOLDER / "quarter_of_birth_iv.py").read_text(encoding="utf-8")
 
 
-def test_the_shares_moved_across_each_grade_are_those_of_the_census_where_it_is_present():
-    if not PRESENT:  # the synthetic rows have no grades: nothing to check but that they differ
-        men = archives.quarter_of_birth()
-        assert not (men["education"] % 1 == 0).any()
-        return
+def test_the_synthetic_rows_have_no_grades():
+    assert not (archives.quarter_of_birth()["education"] % 1 == 0).any()
+
+
+def test_the_shares_moved_across_each_grade_are_those_of_the_census():
+    needs.original("angrist_krueger_1991.rda")
     census = archives.quarter_of_birth(original=True)
     late = census["quarter_of_birth"] > 1
     years = census["education"]

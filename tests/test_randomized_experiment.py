@@ -368,7 +368,7 @@ def test_bad_data_is_refused_by_every_function(data, message):
 
 def test_a_group_of_one_is_refused_where_its_noise_is_needed():
     data = small(d=[1] + [0] * 7)
-    message = r"1 row\(s\) where 'd' is 1 cannot carry 1 coefficient\(s\) \('mean'\)"
+    message = r"1 row\(s\) where 'd' is 1 cannot carry 1 coefficient\(s\) \('a constant'\)"
     with pytest.raises(ValueError, match=message):
         difference_in_means(data, **COLUMNS)
     with pytest.raises(ValueError, match=message):

@@ -355,6 +355,7 @@ def test_the_turned_equation_of_a_readmission_is_the_stated_one():
         ({"stranded_call_on_visit": -0.1}, "from 0.05 to -0.05, which must lie in"),
         ({"alarm": -0.1}, "alarm must be at least 0"),
         ({"alarm": 9.0}, "leave every risk at most 1, got 9.0, which makes the highest"),
+        ({"alarm": 9.0, "chronic_on_readmission": -9.0}, "leave every risk at most 1, got 9.0"),
         ({"age_on_transport": np.inf}, "must be finite"),
         ({"chronic_on_readmission": np.nan}, "must be finite"),
     ],

@@ -5,15 +5,16 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from stored import ROOT
 
+from casestudies import copying
+
 FOLDER = ROOT / "book" / "recipes"
-RECIPES = sorted(
-    p.stem for p in (ROOT / "casestudies" / "recipes").glob("*.py") if p.stem != "__init__"
-)
-WITHOUT_PUBLISHED = {"pretrends", "staggered_adoption"}
+RECIPES = copying.families()
+WITHOUT_PUBLISHED = {"doubly_robust", "honest_bounds", "pretrends", "staggered_adoption"}
 
 
 def loaded(path):
@@ -52,7 +53,8 @@ def test_every_recipe_has_a_page_a_row_in_the_table_and_a_place_in_the_contents(
     table = (ROOT / "book" / "recipes.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\{doc\}`recipes/(\w+)`", table)) == RECIPES
     contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"file: book/recipes/(\w+)", contents)) == RECIPES
+    rows = re.findall(r"\{doc\}`recipes/(\w+)`", table)
+    assert re.findall(r"file: book/recipes/(\w+)", contents) == rows
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -64,7 +66,7 @@ def test_the_examples_print_what_the_page_says(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_examples_use_the_copied_file_and_leave_no_trace(recipe):
     path, modules = list(sys.path), set(sys.modules)
-    with examples().borrowed([recipe]):
+    with examples().borrowed(examples().copied(text_of(recipe))):
         copied = importlib.import_module(recipe)
         assert copied.__file__ == f"{sys.path[0]}/{recipe}.py"
         assert ROOT not in (ROOT / copied.__file__).parents
@@ -75,7 +77,8 @@ def test_the_examples_use_the_copied_file_and_leave_no_trace(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_borrower_needs_one_copy_command_and_less_than_ten_lines(recipe):
-    assert recipe in examples().COPY.findall(text_of(recipe))
+    (names,) = examples().COPY.findall(text_of(recipe))
+    assert names.split()[0] == recipe
     _, first, output = examples().EXAMPLE.search(text_of(recipe)).groups()
     assert len([line for line in first.splitlines() if line]) < 10
     assert f"from {recipe} import" in first
@@ -101,7 +104,7 @@ def test_the_figures_are_the_published_ones_to_their_last_digit(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_page_shows_promises_checks_refusals_coverage_chapters_and_the_file(recipe):
     text = text_of(recipe)
-    for directive in ("summary", "checks", "chapters", "reference", "source"):
+    for directive in ("downloads", "summary", "checks", "chapters", "reference", "source"):
         assert f"```{{recipe-{directive}}} {recipe}\n" in text
     measured = bool(pages().coverage(recipe))
     assert (f"```{{recipe-coverage}} {recipe}\n" in text) == measured
@@ -119,9 +122,9 @@ def test_estimand_and_assumptions_are_read_from_the_docstrings(recipe):
         for paragraph in (first, *kept):
             assert pages().NAME.sub(r"``\1``", paragraph) in summary
         assert "Parameters" not in "".join(kept)
-    if recipe not in ("pretrends", "sensitivity"):  # they estimate no effect
+    if recipe not in ("pretrends", "propensity", "sensitivity"):  # they estimate no effect
         assert re.search(r"[Ee]stimand", summary + text_of(recipe))
-        assert re.search(r"[Aa]ssum|causal if|must be", summary)
+        assert re.search(r"[Aa]ssum|causal if|must be|restriction", summary)
 
 
 def test_a_paragraph_brings_along_the_formula_before_it_and_the_list_after_it():
@@ -156,12 +159,44 @@ def test_a_paragraph_brings_along_the_formula_before_it_and_the_list_after_it():
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_every_check_that_a_page_tells_is_a_test(recipe):
+def test_every_check_that_a_page_tells_is_a_test_of_that_recipe(recipe):
     block = re.search(r"```\{recipe-checks\} \w+\n(.*?)```", text_of(recipe), re.S)[1]
     told = [line.partition(": ")[0] for line in block.splitlines()]
-    answers, _ = pages().checks(recipe)
     assert len(told) >= 4
-    assert set(told) <= set(answers)
+    assert set(told) <= set(pages().tests_of(recipe))
+
+
+def test_a_test_belongs_to_the_recipes_that_it_reaches_by_whatever_way(tmp_path):
+    file = tmp_path / "test_matching.py"
+    file.write_text(
+        "from casestudies.recipes import weighting as ws\n"
+        "from casestudies.recipes.matching import match\n"
+        "CALLS = [match]\n"
+        "def helped(data):\n    return ws.weight(data)\n"
+        "def test_direct():\n    match(1)\n"
+        "@mark('call', CALLS)\ndef test_by_a_list(call):\n    call(1)\n"
+        "def test_by_a_helper(fixed):\n    assert helped(2)\n"
+        "def fixed():\n    return match\n"
+        "def test_of_nothing():\n    assert True\n",
+        encoding="utf-8",
+    )
+    assert pages().tests_in(file) == {
+        "test_direct": {"matching"},
+        "test_by_a_list": {"matching"},
+        "test_by_a_helper": {"matching", "weighting"},
+        "test_of_nothing": set(),
+    }
+
+
+def test_tests_that_use_a_recipe_in_passing_can_be_told_and_are_not_listed():
+    answers, _ = pages().checks("difference_in_differences")
+    told = pages().tests_of("difference_in_differences")
+    assert told["test_two_by_two_equals_first_differences_on_a_balanced_panel"] in (
+        "test_difference_in_differences.py"
+    )
+    passing = {name for name, file in told.items() if file == "test_few_clusters.py"}
+    assert passing
+    assert not passing & set(answers)
 
 
 def test_helpers_are_not_shown():
@@ -176,6 +211,12 @@ def test_checks_are_told_apart_from_refusals_and_read_as_sentences():
     assert pages().sentence("test_the_set_covers") == "The set covers."
 
 
+def test_every_measured_coverage_is_on_the_page_of_one_recipe():
+    _, _, *rows = pages().COVERAGE.read_text(encoding="utf-8").strip().splitlines()
+    shown = [row for recipe in RECIPES for row in pages().coverage(recipe)[2:]]
+    assert sorted(shown) == sorted(rows)
+
+
 def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
     rows = "\n".join(pages().coverage("randomized_experiment"))
     assert "difference_in_means" in rows
@@ -184,8 +225,25 @@ def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
     assert pages().coverage("pretrends") == []
 
 
-def test_packages_are_those_outside_the_standard_library():
-    assert pages().packages("propensity") == ["numpy", "pandas", "scipy"]
+def test_a_page_offers_the_family_and_each_function_as_the_command_writes_them():
+    copies = pages().copies_of("staggered_adoption")
+    names = ["staggered_adoption", "group_time", "staggered_adoption_event_study", "overall_att"]
+    assert [*copies] == [f"{name}.py" for name in names]
+    assert copies["group_time.py"] == copying.assemble("group_time")
+    everything = [name for recipe in RECIPES for name in pages().copies_of(recipe)]
+    assert len(set(everything)) == len(everything)
+
+
+def test_the_build_puts_the_copies_beside_the_pages_and_only_in_html(tmp_path):
+    builder = SimpleNamespace(format="html")
+    pages().write_copies(SimpleNamespace(builder=builder, outdir=tmp_path), None)
+    folder = tmp_path / "book" / "recipes"
+    assert (folder / "weight.py").read_text(encoding="utf-8") == copying.assemble("weight")
+    written = {file.name for file in folder.iterdir()}
+    assert written == {name for recipe in RECIPES for name in pages().copies_of(recipe)}
+    builder.format = "latex"
+    pages().write_copies(SimpleNamespace(builder=builder, outdir=tmp_path / "other"), None)
+    assert not (tmp_path / "other").exists()
 
 
 def test_names_of_functions_are_set_as_code_and_formulas_left_alone():

@@ -1,5 +1,6 @@
 """What every world has in common: its names are right, and so is what it says of adjustment."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -14,6 +15,15 @@ CITED = set(re.findall(r"(?m)^@\w+\{([^,]+),", BIBLIOGRAPHY.read_text(encoding="
 def test_every_world_bears_the_name_it_is_called_by():
     for name in scenarios.names():
         assert getattr(scenarios, name)().name == name
+
+
+def test_a_world_is_made_by_name_of_each_part_and_never_changed():
+    world = scenarios.staffing()
+    parts = [getattr(world, field.name) for field in dataclasses.fields(world)]
+    with pytest.raises(TypeError, match="positional"):
+        scenarios.Scenario(*parts)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        world.treatment = "talent"
 
 
 @pytest.mark.parametrize("name", scenarios.names())

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import statsmodels.formula.api as smf
 from scipy import integrate, stats
 from scipy.special import expit
 
@@ -177,3 +178,38 @@ def test_a_knob_that_the_symptom_world_lacks_is_refused():
 def test_names_lists_the_world():
     assert "staffing" in scenarios.names()
     assert scenarios.staffing().name == "staffing"
+
+
+def test_the_flattened_model_recovers_the_direct_coefficients_and_mixes_the_direct_effects():
+    # the document's own equation of the exit: 1.2 for the mismatch, 1.8 for the silence
+    world = scenarios.staffing()
+    data = world.sample(10_000, rng=np.random.RandomState(42))
+    fit = smf.logit("exit ~ mismatch + silence + talent", data=data).fit(disp=0)
+    for name, written in {"mismatch": 1.2, "silence": 1.8, "talent": 0.5}.items():
+        assert abs(fit.params[name] - written) < 2 * fit.bse[name]
+    # standardized over silence as observed, exactly, by Gauss-Hermite over talent
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+    flattened, silent = 0.0, 0.0
+    for a in (0, 1):
+        share = weights * np.where(a, expit(1.5 * nodes), expit(-1.5 * nodes))
+        for m in (0, 1):
+            chance = share * (expit(-2 + 2.5 * a) if m else 1 - expit(-2 + 2.5 * a))
+            base = -3 + 1.8 * m + 0.5 * nodes
+            flattened += chance @ (expit(base + 1.2) - expit(base))
+            silent += m * chance.sum()
+    cde = [world.truth[f"CDE(silence={m})"] for m in (0, 1)]
+    assert flattened == pytest.approx(0.157, abs=5e-4)
+    # a mixture of the controlled direct effects by observed silence (exact but for talent's share)
+    assert abs(flattened - ((1 - silent) * cde[0] + silent * cde[1])) < 0.002
+    assert flattened - world.truth["NDE"] > 0.03  # which is what silence unable to follow would be
+
+
+def test_connecting_to_both_does_not_make_a_confounder():
+    # silence is adjacent to mismatch and to exit, as talent is; only talent may be adjusted for
+    graph = scenarios.staffing().model.graph
+    for name in ("talent", "silence"):
+        assert {"mismatch", "exit"} <= set(graph.predecessors(name)) | set(graph.successors(name))
+    ask = {"treatment": "mismatch", "outcome": "exit"}
+    assert identify.backdoor(graph, **ask, adjust_for=["talent"]).valid
+    assert not identify.backdoor(graph, **ask, adjust_for=["talent", "silence"]).valid

@@ -215,6 +215,258 @@ def test_cells_without_a_comparison_are_shown_as_missing():
     assert list(sta.event_study(frame, **NAMES).index) == [-2, -1, 0, 1]
 
 
+UNEVEN = [2004, 2006, 2008, 2011, 2013]
+
+
+def uneven_waves(times=UNEVEN):
+    """Units in uneven waves; an effect of half a point for each year since the start."""
+    frame = pd.DataFrame({"unit": np.repeat(range(9), 5), "wave": np.tile(range(5), 9)})
+    frame["start"] = np.array([0, 2008, 2011])[frame["unit"] % 3]
+    year = np.array(UNEVEN)[frame["wave"]]
+    on = (frame["start"] > 0) & (year >= frame["start"])
+    frame["y"] = frame["unit"] + on * (year - frame["start"]) / 2
+    frame["time"] = pd.Index(times)[frame["wave"]]
+    begin = {0: 0, 2008: times[2], 2011: times[3]}
+    if not isinstance(times[0], int | float):
+        begin[0] = times[-1] + pd.Timedelta(days=1)
+    return frame.assign(start=frame["start"].map(begin))
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_waves_that_are_uneven_are_averaged_by_the_time_since_adoption(dated):
+    times = [pd.Timestamp(year, 7, 1) for year in UNEVEN] if dated else UNEVEN
+    study = sta.event_study(uneven_waves(times), **NAMES)
+    # By hand: half a point a year, for the group of 2008 after 0, 3 and 5 years, for that of
+    # 2011 after 0 and 2. The last waves before are 2 and 3 years back.
+    expected = {-7: 0, -5: 0, -4: 0, -3: 0, -2: 0, 0: 0, 2: 1, 3: 1.5, 5: 2.5}
+    assert study["estimate"].to_dict() == expected
+    assert study.attrs["reference"] == [-3, -2]
+    assert list(pd.DataFrame(study.attrs["covariance"])) == [-7, -5, -4, 0, 2, 3, 5]
+    cells = sta.group_time(uneven_waves(times), **NAMES)
+    assert list(cells["event_time"]) == [-4, 0, 3, 5, -7, -5, 0, 2]
+    assert list(cells.index) == [(times[g], times[t]) for g, t in PLACES]
+
+
+PLACES = [(2, 0), (2, 2), (2, 3), (2, 4), (3, 0), (3, 1), (3, 3), (3, 4)]
+
+
+def test_a_group_counts_where_an_event_time_is_another_group_s_reference():
+    frame = panel(np.random.default_rng(12))
+    frame["time"] = np.array([0, 1, 3, 4, 5, 7, 8])[frame["time"]]
+    frame["start"] = np.array([0, 1, 3, 4, 5, 7, 8])[frame["start"]]
+    study, cells = sta.event_study(frame, **NAMES), sta.group_time(frame, **NAMES)
+    # Those who begin in 4 look back to 3, those who begin in 7 to 5: -1 and -2.
+    assert study.attrs["reference"] == [-2, -1]
+    for event, part in cells.groupby("event_time"):
+        average = np.average(part["estimate"], weights=part["n_treated"])
+        assert study.loc[event, "estimate"] == pytest.approx(average, abs=1e-12)
+    alone = sorted({-2, -1} - set(cells["event_time"]))
+    assert (study.loc[alone] == 0).all(axis=None)
+
+
+def test_event_times_of_fractions_of_a_year_meet_in_spite_of_rounding():
+    frame = panel(np.random.default_rng(13))
+    expected = sta.event_study(frame, **NAMES)
+    frame["time"], frame["start"] = 2004 + frame["time"] / 12, frame["start"].to_numpy()
+    frame["start"] = np.where(frame["start"] > 0, 2004 + frame["start"] / 12, 0)
+    study = sta.event_study(frame, **NAMES)
+    assert list(study.index) == pytest.approx([k / 12 for k in expected.index], abs=1e-8)
+    np.testing.assert_allclose(study, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_never_treated_is_zero_infinite_or_beyond_the_data_and_never_missing():
+    frame = panel(np.random.default_rng(14))
+    expected = sta.overall_att(frame, **NAMES)
+    for mark in (np.inf, 7, 1e300):
+        other = frame.assign(start=frame["start"].astype(float).replace(0, mark))
+        pd.testing.assert_series_equal(sta.overall_att(other, **NAMES), expected, rtol=1e-12)
+        other = other.assign(start=other["start"].astype(object))
+        pd.testing.assert_series_equal(sta.overall_att(other, **NAMES), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="'start' has 120 infinite"):
+        sta.overall_att(frame.assign(start=frame["start"].replace(0, -np.inf)), **NAMES)
+
+
+def dated(frame, dtype=None):
+    """Periods and starts as the first days of months."""
+    months = pd.date_range("2020-01-01", periods=7, freq="MS")
+    start = pd.Series(months[frame["start"]], frame.index).where(frame["start"] > 0)
+    return frame.assign(time=months[frame["time"]], start=start)
+
+
+def test_dates_give_the_answers_of_numbers():
+    frame = panel(np.random.default_rng(15))
+    other = dated(frame)
+    other["start"] = other["start"].fillna(pd.Timestamp("2030-01-01"))
+    study = sta.event_study(other, **NAMES)
+    pd.testing.assert_frame_equal(study, sta.event_study(frame, **NAMES), rtol=1e-12)
+    cells = sta.group_time(other, **NAMES)
+    assert cells.index[0] == (pd.Timestamp("2020-04-01"), pd.Timestamp("2020-02-01"))
+
+
+def quarters(frame):
+    spans = pd.period_range("2020Q1", periods=7, freq="Q")
+    return frame.assign(
+        time=spans[frame["time"]],
+        start=pd.Series(spans[frame["start"]], frame.index).where(frame["start"] > 0),
+    )
+
+
+REMEDIES = {
+    "missing for never": (
+        lambda f: f.assign(start=f["start"].replace(0, np.nan)),
+        r"'start' has 120 missing value\(s\).*data\['start'\].fillna\(0\)",
+        lambda f: f.assign(start=f["start"].fillna(0)),
+    ),
+    "missing for never, with a period of zero": (
+        lambda f: f.assign(time=f["time"] - 1, start=(f["start"] - 1.0).replace(-1, np.nan)),
+        r"data\['start'\].astype\(float\).fillna\(np.inf\)",
+        lambda f: f.assign(start=f["start"].astype(float).fillna(np.inf)),
+    ),
+    "nullable and missing": (
+        lambda f: f.assign(start=f["start"].replace(0, np.nan).astype("Int64")),
+        r"data\['start'\].fillna\(0\)",
+        lambda f: f.assign(start=f["start"].fillna(0)),
+    ),
+    "NaT for never": (
+        dated,
+        r"data\['start'\].fillna\(data\['time'\].max\(\) \+ pd.Timedelta\(days=1\)\)",
+        lambda f: f.assign(start=f["start"].fillna(f["time"].max() + pd.Timedelta(days=1))),
+    ),
+    "NaT among quarters": (
+        quarters,
+        r"data\['start'\].fillna\(data\['time'\].max\(\) \+ 1\)",
+        lambda f: f.assign(start=f["start"].fillna(f["time"].max() + 1)),
+    ),
+    "zero among dates": (
+        lambda f: dated(f).assign(start=lambda g: g["start"].astype(object).fillna(0)),
+        r"'start' holds .* convert it, for example with pd.to_datetime\(data\['start'\]"
+        r".replace\(0, pd.Timestamp\('2262-01-01'\)\)\)",
+        lambda f: f.assign(start=pd.to_datetime(f["start"].replace(0, pd.Timestamp("2262-01-01")))),
+    ),
+    "numbers among dates": (
+        lambda f: dated(f).assign(start=f["start"]),
+        r"'start' holds int64 values such as 0, and 'time' datetime64.*both as such dates, with "
+        "one after the last for never",
+        lambda f: f.assign(
+            start=f["start"].map(
+                {0: pd.Timestamp("2030-01-01")} | {k: pd.Timestamp(2020, k + 1, 1) for k in (3, 5)}
+            )
+        ),
+    ),
+    "text with a word": (
+        lambda f: f.assign(start=f["start"].astype(str).replace("0", "never")),
+        r"pd.to_numeric\(data\['start'\].replace\('never', 0\)\)",
+        lambda f: f.assign(start=pd.to_numeric(f["start"].replace("never", 0))),
+    ),
+    "periods from zero": (
+        lambda f: f.assign(time=f["time"] - 1, start=(f["start"] - 1).clip(lower=0)),
+        r"has a period 0; write inf for never treated, data\['start'\].astype\(float\)"
+        r".replace\(0, np.inf\)",
+        lambda f: f.assign(start=f["start"].astype(float).replace(0, np.inf)),
+    ),
+    "text for periods": (
+        lambda f: f.assign(time=f["time"].astype(str)),
+        r"'time' holds object values such as '1'.*pd.to_numeric\(data\['time'\]\)",
+        lambda f: f.assign(time=pd.to_numeric(f["time"])),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Downcasting")  # pandas 2 warns of what the advice does
+@pytest.mark.parametrize("call", [sta.group_time, sta.event_study, sta.overall_att])
+@pytest.mark.parametrize("case", REMEDIES)
+def test_the_advice_of_a_refusal_works_and_keeps_the_comparison(case, call):
+    frame = panel(np.random.default_rng(16))
+    make, message, repair = REMEDIES[case]
+    made = make(frame)
+    with pytest.raises(ValueError, match=message):
+        call(made, **NAMES)
+    found, expected = call(repair(made), **NAMES), call(frame, **NAMES)
+    kept = ["estimate", "std_error", "ci_low", "ci_high"]
+    np.testing.assert_allclose(found[kept], expected[kept], rtol=1e-9)
+
+
+ADVICE = {
+    "a group of one": (
+        lambda f: f[(f["start"] != 5) | (f["unit"] == 5)],
+        "merge it with another group, or drop it and say so",
+        lambda f: f[f["start"] != 5],
+    ),
+    "no period before": (
+        lambda f: f.assign(start=f["start"].replace(5, 1)),
+        "give a period in the data, a later one for never treated, or drop these units",
+        lambda f: f[f["start"] != 1],
+    ),
+    "another number for never": (
+        lambda f: f.assign(start=f["start"].replace(0, -1)),
+        r"20 unit\(s\) begin in -1, .* a later one for never treated",
+        lambda f: f.assign(start=f["start"].replace(-1, 7)),
+    ),
+    "a gap": (
+        lambda f: f.drop(index=9),
+        r"data\[data.groupby\('unit'\)\['time'\].transform\('size'\) == 6\]",
+        lambda f: f[f.groupby("unit")["time"].transform("size") == 6],
+    ),
+    "a unit twice": (
+        lambda f: pd.concat([f, f[:3]]),
+        r"data.groupby\(\['unit', 'time', 'start'\], as_index=False\)",
+        lambda f: f.groupby(["unit", "time", "start"], as_index=False).mean(numeric_only=True),
+    ),
+    "a start that comes with the treatment": (
+        lambda f: f.assign(start=f["start"] * f["on"]),
+        r"data.groupby\('unit'\)\['start'\].transform\('max'\)",
+        lambda f: f.assign(start=f.groupby("unit")["start"].transform("max")),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ADVICE)
+def test_following_the_advice_gives_an_answer(case):
+    make, message, repair = ADVICE[case]
+    made = make(panel(np.random.default_rng(17)))
+    with pytest.raises(ValueError, match=message):
+        sta.overall_att(made, **NAMES)
+    assert np.isfinite(sta.overall_att(repair(made), **NAMES)).all()
+
+
+def test_repeated_cross_sections_are_sent_to_two_by_two():
+    frame = panel(np.random.default_rng(18))
+    frame = frame[frame["unit"] % 6 + 1 == frame["time"]].assign(start=lambda f: f["unit"] % 4)
+    frame = frame.assign(start=frame["start"].map({0: 0, 1: 3, 2: 0, 3: 5}))
+    with pytest.raises(ValueError, match="one such group at a time; it takes units that are seen"):
+        sta.overall_att(frame, **NAMES)
+    one = frame[frame["start"].isin([0, 3])]
+    one = one.assign(treated=(one["start"] == 3) * 1, post=(one["time"] >= 3) * 1)
+    roles = {"outcome": "y", "unit": "unit", "treated": "treated", "post": "post"}
+    assert np.isfinite(did.two_by_two(one, **roles)).all()
+
+
+def test_an_outcome_without_noise_is_refused_by_the_average_and_shown_by_the_cells():
+    frame = panel(np.random.default_rng(19))
+    for call in (sta.group_time, sta.event_study, sta.overall_att):
+        with pytest.raises(ValueError, match="'y' is 2 in all 360 rows"):
+            call(frame.assign(y=2), **NAMES)
+    frame["y"] = frame["unit"] + 4.0 * frame["on"]
+    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+        sta.overall_att(frame, **NAMES)
+    cells = sta.group_time(frame, **NAMES)
+    assert (cells["std_error"] == 0).all()
+
+
+def test_options_are_checked_like_columns():
+    frame = panel(np.random.default_rng(20))
+    for call in (sta.group_time, sta.event_study, sta.overall_att):
+        for changes, message in [
+            ({"cluster": ""}, "cluster must name a column, as a string, got ''"),
+            ({"outcome": None}, "outcome must name a column, as a string, got None"),
+            ({"first_treated": ["start"]}, r"first_treated must name one column, got \['start'\]"),
+            ({"time": "start"}, "column 'start' is given more than one role"),
+            ({"level": np.nan}, "level must lie between 0 and 1, got nan"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                call(frame, **{**NAMES, **changes})
+
+
 def test_refusals():
     frame = panel(np.random.default_rng(9))
 

@@ -1,8 +1,10 @@
+import json
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from stored import revived
 
 from casestudies.display import tables
 
@@ -37,14 +39,6 @@ def test_the_plain_text_says_the_same():
     assert "0.500" in text
 
 
-def test_claims_are_escaped_and_their_verdicts_checked():
-    root, rows = rows_of(tables.claims([("2 < 3", "holds", "2 and 3")], document="a text"))
-    assert rows[1] == ["2 < 3", "holds", "2 and 3"]
-    assert "a text" in root.find(".//caption").text
-    with pytest.raises(ValueError, match="verdict 'true' on 'x' must be one of"):
-        tables.claims([("x", "true", "")], document="a text")
-
-
 def test_the_scoreboard_says_whether_the_interval_covers():
     answer = {"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}
     known = {"in": (answer, "ATE", 1.5, "exact"), "out": (answer, "ATT", 1.51, "exact")}
@@ -77,33 +71,51 @@ def test_counts_are_whole_and_small_whole_numbers_are_not():
     assert rows[1:] == [["0", "10", "9.000", "1"], ["1", "2", "1.000", "2"]]
 
 
-def test_minus_signs_of_claims_stand_before_numbers_only():
-    claim = ("-1 is not one", "cannot be tested here", "-1.5, not card-1990 or well-known")
-    _, rows = rows_of(tables.claims([claim], document="a text"))
-    assert rows[0] == ["claim", "verdict", "what the numbers say"]
-    assert rows[1] == [
-        "-1 is not one",
-        "cannot be tested here",
-        "−1.5, not card-1990 or well-known",
-    ]
-    for verdict in ("holds", "holds in part", "does not hold"):
-        tables.claims([("x", verdict, "")], document="a text")
-
-
 def test_the_scoreboard_writes_minus_signs_in_its_intervals():
     answer = {"estimate": -1.0, "ci_low": -1.5, "ci_high": -0.5}
     _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "exact")}, digits=1))
     assert rows[1][2:4] == ["−1.0", "−1.5 to −0.5"]
 
 
-def test_a_headline_is_glued_as_a_plain_rounded_number(monkeypatch):
-    stored = {}
-    monkeypatch.setattr(
-        "myst_nb.glue", lambda key, value, display: stored.update({key: (value, display)})
-    )
-    tables.headline("x-ate", np.float64(0.123456))
-    tables.headline("x-share", 12.349, digits=1)
-    assert repr(stored) == "{'x-ate': (0.1235, False), 'x-share': (12.3, False)}"
+@pytest.fixture
+def stored(monkeypatch):
+    """Return what is displayed, by its type."""
+    shown = {}
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.update(data))
+    return lambda: shown["application/json"]
+
+
+def test_numbers_are_stored_as_plain_rounded_numbers_under_slugs(stored):
+    numbers = {
+        "x-ate": np.float64(12.3456789),
+        "x-CDE(silence=0)": 0.00123456789,
+        "x-n": np.int64(9),
+    }
+    tables.store(numbers | {"x-zero": 1e-17})
+    assert stored()["numbers"] == {
+        **{"x-ate": 12.3457, "x-cde-silence-0": 0.00123457, "x-n": 9, "x-zero": 0.0},
+    }
+    assert [type(value) for value in stored()["numbers"].values()] == [float, float, int, float]
+    json.dumps(stored(), allow_nan=False)
+
+
+def test_frames_are_stored_so_that_tests_can_have_them_back(stored):
+    index = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])
+    frame = pd.DataFrame({"estimate": [0.5, np.inf], "kind": ["x", "y"]}, index=index)
+    series = pd.Series([True, False], index=[0.0, 0.5])
+    tables.store({}, frame=frame, series=series, mapping={"one": np.array([1, 2])})
+    json.dumps(stored(), allow_nan=False)
+    back = {name: revived(value) for name, value in stored()["tested"].items()}
+    pd.testing.assert_frame_equal(back["frame"], frame)
+    pd.testing.assert_series_equal(back["series"], series)
+    assert back["mapping"] == {"one": [1, 2]}
+
+
+def test_numbers_that_are_none_or_share_a_slug_are_refused(stored):
+    with pytest.raises(ValueError, match=r"numbers must be finite, but \['x-b'\] are not"):
+        tables.store({"x-a": 1.0, "x-b": np.nan})
+    with pytest.raises(ValueError, match=r"occur twice: \['x-a-b'\]; rename one"):
+        tables.store({"x-a b": 1.0, "x-a-b": 2.0})
 
 
 def test_several_row_labels_are_written_as_one():

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 import yaml
 from bs4 import BeautifulSoup
+from playwright.sync_api import TimeoutError as TookTooLong
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
 
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "seeing-is-not-doing.pdf"
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+PATIENCE = float(os.environ.get("PDF_PATIENCE", "180"))  # seconds for one step of the browser
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 LEFT_OUT = {"name": ["details", "script", "noscript"]}, {"class_": ["headerlink", "viewcode-link"]}
 FACES = [  # they come with Matplotlib, so that the book looks the same everywhere
@@ -122,7 +124,10 @@ def solutions_of(articles):
         if found:
             end.article.append(parse(f"<h2>{title(article)}</h2>"))
         for solution in found:
-            exercise = article.find(id=solution.find("a")["href"].removeprefix("#"))
+            exercise = solution.find_parent("section")
+            solution["id"] = f"{exercise['id']}--solution"
+            number = re.match(r"Exercise \d+", exercise.find(re.compile("^h[1-6]$")).get_text())[0]
+            solution.find(class_="admonition-title").string = f"Solution to {number}"
             exercise.append(parse(f'<p class="to-solution">{link_to(solution["id"])}</p>'))
             end.article.append(solution.extract())
     return end.article
@@ -207,6 +212,7 @@ def print_twice(document, pdf, browser):
     """Print once to learn the page numbers, and again with them filled in."""
     options = {"path": pdf, "prefer_css_page_size": True, "print_background": True}
     page = browser.new_page(viewport=TEXT_AREA)
+    page.set_default_timeout(PATIENCE * 1_000)
     page.emulate_media(media="print")
     page.goto(document.as_uri())
     page.evaluate(READY)
@@ -233,8 +239,15 @@ def main():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        make(HTML, chapters_of(toc), PDF, chromium)
-        chromium.close()
+        try:
+            make(HTML, chapters_of(toc), PDF, chromium)
+        except TookTooLong:
+            sys.exit(
+                f"Chromium did not print the book within {PATIENCE:g} seconds. Close what else is "
+                f"running, or give it more: PDF_PATIENCE={10 * PATIENCE:g} make pdf"
+            )
+        finally:
+            chromium.close()
     print(f"{len(PdfReader(PDF).pages)} pages in {PDF}")
 
 

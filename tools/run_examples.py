@@ -16,18 +16,24 @@ from pathlib import Path
 from casestudies.__main__ import main as casestudies
 
 PAGES = sorted((Path(__file__).resolve().parent.parent / "book" / "recipes").glob("*.md"))
-COPY = re.compile(r"^python -m casestudies copy (\w+)$", re.M)
+COPY = re.compile(r"^\.venv/bin/casestudies copy (.+)$", re.M)
 EXAMPLE = re.compile(r"(```python\n(.*?)```\n)(?:\n```text\n(.*?)```\n)?", re.S)
 
 
+def copied(text):
+    """Return what the copy commands of a page copy."""
+    return [name for names in COPY.findall(text) for name in names.split()]
+
+
 @contextlib.contextmanager
-def borrowed(recipes):
+def borrowed(names):
     """Copy recipes into an empty folder and import from there; forget them afterwards."""
     before, path = Path.cwd(), list(sys.path)
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.StringIO()):
-            refused = [name for name in recipes if casestudies(["copy", name, folder])]
-        assert not refused, f"no recipe {refused}"
+            refused = names and casestudies(["copy", *names, folder])
+        assert not refused, f"one of {names} cannot be copied"
+        written = list(Path(folder).glob("*.py"))
         os.chdir(folder)
         sys.path.insert(0, folder)
         importlib.invalidate_caches()
@@ -36,8 +42,8 @@ def borrowed(recipes):
         finally:
             os.chdir(before)
             sys.path[:] = path
-            for name in recipes:
-                sys.modules.pop(name, None)
+            for file in written:
+                sys.modules.pop(file.stem, None)
 
 
 def run(text):
@@ -51,7 +57,7 @@ def run(text):
         output = "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
         return f"{block}\n```text\n{output}\n```\n" if output else block
 
-    with borrowed(COPY.findall(text)):
+    with borrowed(copied(text)):
         return EXAMPLE.sub(renew, text), names
 
 

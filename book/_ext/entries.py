@@ -62,12 +62,15 @@ def words():
     return {name: [name, *known.get(name, []), *others.get(name, [])] for name in known | others}
 
 
+def in_any_case(word):
+    """Return what matches a word in small or large letters; capitals count in abbreviations."""
+    return re.escape(word) if re.search("[A-Z].*[A-Z]", word) else f"(?i:{re.escape(word)})"
+
+
 @cache
 def pattern(name):
-    """Return what matches a name or one of its words; capitals count in abbreviations."""
-    exact = re.compile("[A-Z].*[A-Z]")
-    found = [re.escape(w) if exact.search(w) else f"(?i:{re.escape(w)})" for w in words()[name]]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(found)})(?:s|es)?(?!\w)")
+    """Return what matches a name or one of its words."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(in_any_case, words()[name]))})(?:s|es)?(?!\w)")
 
 
 @cache
@@ -128,10 +131,10 @@ def mentions(doctree):
     return counts
 
 
-def references(doctree, domain):
-    """Yield the section and the target of every reference of a page to a domain."""
+def references(doctree, *kinds):
+    """Yield the section and the target of every reference of a page, by domain or type."""
     for reference in doctree.findall(addnodes.pending_xref):
-        if reference.get("refdomain") == domain:
+        if {reference.get("refdomain"), reference.get("reftype")} & {*kinds}:
             yield section_of(reference), reference["reftarget"]
 
 
@@ -148,7 +151,7 @@ def links(doctree):
 def citations(doctree):
     """Return how often each section of a page cites each person."""
     counts = defaultdict(Counter)
-    for section, target in references(doctree, "cite"):
+    for section, target in references(doctree, "cite", "cited-work"):
         for key in re.split(r"\s*,\s*", target):
             for name in {person(*names) for names in authors().get(key, [])}:
                 counts[name][section] += 1

@@ -23,7 +23,7 @@ def recipes_of(script):
 def bar(name, script):
     """Return the bar of a chapter as HTML."""
     copies = "".join(
-        f"<li><code>python -m casestudies copy "
+        f"<li><code>.venv/bin/casestudies copy "
         f'<a href="../book/recipes/{recipe}.html">{recipe}</a></code></li>'
         for recipe in recipes_of(script)
     )
@@ -136,18 +136,9 @@ def copy_scripts(app, error):
                 shutil.copy(script, target)
 
 
-def show_new_numbers(app, env, added, changed, removed):
-    """Return the pages to read again, because a chapter whose numbers they show has changed."""
-    if not any(name.startswith("notebooks/") for name in added | changed):
-        return []
-    pages = [name for name in env.found_docs if name.startswith("book/")]
-    return [n for n in pages if "{glue:" in Path(env.doc2path(n)).read_text(encoding="utf-8")]
-
-
 def setup(app):
     """Register the additions with Sphinx."""
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it in any case
-    app.connect("env-get-outdated", show_new_numbers)
     app.connect("doctree-read", add_bar)
     app.connect("html-page-context", add_metadata)
     app.connect("html-page-context", name_folds, priority=900)

@@ -1,19 +1,22 @@
-"""What a recipe's page takes from the code: its promises, its checks, its reference.
+"""What a recipe's page takes from the code: its promises, its checks, its reference, its copies.
 
 Nothing of it is typed a second time: signatures, estimands and assumptions are read from the
-recipe's docstrings, the checks from the names of its tests, the coverage from the benchmark.
+recipe's docstrings, the checks from the names of its tests, the coverage from the benchmark,
+and the files to download are what the command line would write.
 """
 
 import ast
 import re
-import sys
 import textwrap
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from house import recipes_of
 from sphinx.util.docutils import SphinxDirective
+
+from casestudies import copying
 
 ROOT = Path(__file__).resolve().parents[2]
 COVERAGE = ROOT / "book" / "_coverage.md"
@@ -27,16 +30,9 @@ def source_of(recipe):
     return ROOT / "casestudies" / "recipes" / f"{recipe}.py"
 
 
-def tests_of(recipe):
-    """Return the path of a recipe's tests."""
-    return ROOT / "tests" / f"test_{recipe}.py"
-
-
 def functions_of(recipe):
     """Return the public functions of a recipe, in the order of its file."""
-    tree = ast.parse(source_of(recipe).read_text(encoding="utf-8"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return [function for function in functions if not function.name.startswith("_")]
+    return [item.node for item in copying.find(recipe)]
 
 
 def preamble(recipe):
@@ -87,13 +83,70 @@ def sentence(name):
     return text[0].upper() + text[1:] + "."
 
 
+@cache
+def tests_in(file):
+    """Return the tests of a file, by name, with the families whose functions each reaches."""
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    nodes_by_name = {name: node for node in body for name in _bound(node)}
+    homes = _imported_recipes(body)
+    found = {}
+    for name in [name for name in nodes_by_name if name.startswith("test_")]:
+        reached, queue = set(), [name]
+        while queue:
+            if (one := queue.pop()) not in reached:
+                reached.add(one)
+                walked = ast.walk(nodes_by_name[one]) if one in nodes_by_name else []
+                queue += [word for node in walked for word in _words(node)]
+        found[name] = {homes[word] for word in reached & homes.keys()}
+    return found
+
+
+def _bound(node):
+    targets = getattr(node, "targets", [node])
+    return filter(None, [getattr(each, "name", getattr(each, "id", None)) for each in targets])
+
+
+def _words(node):
+    return filter(None, [getattr(node, "id", None), getattr(node, "arg", None)])
+
+
+def _imported_recipes(body):
+    """Return the family behind each name that a file imports from the recipes."""
+    homes = {}
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("casestudies.recipes"):
+            family = node.module.removeprefix("casestudies.recipes").removeprefix(".")
+            homes |= {alias.asname or alias.name: family or alias.name for alias in node.names}
+    return homes
+
+
+def tests_of(recipe):
+    """Return the tests that reach a recipe, by name, with the names of their files.
+
+    They lie in the tests of the families and of their parts; those of its own file stand first.
+    """
+    homes = {file.stem.lstrip("_") for file in copying.RECIPES.glob("*.py")}
+    files = sorted((ROOT / "tests").glob("test_*.py"), key=lambda file: file.stem[5:] != recipe)
+    files = [file for file in files if file.stem[5:] in homes]
+    found = {}
+    for file in files:
+        for name, families in tests_in(file).items():
+            if recipe in families:
+                found.setdefault(name, file.name)
+    return found
+
+
 def checks(recipe):
-    """Return the names of a recipe's tests: those of its answers, those of its refusals."""
-    tree = ast.parse(tests_of(recipe).read_text(encoding="utf-8"))
-    names = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
-    tests = [name for name in names if name.startswith("test_")]
-    refusals = [name for name in tests if REFUSAL.search(name)]
-    return [name for name in tests if name not in refusals], refusals
+    """Return the names of a recipe's tests: those of its answers, those of its refusals.
+
+    Other families' tests that use the recipe in passing are left out, unless it has no tests
+    of its own.
+    """
+    tests = tests_of(recipe)
+    own = f"test_{recipe}.py"
+    names = [name for name, file in tests.items() if file == own or own not in tests.values()]
+    refusals = [name for name in names if REFUSAL.search(name)]
+    return [name for name in names if name not in refusals], refusals
 
 
 def coverage(recipe):
@@ -104,12 +157,10 @@ def coverage(recipe):
     return [head, rule, *mine] if mine else []
 
 
-def packages(recipe):
-    """Return the installed packages that a recipe imports, in alphabetical order."""
-    tree = ast.parse(source_of(recipe).read_text(encoding="utf-8"))
-    modules = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    return sorted({module.partition(".")[0] for module in modules} - sys.stdlib_module_names)
+def copies_of(recipe):
+    """Return the text of each copy on offer, by the name of its file: the family, its functions."""
+    names = [recipe, *map(copying.short_name, copying.find(recipe))]
+    return {copying.file_name(name): copying.assemble(name) for name in names}
 
 
 def chapters_of(recipe):
@@ -156,17 +207,20 @@ class Checks(FromCode):
     has_content = True
 
     def run(self):
-        """Return the nodes; a test that is named and does not exist is an error."""
+        """Return the nodes; a test that is named and does not reach the recipe is an error."""
         (recipe,) = self.arguments
-        answers, refusals = checks(recipe)
+        tests, (answers, refusals) = tests_of(recipe), checks(recipe)
         told = dict(re.split(r":\s+", line, maxsplit=1) for line in self.content)
-        if unknown := sorted(set(told) - {*answers, *refusals}):
-            raise self.error(f"tests/test_{recipe}.py has no test {', '.join(unknown)}")
+        if unknown := sorted(set(told) - set(tests)):
+            raise self.error(f"no test of {recipe} is called {', '.join(unknown)}")
+        files = sorted({tests[name] for name in told})
+        where = " and ".join(f"`tests/{file}`" for file in files)
+        text = [f"`make test` runs these tests, in {where}. Among them:", ""]
+        text += [*(f"- {words}" for words in told.values()), ""]
         rest = [name for name in answers if name not in told]
-        text = [*(f"- {words}" for words in told.values()), ""]
         text += _fold(f"{len(rest)} more tests of its answers, by their names", rest)
         text += _fold(f"{len(refusals)} tests of its refusals, by their names", refusals)
-        return self.parse("\n".join(text), tests_of(recipe))
+        return self.parse("\n".join(text), *(ROOT / "tests" / file for file in files))
 
 
 class Coverage(FromCode):
@@ -192,17 +246,49 @@ class Chapters(FromCode):
         return self.parse("\n".join(listed), *found.values())
 
 
-class Source(FromCode):
-    """The whole file of a recipe, folded."""
+class Downloads(FromCode):
+    """The copies of a recipe, to download."""
 
     def run(self):
         """Return the nodes."""
         (recipe,) = self.arguments
-        file = source_of(recipe)
-        lines = len(file.read_text(encoding="utf-8").splitlines())
-        title = f"{file.name}: {lines:,} lines, needs {', '.join(packages(recipe))}"
-        code = f"```{{literalinclude}} /{file.relative_to(ROOT)}\n:language: python\n```"
-        return self.parse(f"::::{{dropdown}} {title}\n{code}\n::::", file)
+        whole, *parts = copies_of(recipe).items()
+        text = f"Or download {_offer(*whole)}."
+        if parts:
+            offers = ", ".join(_offer(*part) for part in parts)
+            text += f" One function, with what it needs of the rest: {offers}."
+        needs = ", ".join(copying.packages(whole[1]))
+        return self.parse(f"{text} Needs {needs}.", *copying.RECIPES.glob("*.py"))
+
+
+def _offer(name, text):
+    lines = f"{len(text.splitlines()):,} lines"
+    return f'<a href="{name}" download><code>{name}</code></a> ({lines})'
+
+
+class Source(FromCode):
+    """The copy of the whole recipe, folded."""
+
+    def run(self):
+        """Return the nodes."""
+        (recipe,) = self.arguments
+        name, text = next(iter(copies_of(recipe).items()))
+        title = f"{name}: {len(text.splitlines()):,} lines"
+        fold = f"::::{{dropdown}} {title}\n```python\n{text}```\n::::"
+        found = self.parse(fold, *copying.RECIPES.glob("*.py"))
+        for block in (block for node in found for block in node.findall(nodes.literal_block)):
+            block["source"] = name  # a file, which the index does not read
+        return found
+
+
+def write_copies(app, error):
+    """Put the copies beside the pages that offer them."""
+    if error is None and app.builder.format == "html":
+        for recipe in copying.families():
+            for name, text in copies_of(recipe).items():
+                target = Path(app.outdir) / "book" / "recipes" / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
 
 
 def _fold(title, tests):
@@ -218,7 +304,9 @@ def setup(app):
         "recipe-checks": Checks,
         "recipe-coverage": Coverage,
         "recipe-chapters": Chapters,
+        "recipe-downloads": Downloads,
         "recipe-source": Source,
     }.items():
         app.add_directive(name, directive)
+    app.connect("build-finished", write_copies)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

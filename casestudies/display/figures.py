@@ -7,6 +7,8 @@ import networkx as nx
 import numpy as np
 from matplotlib.patheffects import withStroke
 
+from casestudies.display.figure_record import describe_in_notebooks
+
 # Okabe and Ito's colours, safe for colour-blind readers. One role each, through the whole book.
 CONTROL = "#0072B2"
 TREATED = "#D55E00"
@@ -27,6 +29,7 @@ def house_style():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+        describe_in_notebooks()
 
 
 def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):

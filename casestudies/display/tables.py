@@ -1,12 +1,11 @@
-"""The tables of the book: results, claims and scoreboards, captioned and readable by machines."""
+"""The tables of the book: results and scoreboards, captioned, and the numbers a chapter stores."""
 
 import re
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
 import pandas as pd
-
-VERDICTS = ("holds", "holds in part", "does not hold", "cannot be tested here")
 
 
 class Table:
@@ -77,35 +76,6 @@ def results(estimates, caption, *, digits=3):
     )
 
 
-def claims(rows, *, document):
-    """Return a table of a document's claims with the verdicts of the chapter.
-
-    Parameters
-    ----------
-    rows : list of (str, str, str)
-        Claim in our words, verdict (one of VERDICTS), and the number that shows it.
-    document : str
-        What the claims are taken from.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    ValueError
-        If a verdict is not one of VERDICTS.
-    """
-    for claim, verdict, _ in rows:
-        if verdict not in VERDICTS:
-            raise ValueError(f"verdict {verdict!r} on {claim!r} must be one of {VERDICTS}")
-    signed = [
-        (claim, verdict, re.sub(r"(?<!\w)-(?=\d)", "−", said)) for claim, verdict, said in rows
-    ]
-    frame = pd.DataFrame(signed, columns=["claim", "verdict", "what the numbers say"])
-    return Table(frame, f"Claims of {document}, and what running them shows.", index=False)
-
-
 def scoreboard(rows, *, digits=3):
     """Return a table that holds headline estimates against what is known.
 
@@ -141,24 +111,70 @@ def scoreboard(rows, *, digits=3):
     return Table(pd.DataFrame(lines), caption, digits=digits, index=False)
 
 
-def headline(key, value, *, digits=4):
-    """Glue a number under a stable name, out of sight.
+def slug(label):
+    """Return a label as a key: small letters, digits and dots, hyphens between them.
 
-    It is rounded, so that every machine stores the same text, and made a plain float, so
-    that prose can format it: ``{glue:text}`key:.3f```.
+    Examples
+    --------
+    >>> slug("staffing-CDE(silence=0)")
+    'staffing-cde-silence-0'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", str(label).lower()).strip("-")
+
+
+def store(numbers, **tested):
+    """Store the numbers of a chapter in its notebook, as the output of its last cell.
+
+    They are rounded to four decimals, small ones to six significant digits, so that every
+    machine stores the same text.
+    A number in prose carries its key and its format in a comment behind it, and
+    ``tools/stamps.py`` writes it: ``2.06<!--seeing-raw-slope:.2f-->``.
 
     Parameters
     ----------
-    key : str
-        Name, starting with the chapter's short name.
-    value : float
-        The number.
-    digits : int, default 4
-        Decimals that are kept.
-    """
-    from myst_nb import glue
+    numbers : mapping of str to float
+        Headline numbers; a key starts with the chapter's short name and is stored as a slug.
+    **tested : pandas.DataFrame, pandas.Series, mapping, array or float
+        What the chapter's tests ask for besides.
 
-    glue(key, round(float(value), digits), display=False)
+    Raises
+    ------
+    ValueError
+        If a number is missing or infinite, or two keys have the same slug.
+    """
+    from IPython.display import display
+
+    stored = {slug(key): _plain(value) for key, value in numbers.items()}
+    if len(stored) < len(numbers):
+        keys = [slug(key) for key in numbers]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ValueError(f"keys must differ as slugs, but these occur twice: {twice}; rename one")
+    if odd := [key for key, value in stored.items() if not isinstance(value, int | float)]:
+        raise ValueError(f"numbers must be finite, but {odd} are not; leave them out")
+    values = {"numbers": stored, "tested": {name: _plain(v) for name, v in tested.items()}}
+    text = f"{len(stored)} numbers, as the pages and the tests of the book read them"
+    display({"application/json": values, "text/plain": text}, raw=True)
+
+
+def _plain(value):
+    """Return a value as JSON has it, numbers rounded."""
+    if isinstance(value, pd.DataFrame):
+        columns = {"columns": _plain(list(value.columns)), "index": _plain(list(value.index))}
+        return columns | {"data": _plain(value.to_numpy(dtype=object))}
+    if isinstance(value, pd.Series):
+        return {"index": _plain(list(value.index)), "data": _plain(list(value))}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(part) for part in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, str) or not np.isfinite(value):
+        return str(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    small = 5 - np.floor(np.log10(abs(value))) if value else 0
+    return round(float(value), int(np.clip(small, 4, 10)))
 
 
 def _flat(frame):

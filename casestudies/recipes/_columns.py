@@ -32,7 +32,7 @@ def _names(role, columns):
 def _one(role, columns):
     """Return the name of a single column, or raise."""
     names = _names(role, columns)
-    if len(names) != 1:
+    if not isinstance(columns, str):
         raise ValueError(f"{role} must name one column, got {columns!r}")
     return names[0]
 
@@ -72,11 +72,11 @@ def _check_frame(data, owner):
             raise ValueError(f"column name {name!r} is not a string; use data.rename(columns=str)")
     for name in data.columns[data.columns.duplicated()]:
         raise ValueError(f"data has more than one column {name!r}; rename or drop all but one")
-    for name, role in owner.items():
+    for name in owner:
         if name not in data.columns:
             close = difflib.get_close_matches(name, data.columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"data has {_listed(data.columns)}"
-            raise ValueError(f"no column {name!r} in data, named as {role}; {hint}")
+            raise ValueError(f"no column {name!r} in data; {hint}")
     if data.empty:
         first = next(iter(owner), "")
         raise ValueError(f"column {first!r} has no rows; check the filter that made data")

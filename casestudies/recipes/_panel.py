@@ -1,50 +1,268 @@
-"""Checks of panels."""
+"""Panels: units, periods, the time between them, and a difference in differences in two."""
+
+import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from casestudies.recipes._clusters import _check_sides, _clustered
+from casestudies.recipes._columns import (
+    _basis,
+    _design,
+    _Matrix,
+    _net,
+    _numeric,
+    _one,
+    _outcome,
+    _read,
+    _real,
+    _zero_one,
+)
 
-def _wide(data, outcome, unit, time, constants):
-    """Return outcomes with a row per unit and a column per period, and columns by unit."""
-    wide = data.pivot_table(index=unit, columns=time, values=outcome)
-    gaps = np.argwhere(wide.isna().to_numpy())
-    if len(gaps):
-        row, column = gaps[0]
+
+class _Interaction(NamedTuple):
+    """The product of group and period in a regression, and what its errors are made of."""
+
+    outcome: np.ndarray  # net of all other regressors
+    product: np.ndarray  # group times period, net of them
+    others: np.ndarray  # these, orthonormal
+    factor: float  # G / (G - 1) times (n - 1) / (n - k)
+    estimate: float
+    std_error: float
+    df: int
+
+
+def _two_periods(data, cluster, controls=(), *, outcome, unit, treated, post):
+    """Return the columns of units in two periods, of which each unit may lack one."""
+    roles = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
+    table = _read(data, several={"controls": controls}, cluster=cluster, **roles)
+    _one("cluster", cluster)
+    _outcome(table, outcome)
+    _zero_one(table, treated)
+    _zero_one(table, post, ("the period before", "the period after"))
+    _check_unit(table, unit, post, treated, cluster)
+    return table
+
+
+def _interact(table, cluster, controls, *, outcome, treated, post):
+    """Return the coefficient of group times period, by least squares, with its errors."""
+    _check_sides(table, cluster, [treated, post])
+    y, product = table[outcome].to_numpy(float), (table[treated] * table[post]).to_numpy(float)
+    others = _design(table, [treated, post, *controls])
+    columns = np.insert(others.columns, 2, product, axis=1)
+    labels = [*others.labels[:2], f"{treated} x {post}", *others.labels[2:]]
+    _basis(_Matrix(labels, columns, np.insert(others.precision, 2, 0)))
+    n, k = len(y), len(labels) + 1
+    if n == k:
+        raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
+    basis, small = _basis(others), (n - 1) / (n - k)
+    size, (y, product) = np.linalg.norm(y), (_net(values, basis) for values in (y, product))
+    weight = product @ product
+    estimate = product @ y / weight
+    scores = product * (y - estimate * product) / weight
+    covariance, df = _clustered(scores[:, np.newaxis], table[cluster], small)
+    std_error = np.sqrt(covariance[0, 0])
+    _check_noise(outcome, std_error, size / np.sqrt(weight))
+    others, factor = np.column_stack([np.full(n, n**-0.5), basis]), (df + 1) / df * small
+    return _Interaction(y, product, others, factor, estimate, std_error, df)
+
+
+def _check_noise(outcome, std_error, scale):
+    """Raise if a standard error is no more than the rounding of numbers of this scale."""
+    if not np.min(std_error) > 8 * np.finfo(float).eps * scale:
         raise ValueError(
-            f"column {time!r}: {unit} = {wide.index[row]} has no row for {time} = "
-            f"{wide.columns[column]} ({len(gaps)} such gap(s)); every unit must be seen in "
-            "every period, so fill the gap from the source, or drop the unit or the period"
+            f"column {outcome!r}: within each group all clusters change alike, so there is no "
+            "noise to estimate; check how it was made"
         )
-    units = data.drop_duplicates(unit).set_index(unit, drop=False).loc[wide.index]
-    return wide, *(units[name].to_numpy() for name in constants)
 
 
-def _check_unit(data, unit, period, treated, cluster):
+class _Panel(NamedTuple):
+    """Outcomes with a row per unit and a column per period."""
+
+    outcomes: np.ndarray
+    periods: pd.Index
+    elapsed: np.ndarray  # time of each period since the first
+    fixed: pd.Series  # what a unit keeps: its arm, or when it begins
+    clusters: np.ndarray
+
+
+def _balanced(table, cluster, *, outcome, unit, time, fixed):
+    """Return a panel in which every unit is seen once in every period, or raise."""
+    _outcome(table, outcome)
+    periods, column = _periods(table, time)
+    _check_unit(table, unit, time, fixed, cluster)
+    row, names = pd.factorize(table[unit])
+    outcomes = np.full((len(names), len(periods)), np.nan)
+    outcomes[row, column] = table[outcome]
+    _check_gaps(np.isnan(outcomes), names, periods, unit, time)
+    first = table.drop_duplicates(unit)
+    return _Panel(outcomes, periods, _elapsed(periods), first[fixed], first[cluster].to_numpy())
+
+
+def _check_gaps(gap, names, periods, unit, time):
+    """Raise unless every unit is seen in every period."""
+    if not gap.any():
+        return
+    row, column = np.argwhere(gap)[0]
+    remedy = (
+        "no unit is seen in all of them, so average each unit's rows before and after its group's "
+        "first treated period, and compare these with two_by_two, one such group at a time; it "
+        "takes units that are seen on one side only, as in repeated cross-sections"
+    )
+    if not gap.any(axis=1).all():
+        remedy = (
+            "fill few gaps from the source, or keep the units without one, data["
+            f"data.groupby({unit!r})[{time!r}].transform('size') == {len(periods)}], and say so"
+        )
+    raise ValueError(
+        f"column {time!r}: {unit} = {names[row]} has no row for {time} = {_shown(periods[column])} "
+        f"({gap.sum()} such gap(s) in {len(periods)} periods); {remedy}"
+    )
+
+
+def _check_unit(table, unit, period, treated, cluster):
     """Raise unless units are seen once in a period and keep their treatment and cluster."""
-    _check_once(data, unit, period)
-    _check_constant(data, treated, unit, "give a unit the same value in all its rows, also before")
-    _check_constant(data, cluster, unit, "a unit must stay in one cluster, so take a coarser one")
-
-
-def _check_once(data, unit, period):
-    """Raise if a unit is seen more than once in a period."""
-    twice = data[data.duplicated([unit, period])]
+    twice = table[table.duplicated([unit, period])]
     if len(twice):
+        keys = list(dict.fromkeys([unit, period, treated, cluster]))
         raise ValueError(
             f"column {unit!r}: {unit} = {twice[unit].iloc[0]} is seen more than once with "
             f"{period} = {twice[period].iloc[0]} ({len(twice)} such row(s) too many); keep one "
-            "row per unit and period, for example each unit's mean"
+            f"row per unit and period, for example with data.groupby({keys}, as_index=False)"
+            ".mean(numeric_only=True)"
         )
+    once = f"data.groupby({unit!r})[{{!r}}].transform({{!r}})"
+    remedy = f"give a unit the same value in all its rows, {once.format(treated, 'max')}"
+    _check_constant(table, treated, unit, f"{remedy} for the ever treated")
+    remedy = f"a unit stays in one cluster, the first for example, {once.format(cluster, 'first')}"
+    _check_constant(table, cluster, unit, remedy)
 
 
-def _check_constant(data, column, within, remedy):
+def _check_constant(table, column, within, remedy):
     """Raise if a column changes within a unit or cluster."""
-    groups, values = (pd.factorize(data[name])[0] for name in (within, column))
+    groups, values = (pd.factorize(table[name])[0] for name in (within, column))
     first = np.empty(groups.max() + 1, dtype=int)
     first[groups[::-1]] = values[::-1]  # written last, so that the first row of each stays
     moved = values != first[groups]
     if moved.any():
         raise ValueError(
-            f"column {column!r} changes within {within} = {data[within].iloc[moved.argmax()]} "
+            f"column {column!r} changes within {within} = {table[within].iloc[moved.argmax()]} "
             f"({len(np.unique(groups[moved]))} such case(s)); {remedy}"
         )
+
+
+def _dated(column):
+    """Tell whether a column that was read holds dates."""
+    return pd.api.types.is_datetime64_any_dtype(column)
+
+
+def _moments(table, name, clock=None):
+    """Return a column of numbers or dates, a span of dates as its first day, or raise.
+
+    With a `clock`, the column tells when units begin, and one value of text may mean never.
+    """
+    column = table[name]
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if _numeric(table, name) or _dated(column):
+        return column
+    values, named = column.drop_duplicates().tolist(), f"data[{name!r}]"
+    kinds = [False, True] if clock is None else [_dated(clock)]
+    remedies = [_conversion(named, values, dated, clock is not None) for dated in kinds]
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        remedies.append(f"{named}.cat.codes")
+    few = f"{{{values[0]!r}: 1, {values[-1]!r}: 2}}"
+    remedies.append(f"{named}.map({few}), with all of them")
+    raise ValueError(
+        f"column {name!r} holds {column.dtype} values such as {values[0]!r}, not numbers or "
+        "dates, so that their distance in time is not known; convert it, for example with "
+        f"{next(filter(None, remedies))}"
+    )
+
+
+def _conversion(named, values, dated, never):
+    """Return what makes text numbers or dates, nothing if it does not."""
+    read, far, options = pd.to_numeric, "0", {}
+    if dated:
+        read, far, options = pd.to_datetime, "pd.Timestamp('2262-01-01')", {"format": "ISO8601"}
+    odd = [value for value in values if pd.isna(read(str(value), errors="coerce", **options))]
+    if len(odd) > never or len(odd) == len(values):
+        return ""
+    marked = f".replace({odd[0]!r}, {far})" if odd else ""
+    return f"pd.{read.__name__}({named}{marked})"
+
+
+def _periods(table, time):
+    """Return the periods in their order, and the place of each row's among them."""
+    column = _moments(table, time)
+    periods = pd.Index(column.unique(), name=time).sort_values()
+    return periods, periods.get_indexer(column)
+
+
+def _elapsed(periods):
+    """Return the time since the first period.
+
+    Dates are counted in years if they lie whole years apart, else in months if whole months
+    (the last days of months count as such), else in days.
+    """
+    if not isinstance(periods, pd.DatetimeIndex):
+        return periods.to_numpy() - periods[0]
+    wall = periods.tz_localize(None)
+    month = wall.to_period("M")
+    places = [wall - month.start_time, wall - month.end_time.normalize()]
+    if min(place.nunique() for place in places) > 1:
+        return np.asarray((wall - wall[0]) / pd.Timedelta(days=1))
+    months = np.asarray(12 * month.year + month.month)
+    months = months - months[0]
+    return months // 12 if (months % 12 == 0).all() else months
+
+
+def _since(elapsed, start):
+    """Return the time since the period in place `start`: whole numbers as integers.
+
+    Others are rounded, so that a third of a year is one event time whatever it is taken from.
+    """
+    events = elapsed - elapsed[start]
+    if ((events % 1 == 0) & (np.abs(events) < 2**53)).all():
+        return events.astype(np.int64)
+    return events.round(9 - int(np.ceil(np.log10(elapsed[-1]))))
+
+
+def _start(periods, first_treated_time, time):
+    """Return where the treatment begins among the periods."""
+    if isinstance(periods, pd.DatetimeIndex):
+        if not isinstance(first_treated_time, datetime.date | np.datetime64 | pd.Period):
+            raise ValueError(
+                f"first_treated_time must be a date, as in column {time!r}, got "
+                f"{first_treated_time!r}; give one of its periods, for example pd.{periods[-1]!r}"
+            )
+        start = getattr(first_treated_time, "to_timestamp", lambda: first_treated_time)()
+        start = pd.Timestamp(start)
+    else:
+        start = _real("first_treated_time", first_treated_time)
+    if start not in periods:
+        raise ValueError(
+            f"first_treated_time {_shown(start)} is not a period of column {time!r}, which runs "
+            f"from {_shown(periods[0])} to {_shown(periods[-1])}; give the first period with "
+            "treatment"
+        )
+    position = periods.get_loc(start)
+    if position == 0:
+        raise ValueError(
+            f"column {time!r} has no period before first_treated_time {_shown(start)}; "
+            "without one there is no change to compare"
+        )
+    return position
+
+
+def _shown(period):
+    """Return a period as words."""
+    return str(period) if isinstance(period, datetime.date) else f"{period:.12g}"
+
+
+def _gap_in_means(values, treated, compared):
+    """Return the difference in means of each column, and each unit's influence on it."""
+    own, rest = values[treated].mean(axis=0), values[compared].mean(axis=0)
+    influence = treated[:, np.newaxis] * (values - own) / treated.sum()
+    return own - rest, influence - compared[:, np.newaxis] * (values - rest) / compared.sum()

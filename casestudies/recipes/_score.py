@@ -1,67 +1,105 @@
 """The propensity score: a logit, its separation and its weights."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
+    _basis,
     _design,
+    _levels,
+    _listed,
     _names,
-    _with_intercept,
+    _numeric,
+    _read,
     _zero_one,
 )
 
+TIE = 1e-9  # distances in standard deviations, and scores, that differ by less are equal
+OVERLAP = "use fewer or coarser covariates, or restrict data to where both are found"
 
-def _read_covariates(data, treatment, adjust_for, others=(), alone=(0, 1)):
-    """Return treatment and covariates; no value of a category may belong to an arm in alone."""
-    names = _names(adjust_for)
+
+def _read_covariates(data, treatment, adjust_for, alone=(0, 1), **others):
+    """Return columns, treatment and design; no value of a category may have an arm in `alone`."""
+    names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")
-    _check_columns(data, [treatment, *names, *others])
-    treated = _zero_one(data, treatment)
+    table = _read(data, treatment=treatment, several={"adjust_for": names}, **others)
+    treated = _zero_one(table, treatment)
     for name in names:
-        if not pd.api.types.is_numeric_dtype(data[name]) or data[name].nunique() <= 2:
-            _check_values_of_both_arms(data[name], treated, alone)
-    return treated, _design(data, names)
+        _check_values(table, name, treated, alone)
+    return table, treated, _design(table, names)
 
 
-def _check_values_of_both_arms(column, treated, alone):
-    """Raise if a category is constant or one of its values is found in one arm only."""
-    arms = pd.Series(treated).groupby(column.to_numpy(), sort=False).agg(["mean", "size"])
+def _check_values(table, name, treated, alone):
+    """Raise if a column is constant, or a value of a category is found in one arm only."""
+    values = table[name] if _numeric(table, name) else _levels(table[name]).astype(object)
+    arms = pd.Series(treated).groupby(values.to_numpy(), sort=False).agg(["mean", "size"])
     if len(arms) == 1:
-        raise ValueError(f"column {column.name!r} has one value in all rows; drop it")
-    for value, share, size in arms.itertuples():
-        if share in alone:
-            raise ValueError(
-                f"no overlap: column {column.name!r} is {value} in {size} row(s), all of them "
-                f"{'treated' if share else 'untreated'}; merge the value with another, or drop "
-                "these rows and say that the estimate leaves them out"
-            )
+        raise ValueError(f"column {name!r} has one value in all rows, {arms.index[0]}; drop it")
+    lonely = arms[arms["mean"].isin(alone)]
+    if lonely.empty or (_numeric(table, name) and len(arms) > 2):
+        return
+    share, size = lonely.iloc[0]
+    more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
+    found = f"column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
+    found += ("treated" if share else "untreated") + more
+    if len(arms) == 2:
+        raise ValueError(f"no overlap: {found}; take it out of adjust_for, and say so")
+    raise ValueError(
+        f"no overlap: {found}; merge the value with another, or drop these rows and say that the "
+        "estimate leaves them out"
+    )
+
+
+class _Axes(NamedTuple):
+    """A centre and a turn that make columns uncorrelated, with mean 0 and variance 1."""
+
+    centre: np.ndarray
+    turn: np.ndarray
+
+    def place(self, design):
+        """Return where each row of a design lies on the axes."""
+        return (design.columns - self.centre) @ self.turn
+
+    def blur(self, design):
+        """Return how far rounding of the columns may have moved each row along each axis."""
+        return np.abs(design.columns) * design.precision / 2 @ np.abs(self.turn)
+
+
+def _axes(design):
+    """Return the axes of a design, or raise if its columns are collinear."""
+    basis, centre = _basis(design), design.columns.mean(axis=0)
+    scale = design.columns.std(axis=0, ddof=1)
+    triangle = basis.T @ ((design.columns - centre) / scale)
+    return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(len(basis) - 1))
 
 
 def _score(treated, design):
-    """Return the logit scores of the design's rows."""
-    return _regress(design, treated)[0]
+    """Return the logit scores of the design's rows, and how far rounding may have moved each."""
+    axes = _axes(design)
+    x, coefficients = _fit_logit(axes, design, treated, "arms")
+    score = expit(x @ coefficients)
+    return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 
 
-def _regress(design, y, new=None, model="logit", classes="arms"):
-    """Regress y on the design and predict it for new rows (default: the same).
+def _regress(design, y, new, model="logit", classes="arms"):
+    """Regress y on the design and predict it for new rows.
 
     Also return a function that carries a gradient by the predictions back to the rows of the
     fit: what their share in the estimated coefficients adds to an influence function.
     """
-    _check_rank(_with_intercept(design))
-    x, x_new = (_standard(rows, design) for rows in (design, design if new is None else new))
+    axes = _axes(design)
+    x_new = _with_constant(axes.place(new))
     if model == "linear":
-        coefficients = np.linalg.lstsq(x, y)[0]
-        fitted, predicted = x @ coefficients, x_new @ coefficients
-        inverse, slope = np.linalg.inv(x.T @ x), 1
+        x = _with_constant(axes.place(design))
+        inverse = np.linalg.inv(x.T @ x)
+        coefficients = inverse @ (x.T @ y)
+        fitted, predicted, slope = x @ coefficients, x_new @ coefficients, 1
     else:
-        coefficients = _logit(x, y)
-        if coefficients is None:
-            raise ValueError(_separation(design, y, classes))
+        x, coefficients = _fit_logit(axes, design, y, classes)
         fitted, predicted = expit(x @ coefficients), expit(x_new @ coefficients)
         inverse, slope = _inverse_information(x, fitted), predicted * (1 - predicted)
 
@@ -71,59 +109,84 @@ def _regress(design, y, new=None, model="logit", classes="arms"):
     return predicted, carry
 
 
-def _standard(design, like):
-    """Return an intercept and the columns, standardized by the moments of another frame."""
-    return _with_intercept((design - like.mean()) / like.std()).to_numpy()
+def _with_constant(x):
+    return np.column_stack([np.ones(len(x)), x])
+
+
+def _fit_logit(axes, design, y, classes):
+    """Return regressors and coefficients of a logit, or raise if they separate the classes."""
+    x = _with_constant(axes.place(design))
+    coefficients, converged = _logit(x, y)
+    if not converged:
+        remedy = "use fewer or coarser covariates, or use model='linear'"
+        slopes = np.abs(axes.turn @ coefficients[1:]) * design.columns.std(axis=0)
+        raise ValueError(
+            f"no overlap: {_separating(design, y, slopes)} separates the {classes}, so "
+            "probabilities of 0 and 1 would be fitted; "
+            f"{OVERLAP if classes == 'arms' else remedy}"
+        )
+    return x, coefficients
 
 
 def _logit(x, y):
-    """Fit a logit by Newton's method; return None if no finite maximum is found."""
+    """Fit a logit by Newton's method; also tell whether a finite maximum was found.
+
+    The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1,
+    so that the information vanishes in a direction only where the classes are separated.
+    """
 
     def loss(coefficients):
-        return np.logaddexp(0, x @ coefficients).sum() - y @ x @ coefficients
+        return np.logaddexp(0, (1 - 2 * y) * (x @ coefficients)).sum()
 
     coefficients = np.zeros(x.shape[1])
-    for _ in range(30):
+    for _ in range(300):
         fitted = expit(x @ coefficients)
-        try:
-            step = _inverse_information(x, fitted) @ (x.T @ (y - fitted))
-        except np.linalg.LinAlgError:
-            return None
+        inverse = _inverse_information(x, fitted)
+        if not len(x) * np.abs(inverse).max() < 1e12:
+            break
+        step = inverse @ (x.T @ (y - fitted))
         while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
             step /= 2
-        coefficients += step
+        coefficients = coefficients + step
         if np.abs(x @ step).max() < 1e-8:
-            return coefficients
-    return None
+            return coefficients, True
+    return coefficients, False
 
 
 def _inverse_information(x, score):
     """Return the inverse of the logit's information, the covariance of its coefficients."""
-    return np.linalg.inv((x.T * (score * (1 - score))) @ x)
+    information = (x.T * (score * (1 - score))) @ x
+    try:
+        return np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.inf)
 
 
-def _separation(design, y, classes):
-    """Say which covariate, if it is one, tells the arms or the outcomes apart."""
-    guilty = f"a combination of {', '.join(map(repr, design))}"
-    for name in design:
-        low, high = sorted((design[name][y == value] for value in (0, 1)), key=np.mean)
-        if low.max() <= high.min():
-            guilty = f"column {name!r}, at {low.max():g},"
-            break
-    return (
-        f"no overlap: {guilty} separates the {classes}, so probabilities of 0 and 1 would be "
-        "fitted; use fewer or coarser covariates, or restrict data to where both are found"
-    )
+def _separating(design, y, slopes):
+    """Say which covariate, if it is one, tells two classes apart; slopes tell the foremost."""
+    if y.min() == y.max():
+        return f"a constant, {y[0]:g} in all {len(y)} rows,"
+    for name, low, high in _gaps(design, y):
+        if low <= high:
+            return f"column {name!r}, at {low:g},"
+    foremost = design.labels[np.argmax(slopes)]
+    return f"a combination of {_listed(design.labels)}, above all column {foremost!r},"
+
+
+def _gaps(design, y):
+    """Give each column's largest value in the lower class and smallest value in the higher."""
+    for name, column in zip(design.labels, design.columns.T, strict=True):
+        low, high = sorted((column[y == value] for value in (0, 1)), key=np.mean)
+        yield name, low.max(), high.min()
 
 
 def _inverse(treated, score, estimand):
     """Return inverse probability weights and their derivatives by the score."""
     own = np.where(treated, 1 if estimand == "ATT" else score, 1 - score)
-    if (own == 0).any():
+    if own.min() < 1e-10:  # then rounding of the score would show in the weight
         raise ValueError(
-            f"no overlap: {(own == 0).sum()} row(s) have the treatment that their covariates give "
-            "a fitted probability of 0; use fewer or coarser covariates, or restrict data to "
-            "where both are found"
+            f"no overlap: {(own < 1e-10).sum()} row(s) have the treatment that their covariates "
+            f"give a fitted probability of {own.min():.0g}; {OVERLAP}"
         )
     if estimand == "ATT":
         return np.where(treated, 1, score / own), np.where(treated, 0, 1 / own**2)

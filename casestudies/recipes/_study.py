@@ -1,48 +1,114 @@
 """Event studies as frames: written by one family, read by others."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _result
+from casestudies.recipes._columns import _listed, _real, _reals, _result
 
 
-def _study(events, estimate, covariance, df, level):
-    """Return an event study's frame, the reference row included."""
+def _study(events, references, estimate, covariance, df, level):
+    """Return an event study's frame, with zeros where only references lie."""
     std_error = np.sqrt(np.diag(covariance))
     rows = [
         _result(event, e, s, n=np.nan, level=level, df=df)
         for event, e, s in zip(events, estimate, std_error, strict=True)
     ]
-    rows.append(_result(-1, 0.0, 0.0, n=np.nan, level=level))
+    references = np.unique(references)
+    rows += [_result(r, 0.0, 0.0, n=np.nan, level=level) for r in np.setdiff1d(references, events)]
     frame = pd.DataFrame(rows).drop(columns="n").sort_index().rename_axis("event_time")
-    names = [int(event) for event in events]
     # Nested dicts: pandas compares attrs with ==, which a DataFrame in them would break.
+    names, reference = events.tolist(), references.tolist()
     table = pd.DataFrame(covariance, index=names, columns=names).to_dict()
-    frame.attrs = {"covariance": table, "df": int(df)}
+    reference = reference[0] if len(reference) == 1 else reference
+    frame.attrs = {"covariance": table, "df": int(df), "reference": reference}
     return frame
+
+
+class _Estimates(NamedTuple):
+    """What an event study holds, references apart."""
+
+    times: np.ndarray
+    estimate: np.ndarray
+    covariance: np.ndarray
+    df: float
+    reference: float  # the last one
+
+
+def _estimates(study, *, one_reference=True):
+    """Return the estimates of an event study and their covariance, checked."""
+    attrs = study.attrs if isinstance(study, pd.DataFrame) else {}
+    if not isinstance(attrs.get("covariance"), dict | pd.DataFrame):
+        raise ValueError("study carries no covariance; pass the frame that event_study returned")
+    if "estimate" not in study:
+        raise ValueError(
+            f"study has no column 'estimate', only {_listed(study.columns)}; pass the frame that "
+            "event_study returned"
+        )
+    times = np.sort(_reals("an event time of the study", study.index))
+    for time in times[1:][np.diff(times) == 0]:
+        raise ValueError(
+            f"study has event time {time:g} more than once; keep one row of each, for example "
+            "study[~study.index.duplicated()]"
+        )
+    covariance = pd.DataFrame(attrs["covariance"])
+    references = _reals("study.attrs['reference']", attrs.get("reference", -1), below=0)
+    times = times[np.isin(times, covariance.index) | ~np.isin(times, references)]
+    if one_reference:
+        _check_reference(references, times)
+    for time in times[~(np.isin(times, covariance.index) & np.isin(times, covariance.columns))]:
+        raise ValueError(f"the covariance has no event time {time:g}; do not relabel the study")
+    estimate = pd.to_numeric(study.loc[times, "estimate"], errors="coerce").to_numpy(dtype=float)
+    covariance = covariance.loc[times, times].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    _check_moments(times, estimate, covariance)
+    df = attrs.get("df", np.inf)
+    df = df if df == np.inf else _real("study.attrs['df']", df, above=1)
+    return _Estimates(times, estimate, covariance, df, references.max())
+
+
+def _check_reference(references, times):
+    """Raise unless the reference is one, the last event time before 0."""
+    if len(references) > 1:
+        raise ValueError(
+            f"the study's adoption groups have their references at different event times, "
+            f"{_listed(references.tolist())}, so a drift has no single origin; give the event "
+            "study of groups whose last period before adoption lies equally far back"
+        )
+    for time in times[(times > references[0]) & (times < 0)]:
+        raise ValueError(
+            f"study has event time {time:g} between its reference, {references[0]:g}, and 0; set "
+            "study.attrs['reference'] to the event time to which the estimates are relative, the "
+            "last before 0"
+        )
+
+
+def _check_moments(times, estimate, covariance):
+    """Raise unless estimates are finite and the covariance is one, with variances above 0."""
+    variance = np.diag(covariance)
+    for bad in np.flatnonzero(~(np.isfinite(estimate) & np.isfinite(variance) & (variance > 0))):
+        raise ValueError(
+            f"study has estimate {estimate[bad]:g} with variance {variance[bad]:g} at event time "
+            f"{times[bad]:g}; both must be finite and the variance above 0, so drop that row, "
+            f"study.drop(index={times[bad]:g})"
+        )
+    scaled = covariance / np.sqrt(np.outer(variance, variance))
+    if not (np.allclose(scaled, scaled.T) and np.linalg.eigvalsh(scaled).min() > -1e-8):
+        raise ValueError(
+            "study.attrs['covariance'] is not a covariance, which is symmetric and gives no "
+            "combination of estimates a negative variance; pass the one of event_study"
+        )
 
 
 def _event_weights(times, event_times):
     """Return the weights that average over event times, all from 0 on by default."""
-    chosen = times[times >= 0] if event_times is None else np.atleast_1d(event_times)
-    for event in chosen:
-        if event < 0 or event not in times:
-            raise ValueError(
-                f"event time {event} is not among those with an effect, {times[times >= 0]}"
-            )
-    if len(chosen) == 0:
+    later = times[times >= 0]
+    chosen = later if event_times is None else np.unique(_reals("event_times", event_times))
+    if not len(later):
         raise ValueError("no event time from 0 on to average over; the study ends before it")
-    return np.isin(times, chosen) / len(set(chosen))
-
-
-def _study_moments(study):
-    """Return estimates without the reference, their covariance, and degrees of freedom."""
-    if not isinstance(study, pd.DataFrame) or "covariance" not in study.attrs:
-        raise ValueError("study carries no covariance; pass the frame that event_study returned")
-    estimate = study["estimate"].drop(index=-1, errors="ignore").sort_index()
-    covariance = pd.DataFrame(study.attrs["covariance"])
-    lost = estimate.index.difference(covariance.index)
-    if len(lost):
-        raise ValueError(f"the covariance has no event time {lost[0]}; do not relabel the study")
-    covariance = covariance.loc[estimate.index, estimate.index].to_numpy()
-    return estimate, covariance, study.attrs.get("df", np.inf)
+    found = np.isclose(times[:, np.newaxis], chosen, rtol=1e-9) & (chosen >= 0)
+    for event in chosen[~found.any(axis=0)]:
+        raise ValueError(
+            f"event time {event:g} is not among those with an effect, {_listed(later.tolist())}"
+        )
+    return found.any(axis=1) / len(chosen)

@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
-    _design,
-    _names,
-    _numbers,
-    _result,
-    _zero_one,
+from casestudies.recipes._clusters import _check_sides, _clustered
+from casestudies.recipes._columns import _names, _read, _result, _zero_one
+from casestudies.recipes._panel import (
+    _balanced,
+    _check_noise,
+    _gap_in_means,
+    _interact,
+    _shown,
+    _since,
+    _start,
+    _two_periods,
 )
-from casestudies.recipes._panel import _check_clusters, _check_unit, _wide
 from casestudies.recipes._study import _study
 
 
@@ -34,10 +36,25 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     without treatment both groups would have changed by the same amount on average
     (parallel trends), no reaction before the treatment, none of one unit to another's.
 
+    The interval needs many clusters on each side. Its coverage where clusters are alike and
+    their shocks normal, at a nominal 95% (100,000 replications, Monte Carlo error at most
+    0.0014):
+
+    ========  =====  =====  =====  =====  =====
+    treated       2      3      4      6     10
+    ========  =====  =====  =====  =====  =====
+    of 20     .751   .856   .896   .932   .947
+    half      .887   .923   .933   .942   .947
+    ========  =====  =====  =====  =====  =====
+
+    With few clusters on one side, see what the wild bootstrap, other choices of the treated
+    clusters or an assumed shock say.
+
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period; a unit may lack one of the two periods.
+        One row per unit and period. A unit may lack one of the two periods: repeated
+        cross-sections, in which every unit is seen once, are such data.
     outcome : str
         Column of the outcome, in any unit.
     unit : str
@@ -66,8 +83,10 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     ------
     ValueError
         If a unit is seen twice in a period (give its mean instead), `treated` changes
-        within a unit, a unit lies in two clusters, or a single cluster makes up one arm:
-        its residuals then sum to zero, and its shocks would count as none.
+        within a unit, a unit lies in two clusters, or a single cluster makes up one arm in a
+        period: its residuals then sum to zero, and its shocks would count as none. If a
+        column is missing, incomplete or not of its kind, the outcome does not vary, or a
+        control is a combination of the other columns and their interaction.
 
     References
     ----------
@@ -89,19 +108,12 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     n            8.000
     Name: two_by_two, dtype: float64
     """
-    controls, cluster = _names(controls), cluster or unit
-    _check_columns(data, [outcome, unit, treated, post, *controls])
-    _check_columns(data, [cluster])
-    y, d, p = _numbers(data, outcome), _zero_one(data, treated), _zero_one(data, post)
-    _check_unit(data, unit, post, treated, cluster)
-    _check_clusters(data, cluster, [treated, post])
-    columns = {"intercept": 1.0, treated: d, post: p, f"{treated} x {post}": d * p}
-    design = pd.DataFrame(columns, index=data.index)
-    design = pd.concat([design, _design(data, controls)], axis=1)
-    _check_rank(design)
-    coefficients, covariance, df = _least_squares(design, y, data[cluster])
-    std_error = np.sqrt(covariance[3, 3])
-    return _result("two_by_two", coefficients[3], std_error, n=len(data), level=level, df=df)
+    controls, cluster = _names("controls", controls), cluster if cluster is not None else unit
+    roles = {"outcome": outcome, "treated": treated, "post": post}
+    table = _two_periods(data, cluster, controls, unit=unit, **roles)
+    found = _interact(table, cluster, controls, **roles)
+    estimate, std_error, n = found.estimate, found.std_error, len(table)
+    return _result("two_by_two", estimate, std_error, n=n, level=level, df=found.df)
 
 
 def event_study(
@@ -109,28 +121,35 @@ def event_study(
 ):
     r"""Follow the gap between the groups through time, relative to the last period before.
 
-    For event time :math:`k`, counted in observed periods from `first_treated_time`,
+    For event time :math:`k`, the time since `first_treated_time`, and the last period
+    before it at :math:`r` (-1 where periods are one apart),
 
-    .. math:: \hat\delta_k = (\bar Y_{1,k} - \bar Y_{1,-1}) - (\bar Y_{0,k} - \bar Y_{0,-1}),
+    .. math:: \hat\delta_k = (\bar Y_{1,k} - \bar Y_{1,r}) - (\bar Y_{0,k} - \bar Y_{0,r}),
 
     the coefficients of group times period in a regression with unit and period fixed
     effects. With two periods it is `two_by_two`.
 
-    Estimand: for :math:`k \ge 0` the average effect on the treated :math:`k` periods
-    after adoption, under parallel trends and no anticipation; for :math:`k < -1`
-    a difference in trends, zero under the same assumptions extended backwards.
+    Estimand: for :math:`k \ge 0` the average effect on the treated :math:`k` after adoption,
+    under parallel trends and no anticipation; for :math:`k < r` a difference in trends,
+    zero under the same assumptions extended backwards.
     All treated units begin at the same time; where they do not, use a method for
-    staggered adoption.
+    staggered adoption. With few clusters on one side intervals are too short: with 2
+    treated of 20, all alike and with normal shocks, they cover 75%.
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit and period, every unit in every period.
-    outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (anything that sorts).
+    outcome, unit : str
+        Columns of the outcome and of the unit's name.
+    time : str
+        Column of the period, numbers or dates, not necessarily evenly spaced. Event time is
+        the difference of numbers; of dates, years if all lie whole years apart, else months
+        if whole months (last days of months are), else days. Year and month in one number
+        (202401) are to be made dates.
     treated : str
         Column with 1 for units that are ever treated and 0 for the others, in all periods.
-    first_treated_time : scalar
+    first_treated_time : number or date
         The first period with treatment, a value of `time`.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
@@ -140,17 +159,21 @@ def event_study(
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. Row -1 is the
-        reference, zero by construction. Standard errors as in `two_by_two`, with
-        :math:`k` twice the number of periods. ``attrs["covariance"]`` holds the
+        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last row before 0 is
+        the reference, zero by construction. Standard errors are cluster-robust, times
+        :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters, :math:`n` units and
+        :math:`T` periods; t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
         covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``),
-        ``attrs["df"]`` the degrees of freedom :math:`G - 1`.
+        ``attrs["df"]`` the degrees of freedom, ``attrs["reference"]`` the event time of the
+        reference.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `first_treated_time` is not a period or
-        is the first one, or as in `two_by_two`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated_time` is not
+        a period or is the first one, `treated` changes within a unit, a unit lies in two
+        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
+        not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -170,12 +193,12 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    wide, arm, groups = _arms(data, outcome, unit, time, treated, cluster or unit)
-    start = _position(wide.columns, first_treated_time, time)
-    events = np.arange(wide.shape[1]) - start
-    change = wide.sub(wide.iloc[:, start - 1], axis=0).to_numpy()[:, events != -1]
-    estimate, covariance, df = _mean_difference(change, arm, groups, periods=len(events))
-    return _study(events[events != -1], estimate, covariance, df, level)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    start = _start(panel.periods, first_treated_time, time)
+    events, other = _since(panel.elapsed, start), np.arange(len(panel.periods)) != start - 1
+    change = (panel.outcomes - panel.outcomes[:, [start - 1]])[:, other]
+    estimate, covariance, df = _mean_difference(change, panel, periods=len(events))
+    return _study(events[other], events[start - 1], estimate, covariance, df, level)
 
 
 def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=None, level=0.95):
@@ -187,8 +210,20 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
 
     Parameters
     ----------
-    data, outcome, unit, time, treated, first_treated_time, cluster, level
-        As for `event_study`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit : str
+        Columns of the outcome and of the unit's name.
+    time : str
+        Column of the period, numbers or dates.
+    treated : str
+        Column with 1 for units that are ever treated and 0 for the others, in all periods.
+    first_treated_time : number or date
+        The first period with treatment, a value of `time`.
+    cluster : str, optional
+        Column of the groups that share shocks; the unit by default.
+    level : float
+        Coverage of each interval, between 0 and 1.
 
     Returns
     -------
@@ -199,7 +234,10 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     Raises
     ------
     ValueError
-        If fewer than two periods lie before `first_treated_time`, or as `event_study`.
+        If fewer than two periods lie before `first_treated_time`, a unit lacks a period or
+        has it twice, `time` is text, `treated` changes within a unit, a unit lies in two
+        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
+        not of its kind, or the outcome leaves no noise to estimate.
 
     References
     ----------
@@ -217,83 +255,41 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     month
     2           1.0  8.0    0.282
     """
-    wide, arm, groups = _arms(data, outcome, unit, time, treated, cluster or unit)
-    start = _position(wide.columns, first_treated_time, time)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
-            f"column {time!r} has {start} period before {first_treated_time}; "
+            f"column {time!r} has {start} period before {_shown(panel.periods[start])}; "
             "a pretended date needs one period before it and one from it on"
         )
-    y = wide.to_numpy()
+    y = panel.outcomes - panel.outcomes[:, :1]
     fakes = range(1, start)
     change = np.column_stack([y[:, f:start].mean(1) - y[:, :f].mean(1) for f in fakes])
-    estimate, covariance, df = _mean_difference(change, arm, groups, periods=2)
+    estimate, covariance, df = _mean_difference(change, panel, periods=2)
     std_error = np.sqrt(np.diag(covariance))
+    _check_noise(outcome, std_error, np.abs(panel.outcomes).max())
     rows = [
-        _result(wide.columns[fake], e, s, n=2 * len(y), level=level, df=df)
+        _result(panel.periods[fake], e, s, n=2 * len(y), level=level, df=df)
         for fake, e, s in zip(fakes, estimate, std_error, strict=True)
     ]
     frame = pd.DataFrame(rows).rename_axis(time)
     return frame.assign(p_value=2 * stats.t.sf(np.abs(frame["estimate"] / frame["std_error"]), df))
 
 
-# Regressions and mean differences, with clustered standard errors.
+def _two_arms(data, outcome, unit, time, treated, cluster):
+    """Return a balanced panel of two arms with two clusters each or more."""
+    cluster = cluster if cluster is not None else unit
+    roles = {"outcome": outcome, "unit": unit, "time": time}
+    table = _read(data, cluster=cluster, treated=treated, **roles)
+    _zero_one(table, treated)
+    panel = _balanced(table, cluster, fixed=treated, **roles)
+    _check_sides(table, cluster, [treated])
+    return panel
 
 
-def _least_squares(design, y, cluster):
-    """Return coefficients, clustered covariance and degrees of freedom."""
-    x, (n, k) = design.to_numpy(), design.shape
-    if n == k:
-        raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
-    q, r = np.linalg.qr(x)
-    coefficients = np.linalg.solve(r, q.T @ y)
-    bread = np.linalg.inv(r)
-    scores = q * (y - x @ coefficients)[:, None]
-    meat, df = _clustered(scores, cluster, n, k)
-    return coefficients, bread @ meat @ bread.T, df
-
-
-def _mean_difference(change, arm, groups, periods):
+def _mean_difference(change, panel, periods):
     """Return the arms' difference in mean changes, its clustered covariance and degrees."""
-    share = np.where(arm == 1, 1 / np.sum(arm == 1), -1 / np.sum(arm == 0))
-    means = np.array([change[arm == 0].mean(0), change[arm == 1].mean(0)])
-    influence = share[:, None] * (change - means[arm])
-    covariance, df = _clustered(influence, groups, len(arm) * periods, 2 * periods)
-    return means[1] - means[0], covariance, df
-
-
-def _clustered(scores, cluster, n, k):
-    """Return the covariance of a sum of scores by cluster, and G - 1."""
-    codes, names = pd.factorize(cluster)
-    g = len(names)
-    sums = np.zeros((g, scores.shape[1]))
-    np.add.at(sums, codes, scores)
-    return g / (g - 1) * (n - 1) / (n - k) * sums.T @ sums, g - 1
-
-
-def _arms(data, outcome, unit, time, treated, cluster):
-    """Return outcomes by unit and period, checked, with each unit's arm and cluster."""
-    _check_columns(data, [outcome, unit, time, treated])
-    _check_columns(data, [cluster])
-    _numbers(data, outcome)
-    _zero_one(data, treated)
-    _check_unit(data, unit, time, treated, cluster)
-    _check_clusters(data, cluster, [treated])
-    wide, arm, groups = _wide(data, outcome, unit, time, [treated, cluster])
-    return wide, arm.astype(int), groups
-
-
-def _position(periods, first_treated_time, time):
-    """Return where the treatment begins among the periods."""
-    if first_treated_time not in periods:
-        raise ValueError(
-            f"first_treated_time {first_treated_time} is not a period of column {time!r}, "
-            f"which runs from {periods[0]} to {periods[-1]}; give the first period with treatment"
-        )
-    position = periods.get_loc(first_treated_time)
-    if position == 0:
-        raise ValueError(
-            f"column {time!r} has no period before first_treated_time {first_treated_time}; "
-            "without one there is no change to compare"
-        )
-    return position
+    treated, rows = panel.fixed.to_numpy() == 1, len(change) * periods
+    estimate, influence = _gap_in_means(change, treated, ~treated)
+    factor = (rows - 1) / (rows - 2 * periods)
+    return estimate, *_clustered(influence, panel.clusters, factor)

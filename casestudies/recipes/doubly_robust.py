@@ -8,12 +8,17 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _check_choice, _count, _numbers, _result, _zero_one
+from casestudies.recipes._columns import (
+    _check_choice,
+    _count,
+    _generator,
+    _group_basis,
+    _outcome,
+    _result,
+)
 from casestudies.recipes._score import _inverse, _named, _read_covariates, _regress
 
 
@@ -49,16 +54,19 @@ def doubly_robust(
     treatment : str
         Column of zeros and ones.
     adjust_for : str or list of str
-        Covariates of the score and of the outcome models.
+        Covariates of the score, a logit, and of the outcome models; a category enters as
+        dummies without its first level.
     estimand : {"ATE", "ATT"}
         Whose average effect.
     model : {"linear", "logit"}
         Outcome model of each arm.
     folds : int
-        Number of folds; 1 fits on all rows, without a split.
+        Number of folds, at most the rows of the smaller arm; 1 fits on all rows, without a
+        split.
     rng : int, numpy.random.Generator or numpy.random.RandomState, optional
-        Deals the rows into folds. Default: they are dealt in the order of a hash of their
-        values, which depends neither on a seed nor on the order of the rows.
+        Deals the rows into folds. Default: they are dealt in the order of a hash of the ranks
+        of their covariates, equal ones by outcome, which needs no seed and depends neither on
+        units nor on the order of rows or columns; the negative of a covariate deals anew.
     level : float
         Confidence level, between 0 and 1.
 
@@ -70,8 +78,8 @@ def doubly_robust(
     Raises
     ------
     ValueError
-        If a column is unfit, the arms do not overlap, or the rows outside a fold cannot carry
-        the models.
+        If a column or an option is unfit, the arms do not overlap, or the rows outside a fold
+        cannot carry the models.
 
     References
     ----------
@@ -93,24 +101,35 @@ def doubly_robust(
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
     _check_choice("model", model, ("linear", "logit"))
-    treated, design = _read_covariates(data, treatment, adjust_for, [outcome])
-    y = _numbers(data, outcome) if model == "linear" else _zero_one(data, outcome)
-    fold = _deal(design.assign(**{treatment: treated, outcome: y}), treated, folds, rng)
+    folds = _count("folds", folds)
+    table, treated, design = _read_covariates(data, treatment, adjust_for, outcome=outcome)
+    y = _outcome(table, outcome, model)
+    y = y - y.mean() * (model == "linear")  # digits that a far-off origin would cost
+    order = _shuffled(table.drop(columns=[treatment, outcome]), treated, y)
+    if rng is not None:
+        order = _generator(rng).permutation(len(y))
+    fold = _deal(order, treated, folds)
     terms, carried = np.zeros((2, len(y)))
     share = np.ones(len(y)) if estimand == "ATE" else treated
     for number in range(folds):
         test = fold == number
         train = ~test if folds > 1 else test
         rows = (train, train & (treated == 0), train & (treated == 1))
-        fits = _nuisances(design, treated, y, rows, test, model, f"{number + 1} of {folds}")
-        terms[test], gradients = _augmented(treated[test], y[test], *fits.predicted, estimand)
-        for fitted, carry, gradient in zip(rows, fits.carries, gradients, strict=True):
+        try:
+            predicted, carries = _nuisances(design, treated, y, rows, test, model)
+        except ValueError as error:
+            where = (
+                f"in the rows that fit fold {number + 1} of {folds}: {error}; fewer folds leave "
+            )
+            raise ValueError(f"{where}more rows to each fit" if folds > 1 else error) from None
+        terms[test], gradients = _augmented(treated[test], y[test], *predicted, estimand)
+        for fitted, carry, gradient in zip(rows, carries, gradients, strict=True):
             carried[fitted] += carry(gradient)
     estimate = terms.sum() / share.sum()
     influence = (terms - share * estimate + carried) / share.sum()
     std_error = np.sqrt(influence @ influence)
     result = _result("doubly_robust", estimate, std_error, n=len(y), level=level)
-    return _named(result, estimand, data)
+    return _named(result, estimand, table)
 
 
 def _augmented(treated, y, score, mean0, mean1, estimand):
@@ -126,35 +145,55 @@ def _augmented(treated, y, score, mean0, mean1, estimand):
     return terms, (sign * derivative * residual, *by_means)
 
 
-class _Nuisances(NamedTuple):
-    """Score and outcome predictions for one fold, and what carries gradients back."""
+def _nuisances(design, treated, y, rows, test, model):
+    """Fit the score and the outcome model of each arm in rows; predict in the test rows.
 
-    predicted: tuple
-    carries: tuple
+    Return the three predictions, and what carries gradients by them back to the rows.
+    """
+
+    def fit(target, fitted, kind, classes):
+        here, there = (design._replace(columns=design.columns[part]) for part in (fitted, test))
+        return _regress(here, target[fitted], there, kind, classes)
+
+    for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
+        _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
+    fits = [
+        fit(treated, rows[0], "logit", "arms"),
+        *(fit(y, fitted, model, "outcomes 0 and 1 of an arm") for fitted in rows[1:]),
+    ]
+    return zip(*fits, strict=True)
 
 
-def _nuisances(design, treated, y, rows, test, model, fold):
-    """Fit the score and the outcome model of each arm in rows; predict in the test rows."""
-    targets = (treated, "logit", "arms"), *2 * ((y, model, "outcomes 0 and 1 of an arm"),)
-    try:
-        fits = [
-            _regress(design[fitted], target[fitted], design[test], kind, classes)
-            for fitted, (target, kind, classes) in zip(rows, targets, strict=True)
-        ]
-    except ValueError as error:
-        raise ValueError(f"in the rows that fit fold {fold}: {error}") from None
-    return _Nuisances(*zip(*fits, strict=True))
-
-
-def _deal(frame, treated, folds, rng):
-    """Deal rows into folds arm by arm, in random order or in the order of their hash."""
+def _deal(order, treated, folds):
+    """Deal rows into folds, arm by arm, in an order."""
     smaller = int(min(treated.sum(), (1 - treated).sum()))
-    if _count("folds", folds) > smaller:
+    if folds > smaller:
         raise ValueError(f"folds is {folds}, but the smaller arm has {smaller} rows; ask for fewer")
-    order = np.argsort(pd.util.hash_pandas_object(frame, index=False).to_numpy(), kind="stable")
-    if rng is not None:
-        order = np.random.default_rng(rng).permutation(len(frame))
     order = order[np.argsort(treated[order], kind="stable")]
-    fold = np.empty(len(frame), dtype=int)
-    fold[order] = np.arange(len(frame)) % folds
+    fold = np.empty(len(order), dtype=int)
+    fold[order] = np.arange(len(order)) % folds
     return fold
+
+
+def _shuffled(covariates, treated, y):
+    """Return an order of rows that looks random and depends on the order of values alone.
+
+    Rows are sorted by a hash of the ranks of their covariates, equal ones by outcome. How a
+    covariate's ranks go with treatment and outcome decides on its place in the hash.
+    """
+    ranks = [_ranks(covariates[name]) for name in covariates]
+    ranks.sort(key=lambda rank: (rank @ treated, rank @ y))
+    hashed = pd.util.hash_pandas_object(pd.DataFrame(np.column_stack(ranks)), index=False)
+    return np.lexsort((y, hashed))
+
+
+def _ranks(column):
+    """Return how many rows have a smaller value; text is ranked as it sorts."""
+    if not pd.api.types.is_numeric_dtype(column):
+        column = pd.Series(pd.factorize(column.astype(str), sort=True)[0])
+    values = column.to_numpy(dtype=float)
+    order = np.argsort(values, kind="stable")
+    larger = np.diff(values[order], prepend=-np.inf) > 1e-14 * np.abs(values[order])
+    ranks = np.empty(len(values), dtype=int)
+    ranks[order] = np.maximum.accumulate(np.where(larger, np.arange(len(values)), 0))
+    return ranks

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._columns import (
-    _check_columns,
-    _check_rank,
-    _design,
+    _check_choice,
+    _check_level,
+    _count,
+    _generator,
     _names,
-    _numbers,
+    _real,
+    _reals,
     _result,
-    _zero_one,
 )
-from casestudies.recipes._panel import _check_clusters, _check_constant, _check_unit
+from casestudies.recipes._panel import _check_constant, _interact, _two_periods
 
 
 def wild_bootstrap(
@@ -61,7 +62,7 @@ def wild_bootstrap(
         Number of draws; all combinations are taken instead where there are no more of them.
     level : float
         Coverage of the interval, between 0 and 1.
-    rng : int or numpy.random.Generator
+    rng : int, numpy.random.Generator or numpy.random.RandomState
         Source of the draws; unused where all combinations are taken.
 
     Returns
@@ -73,7 +74,9 @@ def wild_bootstrap(
     ------
     ValueError
         If one cluster makes up one arm in a period, a unit is seen twice in a period or in
-        two clusters, or the smallest p-value possible exceeds 1 - `level`.
+        two clusters, or the smallest p-value possible exceeds 1 - `level`. If a column is
+        missing, incomplete or not of its kind, the outcome leaves no noise to estimate, or
+        an option is not what it must be.
 
     References
     ----------
@@ -96,17 +99,19 @@ def wild_bootstrap(
     n            12.00
     Name: wild_bootstrap, dtype: float64
     """
+    _check_level(level)
     names = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
-    scores = _scores(data, **names, cluster=cluster, controls=_names(controls))
-    result = _result("wild_bootstrap", scores.estimate, scores.std_error, n=len(data), level=level)
+    scores = _scores(data, **names, cluster=cluster, controls=controls)
     wild = _multipliers(weights, len(scores.own), draws, rng)
     smallest, size = _smallest_p(wild), round(1 - level, 12)
     if smallest > size:
         raise ValueError(
             f"column {cluster!r} has {len(scores.own)} clusters, so no p-value with {weights} "
-            f"weights lies below {smallest:.3g}, and none can reach {size:.3g}; take "
-            "weights='webb', more draws or a lower level"
+            f"weights lies below {smallest:.3g}, and none can reach {size:.3g}; take weights="
+            f"'webb' with draws={math.ceil(1 / size)} or more, or level="
+            f"{math.floor(1000 * (1 - smallest)) / 1000:g} or less"
         )
+    result = _result("wild_bootstrap", scores.estimate, scores.std_error, n=len(data), level=level)
     p_value = _p_values(scores, wild)
     for end, step in [("ci_low", -scores.std_error), ("ci_high", scores.std_error)]:
         result[end] = scores.estimate + _last_kept(p_value, step, size)
@@ -135,14 +140,29 @@ def wild_bootstrap_test(
     .. math:: t^* = (\hat\delta^* - \delta_0) / \widehat{se}^*, \qquad
               p = P(|t^*| \ge |t|),
 
-    each with its own cluster-robust standard error (bootstrap-t, null imposed).
+    each with its own cluster-robust standard error (bootstrap-t, null imposed). Estimand
+    and assumptions are those of a two-by-two difference in differences. With only a few
+    treated clusters, or a few untreated ones, it rejects far too seldom.
 
     Parameters
     ----------
-    data, outcome, unit, treated, post, cluster, controls, weights, draws, rng
-        As for `wild_bootstrap`.
+    data : pandas.DataFrame
+        One row per unit and period; a unit may lack one of the two periods.
+    outcome, unit, treated, post : str
+        Columns of the outcome, the unit's name, the group (1 for units ever treated, else 0)
+        and the period (1 once the treatment began, else 0).
+    cluster : str
+        Column of the groups that share shocks.
+    controls : str or sequence of str
+        Columns of covariates; a column that is not numeric enters as dummies.
     null : float
         The effect to test, in units of the outcome.
+    weights : {"rademacher", "webb"}
+        Two points (-1 and 1), or Webb's six, of which few clusters have more combinations.
+    draws : int
+        Number of draws; all combinations are taken instead where there are no more of them.
+    rng : int, numpy.random.Generator or numpy.random.RandomState
+        Source of the draws; unused where all combinations are taken.
 
     Returns
     -------
@@ -153,7 +173,9 @@ def wild_bootstrap_test(
     Raises
     ------
     ValueError
-        As `wild_bootstrap`.
+        If one cluster makes up one arm in a period, or a unit is seen twice in a period or
+        in two clusters. If a column is missing, incomplete or not of its kind, the outcome
+        leaves no noise to estimate, or an option is not what it must be.
 
     References
     ----------
@@ -172,15 +194,16 @@ def wild_bootstrap_test(
     smallest_p_value                                      0.03125
     Name: wild_bootstrap_test, dtype: object
     """
+    null = _real("null", null)
     names = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
-    scores = _scores(data, **names, cluster=cluster, controls=_names(controls))
+    scores = _scores(data, **names, cluster=cluster, controls=controls)
     wild = _multipliers(weights, len(scores.own), draws, rng)
     kind = "all {} combinations" if wild.complete else "{} draws"
     entries = {
         "null": f"The effect on the treated is {null:g}.",
         "statistic": float((scores.estimate - null) / scores.std_error),
         "distribution": f"{kind.format(len(wild.weights))} of {weights} weights",
-        "p_value": _p_values(scores, wild)(null - scores.estimate),
+        "p_value": _p_values(scores, wild, scores.slack)(null - scores.estimate),
         "smallest_p_value": _smallest_p(wild),
     }
     return pd.Series(entries, name="wild_bootstrap_test")
@@ -203,12 +226,13 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     data : pandas.DataFrame
         One row per unit and period; a unit may lack one of the two periods.
     outcome, unit, treated, post : str
-        As for `wild_bootstrap`.
+        Columns of the outcome, the unit's name, the group (1 for units ever treated, else 0)
+        and the period (1 once the treatment began, else 0).
     cluster : str, optional
         Column of the groups that were treated as a whole; the unit by default.
     draws : int
         Number of random sets; all sets are taken instead where there are no more of them.
-    rng : int or numpy.random.Generator
+    rng : int, numpy.random.Generator or numpy.random.RandomState
         Source of the draws; unused where all sets are taken.
 
     Returns
@@ -222,7 +246,8 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     ------
     ValueError
         If `treated` changes within a cluster, or some set leaves a group without rows in a
-        period.
+        period. If a column is missing, incomplete or not of its kind, the outcome does not
+        vary, or an option is not what it must be.
 
     References
     ----------
@@ -241,22 +266,28 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     p_value                                   0.1
     Name: randomization_over_units, dtype: object
     """
-    cluster = cluster or unit
-    _check_panel(data, outcome, unit, treated, post, cluster)
-    _check_constant(data, treated, cluster, "take clusters that were treated as a whole")
-    cells = data.groupby([cluster, post])[outcome].agg(["sum", "count"])
-    table = cells.unstack(fill_value=0)  # noqa: PD010 (a pivot_table takes four times as long)
-    sums, sizes = table["sum"], table["count"]
-    arm = data.drop_duplicates(cluster).set_index(cluster).loc[sums.index, treated].to_numpy(bool)
-    sets, complete = _sets(arm, draws, np.random.default_rng(rng))
-    effects = np.array([_gap(chosen, sums.to_numpy(float), sizes.to_numpy()) for chosen in sets])
+    cluster, rng = cluster if cluster is not None else unit, _generator(rng)
+    roles = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
+    table = _two_periods(data, cluster, **roles)
+    _check_constant(table, treated, cluster, "take clusters that were treated as a whole")
+    y, period = table[outcome] - table[outcome].mean(), table[post].to_numpy(int)
+    codes, names = pd.factorize(table[cluster], sort=True)
+    sums, sizes, arm = *np.zeros((2, len(names), 2)), np.zeros(len(names), dtype=bool)
+    np.add.at(sums, (codes, period), y)
+    np.add.at(sizes, (codes, period), 1)
+    arm[codes] = table[treated]
+    sets, complete = _sets(arm, _count("draws", draws), rng)
+    effects = np.array([_gap(chosen, sums, sizes) for chosen in sets])
     if not np.isfinite(effects).all():
         raise ValueError(
             f"column {cluster!r}: a set of {arm.sum()} treated leaves a group without rows in a "
-            "period, as some are seen in one period only; keep those seen in both"
+            "period, as some are seen in one period only; keep those seen in both, "
+            f"data[data.groupby({cluster!r})[{post!r}].transform('nunique') == 2], or give the "
+            "groups of units that were treated as a whole as cluster"
         )
-    estimate = _gap(arm, sums.to_numpy(float), sizes.to_numpy())
-    extreme = np.sum(np.abs(effects) >= abs(estimate) * (1 - 1e-9))
+    estimate = _gap(arm, sums, sizes)
+    slack = max(1e-9 * abs(estimate), _rounding(table, outcome))
+    extreme = np.sum(np.abs(effects) >= abs(estimate) - slack)
     extra = 0 if complete else 1  # the set that was treated counts among the draws
     kind = "all {} sets" if complete else "{} random sets"
     entries = {
@@ -301,8 +332,8 @@ def shock_sensitivity(result, *, shock_sds, treated_groups=1, control_groups=1):
     Raises
     ------
     ValueError
-        If a standard deviation is negative, a number of groups is below 1, or `result`
-        lacks an entry.
+        If a standard deviation is not a number from 0 on, a number of groups is not a whole
+        one from 1 on, or `result` lacks an entry or holds one that cannot be.
 
     References
     ----------
@@ -318,9 +349,7 @@ def shock_sensitivity(result, *, shock_sds, treated_groups=1, control_groups=1):
     0.5           2.76       1.69   -0.55     6.07
     """
     estimate, std_error, critical, spread = _shock_parts(result, treated_groups, control_groups)
-    shock_sds = np.asarray(shock_sds, dtype=float)
-    if not np.all(shock_sds >= 0):
-        raise ValueError(f"shock_sds must be 0 or more, got {shock_sds.min()}")
+    shock_sds = _reals("shock_sds", shock_sds, least=0).astype(float)
     total = np.sqrt(std_error**2 + spread * shock_sds**2)
     ends = {"ci_low": estimate - critical * total, "ci_high": estimate + critical * total}
     columns = {"estimate": estimate, "std_error": total, **ends}
@@ -332,12 +361,17 @@ def shock_breakdown(result, *, treated_groups=1, control_groups=1):
 
     .. math:: \tau^* = \sqrt{\frac{(\hat\delta / c)^2 - se^2}{2 (1 / H_1 + 1 / H_0)}}
 
-    for the critical value :math:`c` of the interval.
+    for :math:`H_1` treated and :math:`H_0` other groups, each hit in each of the two periods
+    by an independent shock with standard deviation :math:`\tau`, and the critical value
+    :math:`c` of the interval.
 
     Parameters
     ----------
-    result, treated_groups, control_groups
-        As for `shock_sensitivity`.
+    result : pandas.Series
+        estimate, std_error and ci_high of a difference in differences whose standard error
+        takes the groups' shocks as given (units as clusters).
+    treated_groups, control_groups : int
+        Numbers of groups :math:`H_1` and :math:`H_0`, of equal size within each arm.
 
     Returns
     -------
@@ -348,7 +382,8 @@ def shock_breakdown(result, *, treated_groups=1, control_groups=1):
     Raises
     ------
     ValueError
-        As `shock_sensitivity`.
+        If a number of groups is not a whole one from 1 on, or `result` lacks an entry or
+        holds one that cannot be.
 
     References
     ----------
@@ -365,7 +400,8 @@ def shock_breakdown(result, *, treated_groups=1, control_groups=1):
     estimate, std_error, critical, spread = _shock_parts(result, treated_groups, control_groups)
     room = (estimate / critical) ** 2 - std_error**2
     shock_sd = np.sqrt(max(room, 0) / spread)
-    entries = {"shock_sd": shock_sd, "share_of_estimate": shock_sd / abs(estimate)}
+    share = shock_sd / abs(estimate) if room > 0 else 0
+    entries = {"shock_sd": shock_sd, "share_of_estimate": share}
     return pd.Series(entries, name="shock_breakdown", dtype=float)
 
 
@@ -383,6 +419,7 @@ class _Scores(NamedTuple):
     factor: float
     estimate: float
     std_error: float
+    slack: float  # what rounding can do to a tie
 
 
 class _Wild(NamedTuple):
@@ -400,41 +437,39 @@ _POINTS = {"rademacher": np.array([-1.0, 1.0]), "webb": np.concatenate([-_HALVES
 
 def _scores(data, *, outcome, unit, treated, post, cluster, controls):
     """Return the sums by cluster of a two-by-two regression, its estimate and standard error."""
-    _check_panel(data, outcome, unit, treated, post, cluster, controls)
-    _check_clusters(data, cluster, [treated, post])
-    y, d, p = _numbers(data, outcome), _zero_one(data, treated), _zero_one(data, post)
-    columns = {"intercept": 1.0, treated: d, post: p}
-    others = pd.concat([pd.DataFrame(columns, index=data.index), _design(data, controls)], axis=1)
-    _check_rank(others.assign(**{f"{treated} x {post}": d * p}))
-    q = np.linalg.qr(others.to_numpy())[0]
-    y, d = (values - q @ (q.T @ values) for values in (y, d * p))
-    codes, names = pd.factorize(data[cluster])
-    products = np.column_stack([d * y, d * d, q * y[:, None], q * d[:, None]])
+    roles = {"outcome": outcome, "treated": treated, "post": post}
+    controls = _names("controls", controls)
+    table = _two_periods(data, cluster, controls, unit=unit, **roles)
+    fit = _interact(table, cluster, controls, **roles)
+    y, d, q = fit.outcome, fit.product, fit.others
+    codes, names = pd.factorize(table[cluster], sort=True)
+    products = np.column_stack([d * y, d * d, q * y[:, np.newaxis], q * d[:, np.newaxis]])
     sums = np.zeros((len(names), products.shape[1]))
     np.add.at(sums, codes, products)
     (a, b), (cross, lean) = sums[:, :2].T, np.split(sums[:, 2:], 2, axis=1)
-    g, n, k = len(names), len(data), q.shape[1] + 1
-    if n == k:
-        raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
-    factor = g / (g - 1) * (n - 1) / (n - k)
-    estimate = a.sum() / b.sum()
-    std_error = np.sqrt(factor * np.sum((a - estimate * b) ** 2)) / b.sum()
-    return _Scores(a, b, cross, lean, factor, estimate, std_error)
+    slack = np.clip(_rounding(table, outcome) / np.abs(y).max(), 1e-9, 1e-6)
+    return _Scores(a, b, cross, lean, fit.factor, fit.estimate, fit.std_error, slack)
+
+
+def _rounding(table, name):
+    """Return how far the numbers of a column may be from those that they stand for."""
+    precision = max(table.attrs["precision"][name], np.finfo(float).eps)
+    return 8 * precision * table[name].abs().max()
 
 
 def _multipliers(weights, clusters, draws, rng):
     """Return weight vectors: all combinations if no more than `draws`, else random ones."""
-    if weights not in _POINTS:
-        raise ValueError(f"weights must be one of {sorted(_POINTS)}, got {weights!r}")
-    _check_draws(draws)
-    points = _POINTS[weights]
+    _check_choice("weights", weights, _POINTS)
+    draws, rng, points = _count("draws", draws), _generator(rng), _POINTS[weights]
     if len(points) ** clusters <= draws:
         return _Wild(np.array(list(itertools.product(points, repeat=clusters))), True)
-    return _Wild(np.random.default_rng(rng).choice(points, size=(draws, clusters)), False)
+    return _Wild(rng.choice(points, size=(draws, clusters)), False)
 
 
-def _p_values(scores, wild):
+def _p_values(scores, wild, slack=1e-9):
     """Return the p-value as a function of how far the null lies from the estimate.
+
+    Statistics that rounding alone, `slack`, could have told apart are ties.
 
     Statistics and squared standard errors of all draws are polynomials in that distance.
     """
@@ -449,8 +484,9 @@ def _p_values(scores, wild):
     def p_value(distance):
         # |t*| >= |t| without a division, which a draw with no spread would not survive.
         spread = np.sqrt(np.maximum(constant + distance * linear + distance**2 * square, 0))
-        limit = abs(distance) / scores.std_error * spread * (1 - 1e-9)
-        extreme = np.sum(np.abs(moved - distance * pull) >= limit)
+        limit = abs(distance) / scores.std_error * spread
+        reach = np.abs(at_estimate).sum() + abs(distance) * scores.own.sum()
+        extreme = np.sum(np.abs(moved - distance * pull) >= limit - slack * reach)
         return float((extreme + extra) / (len(wild.weights) + extra))
 
     return p_value
@@ -491,18 +527,11 @@ def _last_kept(p_value, step, size):
 
 def _sets(arm, draws, rng):
     """Return sets of as many treated as observed, and whether they are all there are."""
-    _check_draws(draws)
     count, chosen = len(arm), int(arm.sum())
     if math.comb(count, chosen) > draws:
         return (rng.permutation(arm) for _ in range(draws)), False
     positions = itertools.combinations(range(count), chosen)
     return (np.isin(np.arange(count), some) for some in positions), True
-
-
-def _check_draws(draws):
-    """Raise unless there is a number of draws to make."""
-    if draws < 1:
-        raise ValueError(f"draws must be 1 or more, got {draws}; 999 or more are usual")
 
 
 def _gap(chosen, sums, sizes):
@@ -514,24 +543,13 @@ def _gap(chosen, sums, sizes):
 
 def _shock_parts(result, treated_groups, control_groups):
     """Return estimate, standard error, critical value and the shock variance's multiplier."""
-    for name in ("estimate", "std_error", "ci_high"):
-        if name not in result or not np.isfinite(result[name]):
+    names = ["estimate", "std_error", "ci_high"]
+    for name in names:
+        if not isinstance(result, pd.Series | dict) or name not in result:
             raise ValueError(f"result has no finite entry {name!r}; pass what two_by_two returned")
-    for name, value in [("treated_groups", treated_groups), ("control_groups", control_groups)]:
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more, got {value}")
-    estimate, std_error = result["estimate"], result["std_error"]
+    estimate, std_error, high = (_real(f"result[{name!r}]", result[name]) for name in names)
     if not std_error > 0:
         raise ValueError(f"result has std_error {std_error}; cluster by unit to get one above 0")
-    critical = (result["ci_high"] - estimate) / std_error
-    return estimate, std_error, critical, 2 * (1 / treated_groups + 1 / control_groups)
-
-
-def _check_panel(data, outcome, unit, treated, post, cluster, controls=()):
-    """Raise unless the columns form a two-by-two panel of units in clusters."""
-    _check_columns(data, [outcome, unit, treated, post, *controls])
-    _check_columns(data, [cluster])
-    _numbers(data, outcome)
-    _zero_one(data, treated)
-    _zero_one(data, post)
-    _check_unit(data, unit, post, treated, cluster)
+    critical = (_real("result['ci_high']", high, above=estimate) - estimate) / std_error
+    groups = _count("treated_groups", treated_groups), _count("control_groups", control_groups)
+    return estimate, std_error, critical, 2 * (1 / groups[0] + 1 / groups[1])

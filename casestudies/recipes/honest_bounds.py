@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from casestudies.recipes._columns import _check_level
-from casestudies.recipes._study import _event_weights, _study_moments
+from casestudies.recipes._columns import _check_level, _reals
+from casestudies.recipes._study import _estimates, _event_weights
 
 
 def trend_bounds(
@@ -23,7 +23,8 @@ def trend_bounds(
 ):
     r"""Bound the effect when trends need not be parallel but may not bend at will.
 
-    Let :math:`\delta_t` be the difference in trends at event time :math:`t`, zero at -1.
+    Let :math:`\delta_t` be the difference in trends in period :math:`t` around the treatment,
+    zero in the reference. Periods are one step apart, whatever the unit of event time.
 
     - Relative magnitudes: each post step :math:`|\delta_t - \delta_{t-1}|` is at most
       :math:`\bar M` times the largest step before the treatment.
@@ -42,18 +43,25 @@ def trend_bounds(
       :math:`\hat\theta_a \pm \mathrm{cv}(b_a/\sigma_a)\,\sigma_a`. Here
       :math:`\hat\theta_a` extrapolates the last slope and adds earlier bends with weights
       :math:`a`, :math:`b_a` is its worst bias, and cv the quantile of :math:`|N(t, 1)|`.
+      The weights are chosen as if the covariance were known. With few clusters they follow
+      its noise, and the interval covers too seldom: of straight lines with 6 estimates
+      before, 57% with 5 clusters in each arm, 85% with 10 and 91% with 20 (20,000
+      replications, Monte Carlo error at most 0.4%). Keep fewer estimates then,
+      ``study.loc[first:]``.
 
     Parameters
     ----------
     study : pandas.DataFrame
-        What an `event_study` returned: a column estimate indexed by event time, with
-        ``attrs["covariance"]`` (without the reference, -1) and ``attrs["df"]``, infinite
-        by default.
+        What an `event_study` returned: a column estimate indexed by event times one step
+        apart, with ``attrs["covariance"]`` (without the reference), ``attrs["df"]``, infinite
+        by default, and ``attrs["reference"]``, the event time of the reference (-1 by
+        default).
     relative_magnitudes : sequence of float
-        Values of :math:`\bar M`, pure numbers, at least 0.
+        Values of :math:`\bar M`, pure numbers, at least 0; may be empty.
     smoothness : sequence of float
-        Values of :math:`M`, in units of the outcome per period squared, at least 0.
-    event_times : sequence of int, optional
+        Values of :math:`M`, in units of the outcome per step squared, at least 0; may be
+        empty.
+    event_times : sequence of float, optional
         Event times whose effects are averaged; all from 0 on by default.
     level : float
         Coverage of each interval, between 0 and 1.
@@ -68,7 +76,9 @@ def trend_bounds(
     Raises
     ------
     ValueError
-        If the study has no event time below -1 or skips one, or a bound is negative.
+        If the study has no event time before the reference, its event times are not equally
+        spaced, or it has too few clusters for its periods; if `event_times` are not in it, or
+        an estimate, the covariance, a bound or the level is not what it must be.
 
     References
     ----------
@@ -87,14 +97,19 @@ def trend_bounds(
     smoothness          0          3.2       3.2    1.49     4.91
     """
     path = _path(study, event_times, level)
-    tasks = [(_relative_bounds, "relative magnitudes", bound) for bound in relative_magnitudes]
-    tasks += [(_smooth_bounds, "smoothness", bound) for bound in smoothness]
-    for _, restriction, bound in tasks:
-        if not bound >= 0:
-            raise ValueError(f"{restriction} bound {bound} is negative; give values from 0 on")
-    index = pd.MultiIndex.from_tuples([task[1:] for task in tasks], names=["restriction", "bound"])
+    tasks = [
+        (restriction, bound, run)
+        for restriction, option, bounds, run in [
+            ("relative magnitudes", "relative_magnitudes", relative_magnitudes, _relative_bounds),
+            ("smoothness", "smoothness", smoothness, _smooth_bounds),
+        ]
+        for bound in (_reals(option, bounds, least=0) if np.size(bounds) else [])
+    ]
+    if not tasks:
+        raise ValueError("relative_magnitudes and smoothness are both empty; give a bound of one")
+    index = pd.MultiIndex.from_tuples([task[:2] for task in tasks], names=["restriction", "bound"])
     columns = ["set_low", "set_high", "ci_low", "ci_high"]
-    return pd.DataFrame([run(path, bound) for run, _, bound in tasks], index=index, columns=columns)
+    return pd.DataFrame([run(path, bound) for _, bound, run in tasks], index=index, columns=columns)
 
 
 def trend_breakdown(study, *, event_times=None, level=0.95):
@@ -102,20 +117,29 @@ def trend_breakdown(study, *, event_times=None, level=0.95):
 
     Parameters
     ----------
-    study, event_times, level
-        As for `trend_bounds`.
+    study : pandas.DataFrame
+        What an `event_study` returned: a column estimate indexed by event times one step
+        apart, with ``attrs["covariance"]`` (without the reference), ``attrs["df"]``, infinite
+        by default, and ``attrs["reference"]``, the event time of the reference (-1 by
+        default).
+    event_times : sequence of float, optional
+        Event times whose effects are averaged; all from 0 on by default.
+    level : float
+        Coverage of the interval that is to reach zero, between 0 and 1.
 
     Returns
     -------
     pandas.Series
         The bound of each restriction ("relative magnitudes", a pure number; "smoothness",
-        in units of the outcome per period squared) at which the interval of `trend_bounds`
+        in units of the outcome per step squared) at which the interval of `trend_bounds`
         first reaches zero; 0 where it holds zero from the start.
 
     Raises
     ------
     ValueError
-        As `trend_bounds`.
+        If the study has no event time before the reference or its event times are not
+        equally spaced, if `event_times` are not in it, or an estimate, the covariance or the
+        level is not what it must be.
 
     References
     ----------
@@ -152,23 +176,46 @@ class _Path(NamedTuple):
     load: np.ndarray  # what a unit step at each event time from 0 on adds to the target
     level: float
     critical: float
+    df: float
 
 
 def _path(study, event_times, level):
     """Return the target and the steps before the treatment as contrasts of the estimates."""
     _check_level(level)
-    estimate, covariance, df = _study_moments(study)
-    times = estimate.index.to_numpy()
-    gaps = sorted(set(range(times.min(), times.max() + 1)) - set(times) - {-1})
-    if gaps or times.min() >= -1:
-        what = f"skips event time {gaps[0]}" if gaps else "has no event time below -1"
-        raise ValueError(f"the study {what}; bounds need every step, at least one before -1")
+    found = _estimates(study)
+    times, before = found.times, int(np.sum(found.times < 0))
+    if not before:
+        raise ValueError(
+            f"the study has no event time below {found.reference:g}; bounds measure later steps "
+            "by one before the treatment at least, which takes two periods before it"
+        )
+    _check_steps(np.insert(times.astype(float), before, found.reference), before)
     weights = _event_weights(times, event_times)
-    levels = np.insert(np.eye(len(times)), np.sum(times < -1), 0, axis=0)
+    levels = np.insert(np.eye(len(times)), before, 0, axis=0)
     load = np.cumsum(weights[times >= 0][::-1])[::-1]
-    steps = np.diff(levels, axis=0)[: np.sum(times < -1)]
-    critical = stats.t.ppf((1 + level) / 2, df)
-    return _Path(estimate.to_numpy(), covariance, weights, steps, load, level, critical)
+    steps = np.diff(levels, axis=0)[:before]
+    critical = stats.t.ppf((1 + level) / 2, found.df)
+    return _Path(found.estimate, found.covariance, weights, steps, load, level, critical, found.df)
+
+
+def _check_steps(times, reference):
+    """Raise unless event times, the one in place `reference` included, are one step apart."""
+    steps = np.diff(times)
+    for wide in np.flatnonzero(steps > steps.min() * (1 + 1e-6)):
+        alike = np.isclose(steps, steps[reference - 1], rtol=1e-6)
+        first, last = reference, reference
+        while first > 0 and alike[first - 1]:
+            first -= 1
+        while last < len(steps) and alike[last]:
+            last += 1
+        keep = f"study.loc[{times[first]:g}:{times[last]:g}]"
+        if last == reference:
+            keep = "the event study of periods equally far apart"
+        raise ValueError(
+            f"the study skips event time {times[wide] + steps.min():g}, for {times[wide]:g} is "
+            f"followed by {times[wide + 1]:g} and others lie {steps.min():g} apart; bounds compare "
+            f"steps of equal length, so give {keep}"
+        )
 
 
 def _relative_bounds(path, bound):
@@ -189,9 +236,23 @@ def _smooth_bounds(path, bound):
     forced = np.cumsum(path.load[::-1]).sum()
     inflate = path.critical / stats.norm.ppf((1 + path.level) / 2)
     v = inflate**2 * path.covariance
-    contrast, half = _shortest(start, np.diff(path.steps, axis=0), v, bound, forced, path.level)
+    bends = np.diff(path.steps, axis=0)
+    _check_spread(np.vstack([start, bends]), path)
+    contrast, half = _shortest(start, bends, v, bound, forced, path.level)
     centre, middle = start @ path.estimate, contrast @ path.estimate
     return centre - bound * forced, centre + bound * forced, middle - half, middle + half
+
+
+def _check_spread(contrasts, path):
+    """Raise if some combination of these contrasts has no variance, so no honest length."""
+    v = contrasts @ path.covariance @ contrasts.T
+    scale = np.sqrt(np.maximum(np.diag(v), np.finfo(float).tiny))
+    if np.linalg.matrix_rank(v / np.outer(scale, scale), tol=1e-8, hermitian=True) < len(v):
+        raise ValueError(
+            f"{len(v)} estimates before the treatment are too many for smoothness and "
+            f"{path.df + 1:g} clusters, as weights would be found that leave no variance; take "
+            "smoothness=[] or fewer of them, study.loc[first:]"
+        )
 
 
 def _shortest(start, bends, v, bound, forced, level):
@@ -235,8 +296,9 @@ def _first_zero(interval, step):
 
     if margin(0.0) <= 0:
         return 0.0
-    while margin(step) > 0:
-        step *= 2
-        if step > 1e15:
+    far = step
+    while margin(far) > 0:
+        far *= 2
+        if far > 1e15 * step:
             return np.inf
-    return optimize.brentq(margin, 0.0, step)
+    return optimize.brentq(margin, 0.0, far, xtol=1e-12 * far)

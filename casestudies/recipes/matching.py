@@ -16,22 +16,24 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from casestudies.recipes._columns import (
+    _basis,
     _check_choice,
-    _check_rank,
     _count,
-    _numbers,
+    _outcome,
+    _real,
     _result,
-    _with_intercept,
 )
 from casestudies.recipes._score import (
+    OVERLAP,
+    TIE,
+    _axes,
+    _gaps,
     _inverse_information,
     _named,
     _read_covariates,
     _score,
-    _standard,
+    _with_constant,
 )
-
-TIE = 1e-9  # distances, in standard deviations, that differ by less are a tie
 
 
 def match(
@@ -51,7 +53,8 @@ def match(
     r"""Estimate an average effect by nearest-neighbour matching with replacement.
 
     Each unit is compared with the mean of its `neighbours` nearest units of the other arm;
-    all units tied with the last of them are used, with equal shares. With
+    all units tied with the last of them are used, with equal shares; distances that differ by
+    less than the data's rounding are a tie (float32 is rounded more than float64). With
     :math:`K_i` the sum of the shares unit :math:`i` is given and :math:`K'_i` the sum of their
     squares, the Abadie-Imbens variance of the ATE is
 
@@ -73,10 +76,11 @@ def match(
     treatment : str
         Column of zeros and ones.
     adjust_for : str or list of str
-        Covariates to match on, or those of the score; a category enters as dummies.
+        Covariates to match on, or those of the score; a category enters as dummies without its
+        first level.
     metric : {"mahalanobis", "propensity"}
-        Distance of the covariates, scaled by the inverse of their covariance, or of the scores
-        of `scores`, scaled by their standard deviation.
+        Distance of the covariates, scaled by the inverse of their covariance, or of the
+        propensity scores that a logit fits, scaled by their standard deviation.
     neighbours : int
         Matches for each unit.
     estimand : {"ATT", "ATE"}
@@ -100,8 +104,8 @@ def match(
     Raises
     ------
     ValueError
-        If a column is unfit or collinear, an arm is too small, a category has one arm only,
-        or a unit has no match within the caliper.
+        If a column or an option is unfit, covariates are collinear, an arm is too small, a
+        category has one arm only, or a unit has no match within the caliper.
 
     References
     ----------
@@ -122,10 +126,16 @@ def match(
     n            8.000000
     Name: match, dtype: float64
     """
-    _check_choice("estimand", estimand, ("ATT", "ATE"))
-    pairs = _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, [outcome])
-    reach = _count("variance_neighbours", variance_neighbours) + 1
-    y, treated = _numbers(data, outcome), pairs.treated
+    reach = _count("variance_neighbours", variance_neighbours) + 1  # with the unit itself
+    if not isinstance(bias_correction, bool | np.bool_):
+        raise ValueError(f"bias_correction must be True or False, got {bias_correction!r}")
+    pairs = _pair(
+        data, treatment, adjust_for, metric, neighbours, estimand, caliper, outcome=outcome
+    )
+    y, treated = _outcome(pairs.table, outcome), pairs.treated
+    for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
+        _check_neighbours("variance_neighbours", reach - 1, treated == arm, 1)
+    y = y - y.mean()
     matched = np.isin(treated, list(pairs.averages))
     effects = (2 * treated - 1) * (y - _imputed(pairs, y, bias_correction))
     estimate = effects[matched].mean()
@@ -141,7 +151,7 @@ def match(
         )
     std_error = np.sqrt(squares) / matched.sum()
     result = _result("match", estimate, std_error, n=len(y), level=level)
-    return _named(result, estimand, data)
+    return _named(result, estimand, pairs.table)
 
 
 def match_weights(
@@ -154,15 +164,31 @@ def match_weights(
     estimand="ATT",
     caliper=None,
 ):
-    """Return how much each row counts in `match`, for `balance`.
+    """Return how much each row counts in matching with replacement, for `balance`.
 
     A unit counts once for itself if the estimand includes it, and once more for each unit
-    that it is the only match of; matches that tie or come several at a time share.
+    that it is the only match of; matches that tie or come several at a time share. The
+    difference of the weighted means is `match` without bias correction.
 
     Parameters
     ----------
-    data, treatment, adjust_for, metric, neighbours, estimand, caliper
-        As in `match`.
+    data : pandas.DataFrame
+        One row per unit.
+    treatment : str
+        Column of zeros and ones.
+    adjust_for : str or list of str
+        Covariates to match on, or those of the score; a category enters as dummies without its
+        first level.
+    metric : {"mahalanobis", "propensity"}
+        Distance of the covariates, scaled by the inverse of their covariance, or of the
+        propensity scores that a logit fits, scaled by their standard deviation.
+    neighbours : int
+        Matches for each unit; all units tied with the last of them are used.
+    estimand : {"ATT", "ATE"}
+        Whose counterparts are sought: the treated's, or everybody's.
+    caliper : float, optional
+        Largest distance allowed, in standard deviations of the metric; a unit without a match
+        is an error.
 
     Returns
     -------
@@ -172,7 +198,8 @@ def match_weights(
     Raises
     ------
     ValueError
-        As in `match`.
+        If a column or an option is unfit, covariates are collinear, an arm is too small, a
+        category has one arm only, or a unit has no match within the caliper.
 
     Examples
     --------
@@ -180,55 +207,106 @@ def match_weights(
     >>> match_weights(data, treatment="drug", adjust_for="age").to_list()
     [1.0, 1.0, 1.0, 1.0, 0.0]
     """
-    _check_choice("estimand", estimand, ("ATT", "ATE"))
     pairs = _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper)
     own = np.isin(pairs.treated, list(pairs.averages))
     return pd.Series(pairs.use + own, index=data.index, name="weight")
 
 
-class _Pairs(NamedTuple):
-    """Units at the distinct points of the matching variables, and who is matched to whom."""
+class _Cloud(NamedTuple):
+    """Distinct points in the space of the matching variables, and the units that lie there."""
 
-    treated: np.ndarray  # n, zeros and ones
-    design: pd.DataFrame  # n rows of covariates
-    covariates: pd.DataFrame  # n rows of matching variables
-    points: np.ndarray  # distinct rows of the matching variables, whitened
+    points: np.ndarray  # in standard deviations, uncorrelated
+    blur: np.ndarray  # how far rounding of the data may have moved each point
     site: np.ndarray  # n, the point of each unit
+
+
+class _Pairs(NamedTuple):
+    """Units, and who is matched to whom."""
+
+    table: pd.DataFrame  # the columns named, n rows
+    treated: np.ndarray  # n, zeros and ones
+    design: tuple  # n rows of covariates, with their labels
+    cloud: _Cloud
     counts: np.ndarray  # units of each arm (row) at each point (column)
     averages: dict  # arm: matrix from sums at points to means over its units' matches
     use: np.ndarray  # n, sum of the shares a unit is given as a match
     use_squared: np.ndarray  # n, sum of the squares of these shares
 
 
-def _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, others=()):
+def _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, **outcome):
     """Match the units of the arms whose outcome is to be imputed."""
+    _check_choice("estimand", estimand, ("ATT", "ATE"))
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
+    k = _count("neighbours", neighbours)
+    caliper = _real("caliper", caliper, least=0) if caliper is not None else None
     alone = (1,) if (metric, estimand) == ("mahalanobis", "ATT") else (0, 1)
-    treated, design = _read_covariates(data, treatment, adjust_for, others, alone)
-    covariates = design
-    if metric == "propensity":
-        covariates = pd.DataFrame({"score": _score(treated, design)}, index=design.index)
-    _check_rank(_with_intercept(covariates))
-    points, at = _whiten(covariates)
-    counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), at, len(points))
-    averages, use, use_squared = {}, np.zeros(len(at)), np.zeros(len(at))
+    table, treated, design = _read_covariates(data, treatment, adjust_for, alone, **outcome)
+    if metric == "mahalanobis":
+        _check_reach(design, treated)
+        cloud = _by_covariates(design)
+    else:
+        cloud = _by_score(treated, design)
+    sites = len(cloud.points)
+    counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), cloud.site, sites)
+    averages, use, use_squared = {}, np.zeros(len(treated)), np.zeros(len(treated))
+    reaches = []
     for arm in (1,) if estimand == "ATT" else (1, 0):
-        average, _ = _near(
-            points, counts[arm], counts[1 - arm], _count("neighbours", neighbours), caliper
-        )
+        _check_neighbours("neighbours", k, treated != arm)
+        average, _, reach = _near(cloud, counts[arm], counts[1 - arm], k)
         donors = treated != arm
-        use[donors] = (average.T @ counts[arm])[at[donors]]
-        use_squared[donors] = (average.power(2).T @ counts[arm])[at[donors]]
+        use[donors] = (average.T @ counts[arm])[cloud.site[donors]]
+        use_squared[donors] = (average.power(2).T @ counts[arm])[cloud.site[donors]]
         averages[arm] = average
-    return _Pairs(treated, design, covariates, points, at, counts, averages, use, use_squared)
+        reaches.append(reach)
+    if caliper is not None:
+        _check_caliper(*map(np.concatenate, zip(*reaches, strict=True)), caliper)
+    return _Pairs(table, treated, design, cloud, counts, averages, use, use_squared)
 
 
-def _whiten(covariates):
-    """Return the distinct rows, uncorrelated with variance one, and each row's place there."""
-    standard = (covariates - covariates.mean()) / covariates.std()
-    root = np.linalg.cholesky(np.linalg.inv(np.atleast_2d(np.cov(standard.T))))
-    distinct, at = np.unique(standard.to_numpy(), axis=0, return_inverse=True)
-    return distinct @ root, at
+def _check_neighbours(option, k, arm, itself=0):
+    """Raise if an arm has not the neighbours asked for, beside the row itself."""
+    rows = int(arm.sum())
+    if rows < k + itself:
+        most = rows - itself
+        remedy = f"ask for at most {most}" if most else "find more rows for it"
+        raise ValueError(
+            f"{option} is {k}, but an arm has {rows} row(s)"
+            f"{', and none is its own neighbour' * itself}; {remedy}"
+        )
+
+
+def _check_reach(design, treated):
+    """Raise if all units of an arm lie beyond all others in a covariate."""
+    for name, low, high in _gaps(design, treated):
+        if low < high:
+            raise ValueError(
+                f"no overlap: column {name!r} separates the arms between {low:g} and {high:g}, so "
+                f"no unit has its like in the other arm; {OVERLAP}"
+            )
+
+
+def _by_covariates(design):
+    """Place units by their covariates, so that Euclidean distance is Mahalanobis distance."""
+    axes = _axes(design)
+    return _gather(design, axes.place(design), np.linalg.norm(axes.blur(design), axis=1))
+
+
+def _by_score(treated, design):
+    """Place units by their propensity score, in its standard deviations."""
+    score, slack = _score(treated, design)
+    deviation = score.std(ddof=1)
+    if deviation <= TIE + 4 * slack.max():
+        raise ValueError(
+            "the propensity score is the same in all rows, so it cannot tell whom to match; use "
+            "metric='mahalanobis'"
+        )
+    return _gather(design, score[:, np.newaxis] / deviation, slack / deviation)
+
+
+def _gather(design, points, blur):
+    """Return the distinct places of units, told apart by their covariates."""
+    _, first, site = np.unique(design.columns, axis=0, return_index=True, return_inverse=True)
+    return _Cloud(points[first], blur[first], site.reshape(-1))
 
 
 def _totals(values, at, size):
@@ -236,113 +314,123 @@ def _totals(values, at, size):
     return np.stack([np.bincount(at, row, size) for row in values])
 
 
-def _near(points, seekers, donors, k, caliper=None):
+def _near(cloud, seekers, donors, k):
     """Return the matrix of means over the k donors nearest each seeker, ties included.
 
     Seekers and donors are numbers of units at each point. Also return how many donors each
-    point's mean is taken over.
+    point's mean is taken over; and of the points with seekers the distance of the last donor,
+    how far rounding may have moved it, and how many seek there.
     """
-    if donors.sum() < k:
-        raise ValueError(
-            f"{k} neighbours are asked for in an arm of {donors.sum():.0f} rows; ask for fewer"
-        )
     rows, columns = np.flatnonzero(seekers), np.flatnonzero(donors)
-    tree, width = cKDTree(points[columns]), min(k + 1, len(columns))
-    distance, place = tree.query(points[rows], np.arange(1, width + 1), workers=-1)
-    last = (np.cumsum(donors[columns][place], axis=1) >= k).argmax(axis=1)
-    farthest = distance[np.arange(len(rows)), last]
-    _check_caliper(farthest, caliper, seekers[rows])
-    radius = farthest * (1 + TIE) + TIE
-    inside = distance <= radius[:, None]
+    tree, width = cKDTree(cloud.points[columns]), min(k + 1, len(columns))
+    distance, place = tree.query(cloud.points[rows], np.arange(1, width + 1), workers=-1)
+    last = np.arange(len(rows)), (np.cumsum(donors[columns][place], axis=1) >= k).argmax(axis=1)
+    farthest, seeker, donor = distance[last], cloud.blur[rows], cloud.blur[columns[place[last]]]
+    slack = 4 * seeker + 2 * donor + TIE * (1 + farthest)
+    radius = farthest + slack
+    inside = distance <= radius[:, np.newaxis]
     many = inside.all(axis=1) & (width < len(columns))
-    found = tree.query_ball_point(points[rows[many]], radius[many], workers=-1)
+    found = tree.query_ball_point(cloud.points[rows[many]], radius[many], workers=-1)
     inside[many] = False
     row = np.r_[np.nonzero(inside)[0], np.repeat(np.flatnonzero(many), [len(f) for f in found])]
     column = np.concatenate([place[inside], *found]).astype(int)
-    shape = (len(points), len(points))
+    shape = 2 * (len(cloud.points),)
     near = sparse.csr_array((np.ones(len(row)), (rows[row], columns[column])), shape)
     size = near @ donors
-    return sparse.diags_array(1 / np.maximum(size, 1)) @ near, size
+    means = sparse.diags_array(1 / np.maximum(size, 1)) @ near
+    return means, size, (farthest, slack, seekers[rows])
 
 
 def _imputed(pairs, y, bias_correction):
     """Return the mean outcome of each unit's matches, corrected for what sets them apart."""
-    imputed = np.empty(len(y))
+    imputed, (points, _, site) = np.empty(len(y)), pairs.cloud
     for arm, average in pairs.averages.items():
         donors, units = pairs.counts[1 - arm], pairs.treated == arm
-        means = average @ _totals([y * ~units], pairs.site, len(pairs.points))[0]
+        means = average @ _totals([y * ~units], site, len(points))[0]
         if bias_correction:
-            gaps = pairs.points - average @ (donors[:, None] * pairs.points)
+            gaps = points - average @ (donors[:, np.newaxis] * points)
             gaps[pairs.counts[arm] == 0] = 0
             means += gaps @ _slopes(pairs, y, ~units & (pairs.use > 0), gaps)
-        imputed[units] = means[pairs.site[units]]
+        imputed[units] = means[site[units]]
     return imputed
 
 
 def _slopes(pairs, y, rows, gaps):
     """Regress the outcome on the matching variables among the units used as matches.
 
-    Only the directions in which these units vary have a slope; no gap may need another.
+    Only the directions in which these units vary by more than rounding have a slope; no gap
+    may need another.
     """
-    x, weights = pairs.points[pairs.site[rows]], pairs.use[rows]
-    x = (x - np.average(x, axis=0, weights=weights)) * np.sqrt(weights)[:, None]
-    _, sizes, directions = np.linalg.svd(x, full_matrices=False)
-    directions = directions[sizes > 1e-9 * sizes.max()]
-    if np.abs(gaps - gaps @ directions.T @ directions).max() > 1e-6:
+    (points, blur, site), weights = pairs.cloud, np.sqrt(pairs.use[rows])
+    x, noise = points[site[rows]], 4 * np.linalg.norm(blur[site[rows]] * weights)
+    x = (x - np.average(x, axis=0, weights=weights**2)) * weights[:, np.newaxis]
+    left, sizes, directions = np.linalg.svd(x, full_matrices=False)
+    kept = sizes > np.maximum(1e-9 * sizes.max(), noise)
+    left, sizes, directions = left[:, kept], sizes[kept], directions[kept]
+    if (np.abs(gaps - gaps @ directions.T @ directions) > 1e-6 + 8 * blur[:, np.newaxis]).any():
+        raise ValueError(_without_slope(pairs, rows))
+    return directions.T @ (left.T @ (y[rows] * weights) / sizes)
+
+
+def _without_slope(pairs, rows):
+    """Say why a correction needs a slope that the matched rows do not show."""
+    reason = "they do not vary in a direction in which units differ from their matches"
+    if pairs.cloud.points.shape[1] == len(pairs.design.labels):
         try:
-            _check_rank(_with_intercept(pairs.covariates[rows]))
+            _basis(pairs.design._replace(columns=pairs.design.columns[rows]))
         except ValueError as error:
-            raise ValueError(
-                f"no bias correction among the matched rows: {error}, or set bias_correction=False"
-            ) from None
-    return directions.T @ np.linalg.lstsq(x @ directions.T, y[rows] * np.sqrt(weights))[0]
+            reason = f"{error}"
+    return f"no bias correction among the matched rows: {reason}, or set bias_correction=False"
 
 
 def _conditional_variance(pairs, y, k):
     """Estimate the variance of the outcome at each donor among the k units nearest in its arm."""
-    variance, centred = np.zeros(len(y)), y - y.mean()
+    variance, (points, _, site) = np.zeros(len(y)), pairs.cloud
     for arm in (1 - arm for arm in pairs.averages):
         units, counts = pairs.treated == arm, pairs.counts[arm]
-        average, size = _near(pairs.points, counts, counts, k)
-        sums = _totals([centred * units, centred**2 * units], pairs.site, len(pairs.points))
+        average, size, _ = _near(pairs.cloud, counts, counts, k)
+        sums = _totals([y * units, y**2 * units], site, len(points))
         mean, square = average @ sums[0], average @ sums[1]
         local = np.maximum(square - mean**2, 0) * size / np.maximum(size - 1, 1)
-        variance[units] = local[pairs.site[units]]
+        variance[units] = local[site[units]]
     return variance
 
 
 def _estimated_score(pairs, y, estimate, k):
     """Return what estimating the score adds to the sum of squares (Abadie and Imbens 2016)."""
-    score, x = _score(pairs.treated, pairs.design), _standard(pairs.design, pairs.design)
+    score, _ = _score(pairs.treated, pairs.design)
+    x = _with_constant(_axes(pairs.design).place(pairs.design))
     inverse, density = _inverse_information(x, score), score * (1 - score)
-    (mean0, cov0), (mean1, cov1) = _local(pairs.treated, pairs.points, pairs.site, x, y, k)
+    (mean0, cov0), (mean1, cov1) = _local(pairs.treated, pairs.cloud, x, y, k)
     if 0 in pairs.averages:
         c = cov1.T @ (1 - score) + cov0.T @ score
         return -c @ inverse @ c
     c = cov1.T @ density + cov0.T @ score**2 + x.T @ (density * (mean1 - mean0 - estimate))
-    (mean0, _), (mean1, _) = _local(pairs.treated, *_whiten(pairs.design), x, y, k)
+    (mean0, _), (mean1, _) = _local(pairs.treated, _by_covariates(pairs.design), x, y, k)
     shift = x.T @ (density * (mean1 - mean0 - estimate))
     return shift @ inverse @ shift - c @ inverse @ c
 
 
-def _local(treated, points, at, x, y, k):
+def _local(treated, cloud, x, y, k):
     """Return, by arm, mean outcome and covariance with x among the k units nearest each unit."""
-    centred = np.column_stack([y - y.mean(), x, x * (y - y.mean())[:, None]])
-    everyone, moments = np.bincount(at, minlength=len(points)), []
+    (points, _, site), moments = cloud, []
+    columns, everyone = np.column_stack([y, x, x * y[:, np.newaxis]]), np.bincount(site)
     for units in (treated == 0, treated == 1):
-        average, size = _near(points, everyone, np.bincount(at, units, len(points)), k)
-        means = average @ _totals((centred * units[:, None]).T, at, len(points)).T
+        average, size, _ = _near(cloud, everyone, np.bincount(site, units, len(points)), k)
+        means = average @ _totals((columns * units[:, np.newaxis]).T, site, len(points)).T
         mean_y, mean_x, mean_xy = means[:, 0], *np.split(means[:, 1:], 2, axis=1)
-        covariance = (mean_xy - mean_x * mean_y[:, None]) * (size / (size - 1))[:, None]
-        moments.append((mean_y[at], covariance[at]))
+        covariance = (mean_xy - mean_x * mean_y[:, np.newaxis]) * (size / (size - 1))[:, np.newaxis]
+        moments.append((mean_y[site], covariance[site]))
     return moments
 
 
-def _check_caliper(farthest, caliper, units):
+def _check_caliper(farthest, slack, units, caliper):
     """Raise if a unit's matches are farther away than the caliper."""
-    if caliper is not None and farthest.max() > caliper + TIE:
+    lacking = farthest > caliper + slack
+    if lacking.any():
         raise ValueError(
-            f"{units[farthest > caliper + TIE].sum():.0f} of {units.sum():.0f} units lack a match "
-            f"within the caliper of {caliper:g} (the farthest needs {farthest.max():.3g}); widen "
-            "the caliper, or drop them with trim and report the new estimand"
+            f"{units[lacking].sum():.0f} of {units.sum():.0f} units lack a match within the "
+            f"caliper of {caliper:g}; caliper={1.001 * farthest.max():.4g} reaches all of them, "
+            "if you can defend matches so far away (nobody is dropped, because the effect among "
+            "the others is another estimand)"
         )

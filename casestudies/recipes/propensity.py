@@ -7,8 +7,8 @@ overlap are properties of recorded covariates: neither says anything about one t
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _numbers, _zero_one
-from casestudies.recipes._score import _among, _effective, _inverse, _read_covariates, _score
+from casestudies.recipes._columns import _numbers, _real
+from casestudies.recipes._score import TIE, _among, _effective, _inverse, _read_covariates, _score
 
 
 def scores(data, *, treatment, adjust_for):
@@ -24,7 +24,7 @@ def scores(data, *, treatment, adjust_for):
     treatment : str
         Column of zeros and ones.
     adjust_for : str or list of str
-        Covariates; a category enters as dummies.
+        Covariates of the score; a category enters as dummies without its first level.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def scores(data, *, treatment, adjust_for):
     >>> scores(data, treatment="drug", adjust_for="old").round(3).unique()
     array([0.25, 0.75])
     """
-    treated, design = _read_covariates(data, treatment, adjust_for)
-    score = _score(treated, design)
+    _, treated, design = _read_covariates(data, treatment, adjust_for)
+    score, _ = _score(treated, design)
     return pd.Series(score, index=data.index, name="score")
 
 
@@ -57,8 +57,12 @@ def overlap(data, *, treatment, adjust_for):
 
     Parameters
     ----------
-    data, treatment, adjust_for
-        As in `scores`.
+    data : pandas.DataFrame
+        One row per unit.
+    treatment : str
+        Column of zeros and ones.
+    adjust_for : str or list of str
+        Covariates of the score; a category enters as dummies without its first level.
 
     Returns
     -------
@@ -71,7 +75,8 @@ def overlap(data, *, treatment, adjust_for):
     Raises
     ------
     ValueError
-        As in `scores`.
+        If a column is unfit, or if the covariates separate the arms, so that scores of 0 or 1
+        would be fitted.
 
     References
     ----------
@@ -86,13 +91,13 @@ def overlap(data, *, treatment, adjust_for):
     0     4.0  0.25  0.75      3.0
     1     4.0  0.25  0.75      3.0
     """
-    treated, design = _read_covariates(data, treatment, adjust_for)
-    score = _score(treated, design)
+    _, treated, design = _read_covariates(data, treatment, adjust_for)
+    score, slack = _score(treated, design)
     arms = [
         {
             "n": (treated == arm).sum(),
             **_quantiles(score[treated == arm]),
-            **_tails(score[treated == arm], score[treated != arm]),
+            **_tails(score[treated == arm], score[treated != arm], TIE + slack[treated == arm]),
             "ess_ate": _effective(_inverse(treated, score, "ATE")[0][treated == arm]),
             "ess_att": _effective(_inverse(treated, score, "ATT")[0][treated == arm]),
         }
@@ -125,7 +130,8 @@ def balance(data, *, treatment, adjust_for, weights=None):
     -------
     pandas.DataFrame
         A row for each covariate; columns difference_before and ratio_before and, given
-        weights, difference_after and ratio_after.
+        weights, difference_after and ratio_after. A covariate that is constant in both arms
+        differs by inf; a variance is NaN where one row has all the weight of its arm.
 
     Raises
     ------
@@ -147,28 +153,31 @@ def balance(data, *, treatment, adjust_for, weights=None):
     ratio_after          1.0
     Name: old, dtype: float64
     """
-    treated, design = _read_covariates(
-        data, treatment, adjust_for, () if weights is None else [weights], ()
-    )
-    before = _weighted_moments(design, treated, np.ones(len(data)))
-    table = _differences(before, before).add_suffix("_before")
-    if weights is None:
-        return table
-    after = _weighted_moments(design, treated, _balance_weights(data, weights, treated))
-    return table.join(_differences(after, before).add_suffix("_after"))
+    others = {} if weights is None else {"weights": weights}
+    table, treated, design = _read_covariates(data, treatment, adjust_for, (), **others)
+    before = _weighted_moments(design, treated, np.ones(len(treated)))
+    found = _differences(before, before, "before")
+    if weights is not None:
+        after = _weighted_moments(design, treated, _balance_weights(table, weights, treated))
+        found |= _differences(after, before, "after")
+    return pd.DataFrame(found, index=design.labels)
 
 
 def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     """Keep the rows whose propensity score lies in [low, high].
 
     Trimming changes the estimand: the effect among the rows kept is not the effect in the
-    population that was sampled. The result says so in its ``attrs``, and the estimators of
-    this file carry it into theirs.
+    population that was sampled. The result says so in its ``attrs``, and `weight`, `match` and
+    `doubly_robust` carry it into theirs.
 
     Parameters
     ----------
-    data, treatment, adjust_for
-        As in `scores`.
+    data : pandas.DataFrame
+        One row per unit.
+    treatment : str
+        Column of zeros and ones.
+    adjust_for : str or list of str
+        Covariates of the score; a category enters as dummies without its first level.
     low, high : float
         Smallest and largest score kept, between 0 and 1. The defaults are the rule of thumb
         of Crump et al.
@@ -182,7 +191,8 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     Raises
     ------
     ValueError
-        If an arm is left empty, or `low` is not below `high`.
+        If a column or an option is unfit, the covariates separate the arms, or an arm is left
+        empty.
 
     References
     ----------
@@ -195,15 +205,17 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     >>> kept.attrs["population"], kept.attrs["dropped"]
     ('rows with scores in [0.2, 0.5]', {'treated': 3, 'control': 1})
     """
-    if not 0 <= low < high <= 1:
-        raise ValueError(f"need 0 <= low < high <= 1, got low={low} and high={high}")
-    score = scores(data, treatment=treatment, adjust_for=adjust_for).to_numpy()
-    treated, keep = _zero_one(data, treatment), (score >= low) & (score <= high)
+    low, high = _real("low", low, least=0), _real("high", high, most=1)
+    if low >= high:
+        raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
+    table, treated, design = _read_covariates(data, treatment, adjust_for)
+    score, slack = _score(treated, design)
+    keep = (score >= low - TIE - slack) & (score <= high + TIE + slack)
     for arm, name in enumerate(("control", "treated")):
         if not keep[treated == arm].any():
             raise ValueError(f"no {name} row has a score in [{low:g}, {high:g}]; widen the range")
     kept = data.loc[keep].copy()
-    kept.attrs["population"] = _among(f"rows with scores in [{low:g}, {high:g}]", data)
+    kept.attrs["population"] = _among(f"rows with scores in [{low:g}, {high:g}]", table)
     dropped = {"treated": int(treated[~keep].sum()), "control": int((1 - treated)[~keep].sum())}
     kept.attrs["dropped"] = dropped
     return kept
@@ -215,18 +227,22 @@ def _quantiles(score):
     return dict(zip(names, np.quantile(score, list(names.values())), strict=True))
 
 
-def _tails(score, other):
+def _tails(score, other, slack):
     """Return the shares of one arm's scores that are hard or impossible to compare."""
-    outside = (score < other.min()) | (score > other.max())
-    tails = {"outside_support": outside, "below_0.05": score < 0.05, "above_0.95": score > 0.95}
+    low, high = score + slack, score - slack
+    outside = (low < other.min()) | (high > other.max())
+    tails = {"outside_support": outside, "below_0.05": low < 0.05, "above_0.95": high > 0.95}
     return {name: rows.mean() for name, rows in tails.items()}
 
 
-def _balance_weights(data, name, treated):
+def _balance_weights(table, name, treated):
     """Return a column of weights, nonnegative and positive somewhere in each arm."""
-    weights = _numbers(data, name)
+    weights = _numbers(table, name)
     if weights.min() < 0:
-        raise ValueError(f"column {name!r} has a negative weight, {weights.min():g}; check it")
+        raise ValueError(
+            f"column {name!r} has a negative weight, {weights.min():g}; weights count rows, so "
+            "make them 0 or more"
+        )
     for arm in (0, 1):
         if not weights[treated == arm].any():
             raise ValueError(f"column {name!r} is 0 in all rows of arm {arm}; weight some of them")
@@ -235,17 +251,23 @@ def _balance_weights(data, name, treated):
 
 def _weighted_moments(design, treated, weights):
     """Return weighted means and variances of the covariates in the untreated and the treated."""
-    moments = []
+    columns, moments = design.columns - design.columns.min(axis=0), []
+    precision = np.maximum(design.precision, np.finfo(float).eps)
+    rounding = np.square(8 * precision * np.abs(design.columns).max(axis=0))
     for arm in (0, 1):
-        x, w = design[treated == arm], weights[treated == arm]
-        mean = w @ x / w.sum()
+        x, w = columns[treated == arm], weights[treated == arm]
+        mean, freedom = w @ x / w.sum(), w.sum() - w @ w / w.sum()
+        if freedom < 1e-12 * w.sum():
+            freedom = np.nan  # one row has all the weight
         squares = w @ (x - mean) ** 2
-        moments.append((mean, squares / (w.sum() - w @ w / w.sum())))
+        moments.append((mean, np.where(squares < rounding * freedom, 0, squares / freedom)))
     return moments
 
 
-def _differences(moments, unweighted):
+def _differences(moments, unweighted, when):
     """Return standardized differences, on the unweighted scale, and variance ratios."""
     (mean0, variance0), (mean1, variance1) = moments
     scale = np.sqrt((unweighted[0][1] + unweighted[1][1]) / 2)
-    return pd.DataFrame({"difference": (mean1 - mean0) / scale, "ratio": variance1 / variance0})
+    with np.errstate(divide="ignore", invalid="ignore"):  # a covariate that is the arm: inf
+        found = (mean1 - mean0) / scale, variance1 / variance0
+    return dict(zip((f"difference_{when}", f"ratio_{when}"), found, strict=True))

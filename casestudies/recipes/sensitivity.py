@@ -94,7 +94,11 @@ def robustness_value(data, *, outcome, treatment, adjust_for, q=1, level=0.95):
 
 
 def robustness_from_t(t_value, dof, *, q=1, level=0.95):
-    r"""Return the robustness values of a published regression, as in `robustness_value`.
+    r"""Return the robustness values of a published regression from its t value.
+
+    A confounder that explains less than :math:`RV_q` of the residual variance of the treatment
+    and of the outcome cannot bring the coefficient down by a share q, and one that explains
+    less than :math:`RV_{q, \alpha}` cannot make that share statistically insignificant.
 
     Parameters
     ----------

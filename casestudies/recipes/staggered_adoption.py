@@ -6,36 +6,50 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from casestudies.recipes._columns import _check_columns, _check_level, _numbers, _result
-from casestudies.recipes._panel import _check_unit, _wide
+from casestudies.recipes._clusters import _clustered
+from casestudies.recipes._columns import DATES, _check_level, _holds_numbers, _read, _result
+from casestudies.recipes._panel import (
+    _balanced,
+    _check_noise,
+    _dated,
+    _gap_in_means,
+    _moments,
+    _shown,
+    _since,
+)
 from casestudies.recipes._study import _study
 
 
 def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
     r"""Estimate the effect for each adoption group in each period.
 
-    For the group that begins in period :math:`g`, and the units :math:`C` not yet treated
-    at :math:`\max(t, g - 1)`,
+    For the group that begins in period :math:`g`, with :math:`b` the last period before, and
+    the units :math:`C` not yet treated at :math:`\max(t, g)`,
 
-    .. math:: \widehat{ATT}(g, t) = \bar Y_{g,t} - \bar Y_{g,g-1}
-              - (\bar Y_{C,t} - \bar Y_{C,g-1}).
+    .. math:: \widehat{ATT}(g, t) = \bar Y_{g,t} - \bar Y_{g,b}
+              - (\bar Y_{C,t} - \bar Y_{C,b}).
 
     Units already treated are never a comparison, which is what two-way fixed effects get
     wrong when effects differ over time (Goodman-Bacon 2021).
 
     Estimand: for :math:`t \ge g` the average effect on group :math:`g` in period :math:`t`;
-    for :math:`t < g - 1` a difference in trends. Assumptions: without treatment all groups
-    would have changed alike on average, and none reacts before it begins.
+    for :math:`t < b` a difference in trends. Assumptions: without treatment all groups
+    would have changed alike on average, and none reacts before it begins. Intervals are too
+    short for a group of few clusters: with 2 of 20, all alike and with normal shocks, they
+    cover 75%.
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit and period, every unit in every period.
     outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (numbers).
+        Columns of the outcome, of the unit's name and of the period: numbers or dates, not
+        necessarily evenly spaced. Event time is the difference of numbers; of dates, years
+        if all lie whole years apart, else months if whole months (last days of months are),
+        else days.
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
-        0; a period after the last in `data` counts as not treated so far.
+        0 or infinite; a period after the last in `data` counts as not treated so far.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
     level : float
@@ -44,8 +58,8 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     Returns
     -------
     pandas.DataFrame
-        Indexed by group and time (without :math:`t = g - 1`, zero by construction);
-        event_time in periods from adoption, estimate, std_error, ci_low, ci_high, n_treated,
+        Indexed by group and time (without :math:`t = b`, zero by construction);
+        event_time since adoption, estimate, std_error, ci_low, ci_high, n_treated,
         n_comparison (units). Where no unit is untreated any more, n_comparison is 0 and the
         estimate is missing. Standard errors come from influence functions summed by
         cluster, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-kT}` for :math:`G` clusters,
@@ -54,9 +68,10 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `first_treated` is in no period or in the
-        first one (no period before), or one cluster makes up a group: its shocks would
-        count as none.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one (no period before), or one cluster makes up a group:
+        its shocks would count as none. If a column is missing, incomplete or not of its
+        kind, or the outcome does not vary.
 
     References
     ----------
@@ -77,11 +92,12 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
           3              0      -5.0       0.78
     """
     _check_level(level)
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
-    margin = stats.t.ppf((1 + level) / 2, cells.df) * cells.table["std_error"]
-    table = cells.table.assign(
-        ci_low=cells.table["estimate"] - margin, ci_high=cells.table["estimate"] + margin
-    )
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
+    covariance, df = _cell_covariance(cells.influence, cells)
+    std_error = np.sqrt(np.diag(covariance))
+    margin = stats.t.ppf((1 + level) / 2, df) * std_error
+    ends = {"ci_low": cells.table["estimate"] - margin, "ci_high": cells.table["estimate"] + margin}
+    table = cells.table.assign(std_error=std_error, **ends)
     order = ["event_time", "estimate", "std_error", "ci_low", "ci_high"]
     return table[[*order, "n_treated", "n_comparison"]]
 
@@ -91,26 +107,47 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
 
     .. math:: \hat\theta(e) = \sum_g \frac{n_g}{\sum_h n_h} \widehat{ATT}(g, g + e),
 
-    over the groups observed :math:`e` periods after adoption with a comparison. The groups
-    change with :math:`e`, so a movement over :math:`e` mixes dynamics and composition.
+    with :math:`\widehat{ATT}(g, t)` the change of the group that begins in :math:`g` since the
+    last period before it, less that of the units not yet treated, over the groups observed
+    at the time :math:`e` since adoption with a comparison. The groups change with :math:`e`,
+    so a movement over :math:`e` mixes dynamics and composition.
+
+    Estimand: for :math:`e \ge 0` the average effect on those groups, if without treatment all
+    groups would have changed alike on average and none reacts before it begins.
 
     Parameters
     ----------
-    data, outcome, unit, time, first_treated, cluster, level
-        As for `group_time`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        necessarily evenly spaced; event time is the difference of numbers, and of dates in
+        years, months or days, the largest in which all are whole).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0 or infinite; a period after the last in `data` counts as not treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    level : float
+        Coverage of each interval (pointwise), between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. Row -1 is the
-        reference, zero by construction. Standard errors count the shares :math:`n_g` as
-        estimated. ``attrs["covariance"]`` holds the covariance of all other rows,
-        ``attrs["df"]`` the degrees of freedom: what tests of pre-trends and bounds need.
+        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last period before
+        adoption is the reference, zero by construction; where waves are uneven, groups can
+        have theirs at different event times, and a group then counts where it is not its
+        own. Standard errors count the shares :math:`n_g` as estimated.
+        ``attrs["covariance"]`` holds the covariance of all other rows, ``attrs["df"]`` the
+        degrees of freedom, ``attrs["reference"]`` the event time of the reference, or a list
+        of several: what tests of pre-trends and bounds need.
 
     Raises
     ------
     ValueError
-        As `group_time`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one, or one cluster makes up a group. If a column is
+        missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -130,14 +167,14 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
     events = cells.table["event_time"].to_numpy()
     known = cells.table["estimate"].notna().to_numpy()
     times = np.unique(events[known])
     parts = [_average_cells(cells, known & (events == event)) for event in times]
     estimates, influence = (np.array(part) for part in zip(*parts, strict=True))
-    covariance = _cell_covariance(influence.T, cells)
-    return _study(times, estimates, covariance, cells.df, level)
+    covariance, df = _cell_covariance(influence.T, cells)
+    return _study(times, cells.references, estimates, covariance, df, level)
 
 
 def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
@@ -146,13 +183,28 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     .. math:: \hat\theta = \sum_g \sum_{t \ge g} n_g \widehat{ATT}(g, t) \Big/
               \sum_g \sum_{t \ge g} n_g
 
-    Every treated unit in every period since its adoption counts once, where some unit is
-    still untreated; the share :math:`n_g` counts as estimated.
+    with :math:`\widehat{ATT}(g, t)` the change of the group of :math:`n_g` units that begins in
+    :math:`g` since the last period before it, less that of the units not yet treated. Every
+    treated unit in every period since its adoption counts once, where some unit is still
+    untreated; the share :math:`n_g` counts as estimated.
+
+    Estimand: the average effect on the treated over these units and periods, if without
+    treatment all groups would have changed alike on average and none reacts before it begins.
 
     Parameters
     ----------
-    data, outcome, unit, time, first_treated, cluster, level
-        As for `group_time`.
+    data : pandas.DataFrame
+        One row per unit and period, every unit in every period.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        necessarily evenly spaced).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0 or infinite; a period after the last in `data` counts as not treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    level : float
+        Coverage of the interval, between 0 and 1.
 
     Returns
     -------
@@ -162,7 +214,9 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     Raises
     ------
     ValueError
-        As `group_time`.
+        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
+        in no period or in the first one, or one cluster makes up a group. If a column is
+        missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -183,69 +237,71 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     n            12.00
     Name: overall_att, dtype: float64
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster or unit)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
     after = (cells.table["event_time"] >= 0) & cells.table["estimate"].notna()
     estimate, influence = _average_cells(cells, after.to_numpy())
-    std_error = np.sqrt(_cell_covariance(influence[:, None], cells)[0, 0])
-    return _result("overall_att", estimate, std_error, n=len(data), level=level, df=cells.df)
+    covariance, df = _cell_covariance(influence[:, np.newaxis], cells)
+    std_error = np.sqrt(covariance[0, 0])
+    _check_noise(outcome, std_error, cells.scale)
+    return _result("overall_att", estimate, std_error, n=len(data), level=level, df=df)
+
+
+NEVER = np.finfo(float).max  # a period beyond all others
 
 
 # Cells of group and period, and what each unit contributes to them.
 
 
-class _Cells(NamedTuple):
+class _GroupCells(NamedTuple):
     """Effects by group and period, with influence functions (a column per cell)."""
 
     table: pd.DataFrame
     influence: np.ndarray
-    start: np.ndarray  # first treated period of each unit, infinite for never
+    start: np.ndarray  # place of each unit's first treated period, beyond the last for never
+    places: np.ndarray  # the same of each cell's group
+    references: np.ndarray  # event time of each group's last period before
     clusters: np.ndarray
     factor: float
-    df: int
+    scale: float
 
 
 def _group_cells(data, outcome, unit, time, first_treated, cluster):
     """Return the effect of each group in each period."""
-    _check_columns(data, [outcome, unit, time, first_treated])
-    _check_columns(data, [cluster])
-    for name in (outcome, time, first_treated):
-        _numbers(data, name)
-    _check_unit(data, unit, time, first_treated, cluster)
-    wide, start, clusters = _wide(data, outcome, unit, time, [first_treated, cluster])
-    start = _starts(start, wide.columns.to_numpy(), time, first_treated)
+    cluster = cluster if cluster is not None else unit
+    roles = {"outcome": outcome, "unit": unit, "time": time}
+    data = _marked_starts(data, time, first_treated)
+    table = _read(data, cluster=cluster, first_treated=first_treated, **roles)
+    table[first_treated] = _begin(table, time, first_treated)
+    panel = _balanced(table, cluster, fixed=first_treated, **roles)
+    start = _starts(panel, time, first_treated)
     groups = np.unique(start)
-    _check_groups(start, clusters, first_treated, cluster)
-    y, periods = wide.to_numpy(), wide.columns.to_numpy()
-    rows, columns = [], []
-    for group in groups[np.isfinite(groups)]:
-        base = np.searchsorted(periods, group) - 1
-        for position in np.delete(np.arange(len(periods)), base):
-            compared = start > max(group, periods[position])
-            values = y[:, position] - y[:, base]
-            estimate, influence = _compare(values, start == group, compared)
-            sizes = [np.sum(start == group), compared.sum()]
-            rows.append([group, periods[position], position - base - 1, estimate, *sizes])
+    _check_groups(start, panel, first_treated, cluster)
+    y, n_periods = panel.outcomes, len(panel.periods)
+    rows, columns, references = [], [], []
+    for group in groups[groups < n_periods]:
+        events = _since(panel.elapsed, group)
+        references.append(events[group - 1])
+        for place in np.delete(np.arange(n_periods), group - 1):
+            treated, compared = start == group, start > max(group, place)
+            estimate, influence = _cell(y[:, [place]] - y[:, [group - 1]], treated, compared)
+            labels = panel.periods[group], panel.periods[place], events[place]
+            rows.append([*labels, estimate, treated.sum(), compared.sum(), group])
             columns.append(influence)
-    n, t = y.shape
-    codes = pd.factorize(clusters)[0]
-    df = codes.max()
-    factor = (df + 1) / df * (n * t - 1) / (n * t - len(groups) * t)
-    influence = np.column_stack(columns)
-    names = ["group", "time", "event_time", "estimate", "n_treated", "n_comparison"]
-    table = pd.DataFrame(rows, columns=names).astype({"group": data[first_treated].dtype})
-    table = table.set_index(["group", "time"])
-    cells = _Cells(table, influence, start, codes, factor, int(df))
-    table["std_error"] = np.sqrt(np.diag(_cell_covariance(influence, cells)))
-    return cells
+    names = ["group", "time", "event_time", "estimate", "n_treated", "n_comparison", "place"]
+    table = pd.DataFrame(rows, columns=names).set_index(["group", "time"])
+    factor = (y.size - 1) / (y.size - len(groups) * n_periods)
+    places, scale = table.pop("place").to_numpy(), np.abs(y).max()
+    return _GroupCells(
+        table, np.hstack(columns), start, places, references, panel.clusters, factor, scale
+    )
 
 
-def _compare(values, treated, compared):
-    """Return a difference in means and each unit's influence on it, missing if none compares."""
+def _cell(change, treated, compared):
+    """Return a difference in mean changes and its influence, missing if none compares."""
     if not compared.any():
-        return np.nan, np.full(len(values), np.nan)
-    means = values[treated].mean(), values[compared].mean()
-    influence = treated * (values - means[0]) / treated.sum()
-    return means[0] - means[1], influence - compared * (values - means[1]) / compared.sum()
+        return np.nan, np.full(change.shape, np.nan)
+    estimate, influence = _gap_in_means(change, treated, compared)
+    return estimate[0], influence
 
 
 def _average_cells(cells, chosen):
@@ -256,52 +312,93 @@ def _average_cells(cells, chosen):
     table = cells.table[chosen]
     size, effect = table["n_treated"].to_numpy(), table["estimate"].to_numpy()
     mean = size @ effect / size.sum()
-    member = cells.start[:, None] == table.index.get_level_values("group").to_numpy()
+    member = cells.start[:, np.newaxis] == cells.places[chosen]
     return mean, (cells.influence[:, chosen] @ size + member @ (effect - mean)) / size.sum()
 
 
 def _cell_covariance(influence, cells):
-    """Return the covariance of sums of influence by cluster."""
-    sums = np.zeros((cells.df + 1, influence.shape[1]))
-    np.add.at(sums, cells.clusters, influence)
-    return cells.factor * sums.T @ sums
+    """Return the clustered covariance of sums of influence, and its degrees of freedom."""
+    return _clustered(influence, cells.clusters, cells.factor)
 
 
-def _starts(start, periods, time, first_treated):
-    """Return each unit's first treated period, infinite where it lies beyond the data."""
-    if (start == 0).any() and periods[0] <= 0:
+# When units begin.
+
+
+def _marked_starts(data, time, first_treated):
+    """Return data with a number beyond all others for infinity, or raise on a missing start."""
+    names = list(data.columns) if isinstance(data, pd.DataFrame) else []
+    if not all(isinstance(n, str) and names.count(n) == 1 for n in (time, first_treated)):
+        return data  # reading it will say what is wrong
+    start = data[first_treated]
+    if start.isna().any():
+        kind, last = pd.api.types.infer_dtype(data[time]), f"data[{time!r}].max()"
+        mark = f".fillna({last} + {'1' if kind == 'period' else 'pd.Timedelta(days=1)'})"
+        if kind not in DATES:
+            early = _holds_numbers(data[time]) and data[time].min() <= 0
+            mark = ".astype(float).fillna(np.inf)" if early else ".fillna(0)"
+        raise ValueError(
+            f"column {first_treated!r} has {start.isna().sum()} missing value(s); if they mean "
+            f"never treated, say so with data[{first_treated!r}]{mark}, as dropping such rows "
+            "would drop the comparison"
+        )
+    if _holds_numbers(start) and (start == np.inf).any():
+        data = data.assign(**{first_treated: start.astype(float).replace(np.inf, NEVER)})
+    return data
+
+
+def _begin(table, time, first_treated):
+    """Return when the unit of each row begins, in the kind of the periods, or raise."""
+    clock = _moments(table, time)
+    begin = _moments(table, first_treated, clock)
+    zones = [getattr(getattr(column, "dt", None), "tz", None) for column in (begin, clock)]
+    if _dated(begin) != _dated(clock) or (zones[0] is None) != (zones[1] is None):
+        raise ValueError(
+            f"column {first_treated!r} holds {begin.dtype} values such as {begin.tolist()[0]!r}, "
+            f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or "
+            "both as such dates, with one after the last for never treated"
+        )
+    return begin
+
+
+def _starts(panel, time, first_treated):
+    """Return the place of each unit's first treated period, beyond the last for none."""
+    start, periods = panel.fixed, panel.periods
+    never = np.zeros(len(start), dtype=bool) if _dated(start) else (start == 0).to_numpy()
+    if never.any() and periods[0] <= 0:
         raise ValueError(
             f"column {first_treated!r} uses 0 for never treated, but {time!r} has a period "
-            f"{periods[0]:g}; add a constant to both columns so that periods are above 0"
+            f"{_shown(periods[0])}; write inf for never treated, data[{first_treated!r}].astype("
+            "float).replace(0, np.inf), and if units do begin in 0, add a constant to both columns"
         )
-    start = np.where((start == 0) | (start > periods[-1]), np.inf, start)
-    for value in np.unique(start[np.isfinite(start)]):
-        if value <= periods[0] or value not in periods:
-            what = "has no period before it" if value <= periods[0] else "is not a period"
-            raise ValueError(
-                f"column {first_treated!r}: {np.sum(start == value)} unit(s) begin in {value:g}, "
-                f"which {what} of {time!r} ({periods[0]:g} to {periods[-1]:g}); give a period in "
-                "the data, 0 for never treated, or drop these units and say so"
-            )
-    if np.isinf(start).all():
+    beyond = never | (start > periods[-1]).to_numpy()
+    place = np.where(beyond, len(periods), periods.get_indexer(start))
+    for value in np.unique(start[place <= 0]):
+        what = "has no period before it" if value <= periods[0] else "is not a period"
+        raise ValueError(
+            f"column {first_treated!r}: {np.sum(start == value)} unit(s) begin in {_shown(value)}, "
+            f"which {what} of {time!r} ({_shown(periods[0])} to {_shown(periods[-1])}); give a "
+            "period in the data, a later one for never treated, or drop these units and say so"
+        )
+    if beyond.all():
         raise ValueError(
             f"column {first_treated!r}: no unit begins within the data, so there is "
             "no effect to estimate; 0 means never treated"
         )
-    return start
+    return place
 
 
-def _check_groups(start, clusters, first_treated, cluster):
+def _check_groups(start, panel, first_treated, cluster):
     """Raise if one cluster makes up an adoption group, or if there is nothing to compare."""
-    counts = pd.Series(clusters).groupby(start).nunique()
+    counts = pd.Series(panel.clusters).groupby(start).nunique()
+    names = dict(enumerate(map(_shown, panel.periods)))
     if len(counts) == 1:
         raise ValueError(
-            f"column {first_treated!r}: all units begin in {counts.index[0]:g}, so none compares; "
+            f"column {first_treated!r}: all units begin in {names[start[0]]}, so none compares; "
             "a difference in differences needs units that begin later or never"
         )
     for group, count in counts.items():
         if count < 2:
-            which = "never treated" if np.isinf(group) else f"that begins in {group:g}"
+            which = f"that begins in {names[group]}" if group in names else "never treated"
             raise ValueError(
                 f"column {cluster!r}: one cluster makes up the group {which}; its residuals sum "
                 "to zero, so a standard error would count its shocks as none; merge it with "

@@ -213,7 +213,7 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
     for arm in (0, 1):
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
         _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
-        terms = own if arm in owners else own._replace(labels=[], columns=own.columns[:, :0])
+        terms = own if arm in owners else _design(table, [])
         _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
     population = d == 1 if estimand == "ATT" else np.full(len(d), True)
     weights, design = population / population.sum(), _terms(d, treatment, shared, own, owners)

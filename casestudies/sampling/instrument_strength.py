@@ -4,7 +4,7 @@ With normal errors of equal variance and instruments held fixed, every estimator
 treatment depends on a sample only through two 2 x 2 matrices of cross-products of outcome
 and treatment net of the controls: what the instruments explain, and the rest. Their
 distributions are known (a noncentral and a central Wishart), so that a sample of any size
-with any number of instruments costs seven random numbers.
+with three instruments or more costs eight random numbers (five with one, seven with two).
 """
 
 import numpy as np

@@ -63,8 +63,10 @@ def ladder(
         with the mediator, where nothing needs adjusting. truth, in probabilities:
         P(incident | deploy=0), P(incident | deploy=1) and the raw difference;
         P(incident | do(deploy=0)), P(incident | do(deploy=1)) and the ATE; PN, and the bounds
-        on it from the quantities before (PN at least, PN at most). All are exact
-        sums. With the mediator, one uniform noise sets the load under either action.
+        on it from the quantities before (PN at least, PN at most), which make no use of the
+        load. With the confounder the same bounds within each load, averaged over the hours
+        with a deploy and an incident, hold too and can be narrower. All are exact sums. With
+        the mediator, one uniform noise sets the load under either action.
 
     Raises
     ------
@@ -74,6 +76,8 @@ def ladder(
     References
     ----------
     Tian and Pearl (2000), Annals of Mathematics and Artificial Intelligence 28, 287-313.
+    Dawid, Musio and Murtas (2017), The probability of causation, arXiv 1706.05566 (with a
+    covariate).
     Bareinboim, Correa, Ibeling and Icard (2022), On Pearl's hierarchy and the foundations of
     causal inference, in Probabilistic and Causal Inference, ACM, 507-556.
 

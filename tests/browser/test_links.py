@@ -6,7 +6,11 @@ from statistics import median
 from urllib.parse import unquote, urldefrag
 
 import pytest
+from bs4 import BeautifulSoup
 from pages import CHAPTERS, HTML, PAGES
+from plain import EVERYDAY, finder, terms
+
+NOTEBOOKS = [page for page in CHAPTERS if page.startswith("notebooks/")]
 
 KB = 1_000
 
@@ -60,9 +64,50 @@ def test_a_wrong_address_has_a_page_that_needs_nothing_else():
     assert not re.search(r'src=|rel="stylesheet"', page)
 
 
-def test_glued_numbers_have_minus_signs():
-    glued = [
-        n for page in CHAPTERS for n in re.findall(r'"pasted-text">([^<]*)<', text_of(HTML / page))
-    ]
-    assert any(number.startswith("−") for number in glued)
-    assert [number for number in glued if re.match(r"-[\d.]", number)] == []
+def article(page):
+    """Return what a page says, without code, outputs, formulas and the titles of sections."""
+    found = BeautifulSoup(text_of(HTML / page), "html.parser").article
+    for tag in found.select("pre, code, h1, h2, h3, figcaption, script, .math, .cell_output"):
+        tag.extract()
+    return found
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_every_citation_in_words_is_a_link_to_the_reference_list(page):
+    said = article(page)
+    cited = [a.extract() for a in said.find_all("a", href=re.compile(r"references\.html#"))]
+    assert cited
+    left = re.findall(
+        r"(?:et al\.|and [A-Z]\w+|[A-Z]\w+)(?:,| \() ?(?:1[89]|20)\d\d", said.get_text()
+    )
+    assert left == []
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_every_term_that_a_chapter_mentions_is_linked_once(page):
+    said = article(page)
+    links = [a.get_text() for a in said.find_all("a", href=re.compile(r"glossary\.html#term-"))]
+    names = [terms()[finder().fullmatch(word.replace("’", "'"))["term"].lower()] for word in links]
+    assert len(names) == len(set(names)) >= 8
+    for tag in said.find_all("a"):
+        tag.extract()
+    found = [m["term"] for m in finder().finditer(said.get_text().replace("’", "'")) if m["term"]]
+    assert {terms()[word.lower()] for word in found} - EVERYDAY <= set(names)
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_the_line_below_a_figure_is_its_caption_with_its_number_once(page):
+    said = BeautifulSoup(text_of(HTML / page), "html.parser").article
+    captions = [caption.get_text() for caption in said.select("figure figcaption")]
+    numbers = [re.match(r"\s*Figure (\d+)\. \S", caption)[1] for caption in captions]
+    assert numbers == [str(number) for number in range(1, len(captions) + 1)]
+    assert len(captions) == len(said.select(".cell_output img")) > 0
+    assert not re.search(r"Figure \d+\. ", article(page).get_text())
+
+
+def test_no_page_shows_a_stamp_or_a_hyphen_for_a_minus_sign():
+    for page in CHAPTERS:
+        assert "<!--" not in str(article(page)), page
+    said = article("notebooks/hospital_upgrade_did.html").get_text()
+    assert re.search(r"−\d", said)
+    assert not re.search(r"(?<![\w−–-])-\d", said)

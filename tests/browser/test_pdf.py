@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 import yaml
 from pages import ROOT
@@ -123,4 +124,18 @@ def test_the_whole_book_holds_every_page_of_the_table_of_contents_in_order(html)
 def test_without_chromium_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(make_pdf, "CHROMIUM", Path(sys.executable) / "nowhere")
     with pytest.raises(SystemExit, match="apt-get install chromium"):
+        make_pdf.main()
+
+
+def test_a_machine_too_slow_to_print_is_told_what_to_do(monkeypatch, tmp_path):
+    needs.chromium()
+    document = tmp_path / "slow.html"
+    document.write_text("a page")
+
+    def slow(html, pages, pdf, browser):
+        make_pdf.print_twice(document, tmp_path / "slow.pdf", browser)
+
+    monkeypatch.setattr(make_pdf, "make", slow)
+    monkeypatch.setattr(make_pdf, "PATIENCE", 0.0001)
+    with pytest.raises(SystemExit, match=r"within 0\.0001 seconds.* PDF_PATIENCE=0\.001 make pdf"):
         make_pdf.main()

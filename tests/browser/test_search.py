@@ -38,7 +38,7 @@ def test_a_subject_is_found_first_in_the_chapter_where_it_lives(visit, query):
 def test_recipes_come_before_the_glossary_and_reference_pages_last(visit):
     order = found(visit("search.html?q=parallel+trends"))
     recipe = order.index("recipes/difference_in_differences")
-    assert order.index("notebooks/card_krueger_did") < recipe < order.index("book/glossary")
+    assert order.index("notebooks/hospital_upgrade_did") < recipe < order.index("book/glossary")
     assert order.index("book/glossary") < order.index("book/claims")
 
 

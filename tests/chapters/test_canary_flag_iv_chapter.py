@@ -1,0 +1,56 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from stored import kept
+
+from casestudies import scenarios
+
+chapter = kept("canary_flag_iv")
+world = scenarios.canary()
+
+
+def test_whatever_is_compared_by_adoption_is_positive():
+    assert (chapter.naive["ci_low"] > 2).all()
+    assert chapter.naive["estimate"].round(1).tolist() == [5.0, 3.4, 2.7]
+
+
+def test_the_documents_code_gives_the_recipes_answer_and_each_step_covers():
+    assert abs(chapter.script[0] - chapter.late["estimate"]) < 1e-5
+    assert abs(chapter.script[1] - chapter.late["std_error"]) < 1e-5
+    assert (
+        (chapter.steps["ci_low"] < chapter.steps["exact"])
+        & (chapter.steps["exact"] < chapter.steps["ci_high"])
+    ).all()
+
+
+def test_compliers_are_described_and_their_two_sides_differ_by_the_late():
+    sides = chapter.portrait["estimate"].iloc[1:]
+    assert abs(sides.iloc[0] - sides.iloc[1] - chapter.late["estimate"]) < 1e-4
+    past = chapter.portrait.iloc[0]
+    assert past["ci_low"] < world.truth["E[past_use | complier]"] < past["ci_high"]
+
+
+def test_the_placebo_and_the_lottery_pass_and_the_robust_interval_covers():
+    assert abs(chapter.placebo["estimate"]) < 2 * chapter.placebo["std_error"]
+    assert abs(chapter.ratio["mean"] - 0.2) < 2 * chapter.ratio["sem"]
+    assert chapter.safe["ci_low"] < world.truth["LATE"] < chapter.safe["ci_high"] < 0
+
+
+def test_a_valid_flag_is_off_by_nothing_and_a_weak_leaky_one_by_more_than_two():
+    assert abs(chapter.limits["off by"].iloc[0]) < 1e-5
+    assert chapter.limits["off by"].abs().iloc[4] > 2
+
+
+def test_the_levers_simulate_to_their_exact_values():
+    assert (
+        abs(chapter.levers["simulated"] - chapter.levers["exact"]) < 4 * 6.5 / np.sqrt(chapter.n)
+    ).all()
+
+
+def test_only_the_wald_ratio_covers():
+    assert (
+        abs(chapter.many.loc["Wald ratio", "bias"])
+        < 4 * chapter.many.loc["Wald ratio", "bias_error"]
+    )
+    assert abs(chapter.many.loc["Wald ratio", "coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)
+    assert (chapter.many["coverage"].iloc[:2] == 0).all()

@@ -1,0 +1,57 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from stored import kept
+
+from casestudies import scenarios
+
+chapter = kept("hospital_confounding")
+world = scenarios.hospital()
+
+
+def test_the_raw_difference_is_effect_plus_selection_bias_and_of_the_wrong_sign():
+    assert np.isclose(
+        chapter.parts["raw difference"], chapter.parts["ATT"] + chapter.parts["selection bias"]
+    )
+    assert chapter.raw["ci_low"] > 0 > world.truth["ATT"]
+
+
+def test_a_straight_line_covers_and_a_curved_world_defeats_it():
+    covers = (chapter.ols["ci_low"] < chapter.ols["ATE"]) & (
+        chapter.ols["ATE"] < chapter.ols["ci_high"]
+    )
+    assert covers.tolist()[:2] == [True, False]
+
+
+def test_the_trimmed_estimate_covers_its_own_truth():
+    assert abs(chapter.inside["estimate"] - chapter.truth_inside) < 4 * chapter.inside["std_error"]
+
+
+def test_every_method_but_raw_and_regression_meets_its_estimand():
+    good = [r for r in chapter.straight.index if r not in ("raw", "regression")]
+    for row in good:
+        target = world.truth[row[-3:]]
+        assert (
+            abs(chapter.straight.loc[row, "estimate"] - target)
+            < 4 * chapter.straight.loc[row, "std_error"]
+        )
+
+
+def test_an_unrecorded_frailty_defeats_every_method():
+    adjusted_ones = chapter.agreed.iloc[2:]
+    assert (adjusted_ones["ci_low"] > adjusted_ones["exact"]).all()
+
+
+def test_covariates_move_the_answer_by_thousands_and_estimators_by_hundreds():
+    four = chapter.lalonde.drop(index="spread of the four")
+    assert (four["no past earnings"] < -2_000).all()
+    assert (four["past earnings"] > 0).all()
+    assert (
+        abs(four["past earnings, trimmed"] - chapter.experiment["estimate"])
+        < 2 * chapter.experiment["std_error"]
+    ).all()
+
+
+def test_the_methods_are_unbiased_and_regression_is_not():
+    assert (abs(chapter.worlds["bias"].iloc[1:]) < 4 * chapter.worlds["bias_error"].iloc[1:]).all()
+    assert chapter.worlds.loc["regression", "bias"] < -0.2

@@ -1,0 +1,116 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from stored import kept
+
+from casestudies import scenarios
+
+chapter = kept("hospital_upgrade_did")
+world = scenarios.hospital_upgrade()
+everyone = scenarios.hospital_upgrade(upgrade_overlap=1.0)
+drifting = scenarios.hospital_upgrade(drift=0.25)
+mixed = scenarios.hospital_upgrade(composition_change=-10.0)
+
+
+def test_the_naive_answers_have_the_wrong_sign_or_size():
+    assert round(world.truth["ATT"], 2) == -2.28
+    assert chapter.naive["estimate"].iloc[0] > 0
+    assert chapter.naive["estimate"].iloc[1] < world.truth["before-after change"] + 1
+    assert chapter.naive["ci_high"].iloc[1] < world.truth["ATT"]
+
+
+def test_four_means_give_the_recipes_answer_and_it_covers():
+    assert np.allclose(chapter.difference.iloc[0], chapter.difference.iloc[1])
+    assert np.isclose(chapter.four.iloc[2, 2], chapter.recipe["estimate"])
+    assert chapter.recipe["ci_low"] < world.truth["ATT"] < chapter.recipe["ci_high"]
+
+
+def test_half_an_overlap_identifies_the_drug_with_a_larger_error():
+    assert np.isclose(chapter.unrecorded["estimate"], chapter.credit["DiD"].iloc[3])
+    assert np.isclose(chapter.checks.iloc[1, 1], 1)
+    assert np.isclose(chapter.split["estimate"], chapter.credit["DiD"].iloc[3] / 2)
+    assert chapter.half["ci_low"] < world.truth["ATT"] < chapter.half["ci_high"]
+    assert chapter.half["std_error"] > chapter.unrecorded["std_error"]
+
+
+def test_no_division_of_labour_shows_in_the_fit():
+    assert abs(chapter.division.iloc[1]) < 0.01
+
+
+def test_only_the_triple_difference_covers_and_it_is_the_sharpest():
+    covered = (chapter.third["ci_low"] < everyone.truth["ATT"]) & (
+        everyone.truth["ATT"] < chapter.third["ci_high"]
+    )
+    assert covered.tolist() == [False, False, True]
+    assert chapter.third["std_error"].idxmin() == "triple difference"
+
+
+def test_a_second_control_group_with_the_equipment_covers():
+    assert chapter.second["ci_low"].iloc[1] < world.truth["ATT"] < chapter.second["ci_high"].iloc[1]
+    assert chapter.second["estimate"].iloc[0] < chapter.second["estimate"].iloc[1]
+
+
+def test_tests_before_the_start_pass_and_the_later_equipment_shows():
+    assert np.allclose(chapter.tests["p-value"], chapter.tests["p-value"].iloc[0])
+    assert chapter.tests["p-value"].iloc[0] > 0.05
+    path = chapter.later_study["estimate"]
+    assert (abs(path[[0, 1]] + 2.28) < 0.5).all()
+    assert (abs(path[[2, 3]] + 5.28) < 0.5).all()
+
+
+def test_the_power_of_the_pretest_is_the_predicted_one():
+    slope = 0.25 * chapter.spread
+    assert chapter.power["bias_if_passed"].iloc[2] > chapter.power["bias"].iloc[2]
+    assert abs(chapter.predicted["in_std_errors"] - 2) < 0.1
+    error = np.sqrt(chapter.predicted["power"] * (1 - chapter.predicted["power"]) / 100)
+    assert abs(chapter.caught - chapter.predicted["power"]) < 4 * error
+    assert np.isclose(drifting.truth["DiD"] - drifting.truth["ATT"], slope * 4, atol=1e-9)
+
+
+def test_a_drift_of_seven_tenths_of_the_largest_step_overturns():
+    assert round(chapter.breakdown["relative magnitudes"], 1) == 0.7
+    assert chapter.bounds.loc[0, ["ci_low", "ci_high"]].round(1).tolist() == [-2.9, -1.5]
+
+
+def test_a_new_mix_of_patients_moves_the_answer_by_one_and_adjusting_mends_it():
+    moved = chapter.composition["estimate"].iloc[0] - chapter.recipe["estimate"]
+    assert abs(moved + 1) < 1e-4
+    adjusted = chapter.composition.iloc[1]
+    assert adjusted["ci_low"] < mixed.truth["ATT"] < adjusted["ci_high"]
+
+
+def test_a_pair_of_hospitals_has_four_cells():
+    assert sorted(chapter.pair) == [0, 0, 1, 1]
+
+
+def test_few_treated_hospitals_break_the_normal_quantiles():
+    error = np.sqrt(0.05 * 0.95 / 100)
+    assert chapter.alarms.loc["randomization over hospitals"].max() < 0.05 + 4 * error
+    assert chapter.alarms.loc["clustered, normal quantiles", "2 of 10"] > 0.05 + 4 * error
+    assert chapter.alarms.loc["wild bootstrap", "2 of 10"] <= 0.05 + error
+
+
+def test_a_shock_of_half_the_equipment_overturns():
+    assert chapter.limit["shock_sd"] < 3 / 2
+
+
+def test_the_equipment_pays_and_the_drug_does_not():
+    assert chapter.plan.loc["drug", "net"] < 0 < chapter.plan.loc["equipment", "net"]
+    assert chapter.plan.loc["drug, as DiD promises", "net"] > 0
+    assert abs(chapter.plan.loc["drug", "points gained"] + world.truth["ATU"]) < 0.02
+
+
+def test_the_right_designs_cover_and_the_polluted_never_does():
+    right = chapter.worlds.loc[
+        [("no equipment", "DiD"), ("equipment at once", "triple difference")]
+    ]
+    assert (abs(right["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 100)).all()
+    assert (abs(right["bias"]) < 4 * right["bias_error"]).all()
+    polluted = chapter.worlds.loc[("equipment at once", "DiD")]
+    assert polluted["coverage"] == 0
+    by_rows = chapter.worlds.loc[("no equipment", "DiD, each month independent")]
+    assert by_rows["coverage"] < 0.95 - 4 * np.sqrt(0.95 * 0.05 / 100)
+
+
+def test_the_donor_placebo_is_replicated():
+    assert abs(chapter.test["statistic"] + 0.0225) < 5e-5

@@ -1,0 +1,81 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from stored import kept
+
+from casestudies import scenarios
+
+chapter = kept("ladder_of_causation")
+world = scenarios.ladder()
+
+
+def cousin(agreement):
+    return scenarios.ladder(agreement=agreement)
+
+
+def test_each_rung_covers_its_own_truth_and_seeing_has_the_wrong_sign():
+    assert (
+        (chapter.rungs["ci_low"] < chapter.rungs["exact"])
+        & (chapter.rungs["exact"] < chapter.rungs["ci_high"])
+    ).all()
+    assert chapter.raw["ci_high"] < 0 < chapter.load_fixed["ci_low"]
+    assert abs(chapter.by_load[0] - 7 / 15) < 4 * 0.5 / np.sqrt(chapter.hours[0])
+    assert abs(chapter.by_load[1] - 0.3) < 4 * 0.5 / np.sqrt(chapter.hours[1])
+
+
+def test_two_worlds_draw_the_same_hours():
+    assert np.allclose(chapter.kinds["first, exact"], chapter.kinds["second, exact"])
+    chance = chapter.kinds["first, exact"]
+    for name in ("first", "second"):
+        off = abs(chapter.kinds[f"{name}, counted"] - chance)
+        assert (off < 4 * np.sqrt(chance * (1 - chance) / 1_000_000) + 0.0005).all()
+
+
+def test_the_two_worlds_answer_alike_when_seen_and_not_when_acted_upon():
+    assert abs(chapter.acted.iloc[0, 0] - chapter.acted.iloc[0, 1]) < 1e-12
+    assert chapter.acted.loc["ATE"].iloc[0] > 0.1
+    assert chapter.acted.loc["ATE"].iloc[1] < -0.07
+
+
+def test_a_reader_of_logs_says_the_same_in_both_worlds():
+    assert abs(chapter.asked.iloc[0, 0] - chapter.asked.iloc[0, 1]) < 4 * np.sqrt(2) * 0.004
+    assert abs(chapter.asked.iloc[1, 0] - chapter.asked.iloc[1, 1]) < 4 * np.sqrt(2) * 0.006
+    assert abs(chapter.asked.iloc[1, 0] - chapter.asked.iloc[2, 0]) < 0.025
+    assert abs(chapter.asked.iloc[0, 1] - chapter.asked.iloc[2, 1]) < 0.025
+
+
+def test_a_trial_tells_the_two_worlds_apart():
+    assert (
+        (chapter.tried["ci_low"] < chapter.tried["exact"])
+        & (chapter.tried["exact"] < chapter.tried["ci_high"])
+    ).all()
+    assert chapter.tried["ci_low"].iloc[0] > 0 > chapter.tried["ci_high"].iloc[1]
+
+
+def test_worlds_that_agree_on_two_rungs_differ_on_the_third():
+    assert np.ptp(chapter.third.iloc[:4].to_numpy(), axis=1).max() == 0
+    assert chapter.again == 0
+
+
+def test_the_bounds_of_the_blame_are_reached():
+    assert abs(world.truth["PN at least"] - cousin(1.0).truth["PN"]) < 1e-12
+    assert abs(world.truth["PN at most"] - cousin(0.0).truth["PN"]) < 1e-12
+
+
+def test_the_policies_simulate_to_their_exact_rates():
+    actions = {"freeze": 0, "every hour": 1, "in quiet hours only": lambda load: load == 0}
+    for policy, action in actions.items():
+        acted = world.model.do(deploy=action).sample(400_000, rng=6)["incident"].mean()
+        assert abs(acted - chapter.first[policy]) < 4 * np.sqrt(0.25 / 400_000)
+
+
+def test_each_world_needs_its_own_analysis():
+    coverage = chapter.many["coverage"].to_numpy()
+    assert (abs(coverage[[1, 2]] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 100)).all()
+    assert coverage[[0, 3]].max() < 0.05
+    errors = abs(chapter.many["bias"] / chapter.many["bias_error"]).to_numpy()
+    assert (errors[[1, 2]] < 4).all()
+
+
+def test_all_the_men_of_the_programme_are_there():
+    assert chapter.men == 445

@@ -1,0 +1,77 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from scipy import stats
+from stored import kept
+
+from casestudies import scenarios
+
+chapter = kept("potential_outcomes")
+truth = scenarios.pomodoro("self-chosen").truth
+
+
+def test_each_day_shows_one_of_its_two_outcomes():
+    both, diary = chapter.both, chapter.diary
+    played = np.where(both["timer"] == 1, both["Y(1)"], both["Y(0)"])
+    assert np.allclose(played, diary["output"], atol=1e-4)
+    assert np.allclose(both["effect"], 4 - 2 * diary["state"], atol=1e-4)
+
+
+def test_the_raw_difference_is_effect_plus_selection_bias_and_of_the_wrong_sign():
+    assert abs(chapter.identity.iloc[:3].sum() - chapter.identity.iloc[3]) < 1e-4
+    treated, others = (chapter.by_timer.loc[t] for t in (1, 0))
+    sample_bias = treated["Y(0)"] - others["Y(0)"]
+    assert abs(treated["effect"] + sample_bias - chapter.naive["estimate"]) < 1e-4
+    assert chapter.naive["ci_low"] < truth["raw difference"] < chapter.naive["ci_high"] < 0
+
+
+def test_the_coin_covers_the_effect_and_adjusting_sharpens_it():
+    covers = (chapter.answers["ci_low"] < 4) & (chapter.answers["ci_high"] > 4)
+    assert covers.tolist() == [False, True, True]
+    assert chapter.by_lin["std_error"] < 0.8 * chapter.by_means["std_error"]
+    assert chapter.document["ci_low"] < 4 < chapter.document["ci_high"]
+
+
+def test_the_p_value_is_the_share_of_reshuffles_as_large():
+    assert chapter.test["p_value"] < 0.05
+    assert abs(chapter.as_large - chapter.test["p_value"]) < 0.01
+
+
+def test_two_weeks_are_too_short_and_two_hundred_days_are_not():
+    assert chapter.power.iloc[0, 0] < 0.2
+    assert chapter.power.iloc[2, 0] > 0.8
+
+
+def test_peeking_rings_as_often_as_published():
+    error = np.sqrt(chapter.peeking["published"] * (1 - chapter.peeking["published"]) / 40_000)
+    assert (
+        abs(chapter.peeking["simulated"] - chapter.peeking["published"]) < 4 * error + 0.001
+    ).all()
+
+
+def test_what_is_read_as_treated_has_the_wrong_sign_and_the_instrument_does_not():
+    inside = (chapter.unequal["ci_low"] < chapter.unequal["exact"]) & (
+        chapter.unequal["exact"] < chapter.unequal["ci_high"]
+    )
+    assert inside.drop("per protocol").all()
+    assert chapter.unequal["ci_high"].iloc[0] < 0
+    assert chapter.unequal["ci_high"].iloc[1] < 2
+
+
+def test_rules_gain_what_the_normal_distribution_says():
+    phi, cdf = stats.norm.pdf, stats.norm.cdf
+    exact = [0, 1, cdf(0) + 2 * phi(0), cdf(0.5) + 2 * phi(0.5)]
+    assert (abs(chapter.gains - exact) < 4 * 2.5 / np.sqrt(400_000)).all()
+
+
+def test_the_coin_covers_and_the_diary_never_does():
+    bias, coverage = chapter.many["bias"].to_numpy(), chapter.many["coverage"].to_numpy()
+    errors = abs(bias) / chapter.many["bias_error"].to_numpy()
+    assert (errors[[0, 1, 3]] < 4).all()
+    assert (abs(coverage[[0, 1, 3]] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)).all()
+    assert coverage[2] == 0
+
+
+def test_all_the_men_of_the_programme_are_there_and_it_worked():
+    assert chapter.men == 445
+    assert chapter.sharp["p_value"] < 0.05
