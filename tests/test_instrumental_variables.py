@@ -244,16 +244,18 @@ def firms(rows=2000, count=400, seed=3):
 
 
 @pytest.mark.parametrize("cov", COVARIANCES)
-def test_four_hundred_fixed_effects_take_no_time_and_are_the_within_estimate(cov):
+@pytest.mark.parametrize("controls", [["firm", "x"], ["firm:state"]], ids=["named", "product"])
+def test_four_hundred_fixed_effects_take_no_time_and_are_the_within_estimate(controls, cov):
     data, cluster = firms(), "state" if cov == "clustered" else None
     start = time.process_time()
     ours = two_stage_least_squares(
-        data, **MODEL, instruments="z", controls=["firm", "x"], cov=cov, cluster=cluster
+        data, **MODEL, instruments="z", controls=controls, cov=cov, cluster=cluster
     )
     assert time.process_time() - start < 0.5
     numbers = data.drop(columns="firm")
     within = numbers - numbers.groupby(data["firm"]).transform("mean")
-    model = IV2SLS(within["y"], within[["x"]], within["d"], within[["z"]])
+    exog = within[["x"]] if "x" in controls else None
+    model = IV2SLS(within["y"], exog, within["d"], within[["z"]])
     theirs = model.fit(cov_type=cov, **({"clusters": data["state"]} if cluster else {}))
     few = 10 / 9 if cluster else 1
     error = theirs.std_errors["d"] * np.sqrt(few)
@@ -352,6 +354,45 @@ def test_a_cluster_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(
         estimator(data, **columns, cov="clustered", cluster="town")
     for remedy in ({"cov": "clustered", "cluster": "row"}, {"cov": "robust"}):
         assert np.isfinite(estimator(data, **columns, **remedy)).all(axis=None)
+
+
+def residual(y, columns):
+    return y - columns @ np.linalg.lstsq(columns, y, rcond=1e-10)[0]
+
+
+def refused(call):
+    """Return whether a call is refused, and the message."""
+    try:
+        call()
+    except ValueError as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_a_cluster_is_refused_exactly_where_nothing_is_left_of_the_prediction_without_it():
+    rng, n, found = np.random.default_rng(0), 40, []
+    g = np.tile(np.arange(4), 10)
+    for _ in range(120):
+        part = pd.DataFrame(rng.normal(size=(n, 4)).round(1), columns=list("ydvw")).assign(g=g)
+        kinds = [g < 2, g == 3, rng.random(n) < 0.5, (g == 0) * rng.normal(size=n)]
+        part["z"] = kinds[rng.integers(4)] * 1.0
+        part["c"] = np.where(rng.random() < 0.5, g, rng.integers(0, 3, n)).astype(str)
+        part["w"] = (g == 1) * 1
+        instruments = ["z", "v"][: rng.integers(1, 3)]
+        controls = [name for name in ("c", "w") if rng.random() < 0.5]
+        columns = {**MODEL, "instruments": instruments, "controls": controls}
+        if refused(lambda part=part, columns=columns: two_stage_least_squares(part, **columns)):
+            continue  # collinear anyway
+        columns |= {"cov": "clustered", "cluster": "g"}
+        message = refused(
+            lambda part=part, columns=columns: two_stage_least_squares(part, **columns)
+        )
+        known = np.column_stack([np.ones(n), dummies(part, controls)] if controls else [np.ones(n)])
+        fitted = part["d"] - residual(part["d"], np.column_stack([known, part[instruments]]))
+        left = [np.abs(residual(fitted[g != k], known[g != k])).max() for k in range(4)]
+        assert ("alone makes up an arm" in message) == bool(message) == (min(left) < 1e-9)
+        found.append(bool(message))
+    assert 20 < sum(found) < len(found) - 20
 
 
 def test_two_clusters_in_each_arm_are_not_refused_nor_are_effects_of_the_clusters():
