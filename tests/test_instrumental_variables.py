@@ -629,10 +629,10 @@ REFUSED = {
     ),
     "product of strangers": (
         {"instruments": "draw:nobody"},
-        "no column 'nobody' in data, named as instruments",
+        "no column 'nobody' in data; data has",
     ),
     "product with treatment": ({"instruments": "draw:d"}, "'d' is given more than one role"),
-    "unknown": ({"instruments": "ofer"}, "'ofer' in data, named as instruments; did you mean 'off"),
+    "unknown": ({"instruments": "ofer"}, "'ofer' in data; did you mean 'off"),
     "twice": ({"treatment": ["d", "d"]}, "'d' is given more than one role"),
     "treatment of controls": ({"treatment": "double", "controls": "x"}, "'double' is constant or"),
     "constant outcome": ({"outcome": "flat"}, "'flat' is constant or"),
