@@ -43,7 +43,7 @@ def describe(figure):
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> figure, ax = plt.subplots()
+    >>> figure, ax = plt.subplots(figsize=(6.4, 4.8), dpi=100)
     >>> _ = ax.plot([0, 1], [0.2, 0.123456], color="red")
     >>> _ = ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="risk")
     >>> print(describe(figure))
