@@ -11,7 +11,7 @@
 #
 # **The question.** In April 1992 New Jersey raised its minimum wage from 4.25 to 5.05 dollars an hour, and Pennsylvania did not. What did the raise do to employment in New Jersey's fast-food stores?
 #
-# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> full-time jobs a store, with a 95% interval from 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->. You will reproduce that figure and the tables around it (Card and Krueger, 1994), to the digit, offline. Then you will see what the interval takes for granted: that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for the interval to reach zero, and data on two states cannot say how large such shocks are. The last part uses a simulated panel to show what more counties and more quarters buy, and where they mislead.
+# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> full-time jobs a store, with a 95% interval from 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->. You will reproduce that figure and the tables around it (Card and Krueger, 1994) to the last printed digit but three, which the paper reckoned from rounded figures, offline. Then you will see what the interval takes for granted: that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for the interval to reach zero, and data on two states cannot say how large such shocks are. The last part uses a simulated panel to show what more counties and more quarters buy, and where they mislead.
 #
 # The study is the classic case in two of our documents: AI/ML Explained (2026), which tells it, and "We Need to Talk about Causal ML" (Anonymous, n.d.), which explains the method.
 
@@ -156,7 +156,7 @@ tables.results(naive, "Two tempting comparisons and a warning, in FTE a store.")
 # >
 # > - **Parallel trends.** Without the raise, mean employment in New Jersey's stores would have changed by as much as in Pennsylvania's. It fails if the recession, or a new tax, hit one state harder.
 # > - **No anticipation.** In February stores had not yet reacted. The raise had been law for two years; stores that hired less in advance would hide an effect. That it was contested until March speaks for the assumption.
-# > - **No spill-over across the river.** Pennsylvania's stores were left untouched. It fails if customers or workers crossed over, and then Pennsylvania shows the effect with the opposite sign.
+# > - **No spill-over across the river.** Pennsylvania's stores were left untouched. It fails if customers or workers crossed over, and then Pennsylvania's change is no longer what New Jersey's would have been. The error can have either sign: customers who cross for cheaper meals raise Pennsylvania's employment, a wage that spreads lowers it.
 # > - **Stable composition.** The stores counted after are those counted before. It fails if the raise closes stores and the closed ones drop out of the table.
 #
 # Which of these can two waves test? The first, on which everything rests, not at all: there is one period before the raise, hence no earlier trend to compare. The recipes of this book say so rather than print a number.
@@ -243,7 +243,7 @@ tables.results(
 # They do not agree about the standard error, a topic of its own below. The document's four rows leave no choice at all: four numbers, four coefficients, nothing over to judge the error by. `PanelOLS` refuses them.
 
 # %% [markdown]
-# ### Table 3, to the digit
+# ### Table 3, 27 of 30 figures to the digit
 #
 # The published table gives means with their standard errors, state by state. A difference between states is a difference of independent samples, so its error is $\sqrt{se_1^2 + se_0^2}$.
 
@@ -606,7 +606,7 @@ tables.results(
 )
 
 # %% [markdown]
-# A drift that biases the average effect by two of its standard errors is caught 13%<!--ck-power-two:.0%--> of the time. Ours biases it by 3.1<!--ck-drift-in-se:.1f--> (0.68<!--ck-drift-bias:.2f--> hundred jobs) and is caught 26%<!--ck-power:.0%--> of the time. And passing makes it a little worse: among the samples that pass, the bias is 0.728<!--ck-drift-if-passed:.3f-->. A pre-trend test is worth making. It is not what makes trends parallel.
+# A drift that biases the event study's average effect by two of its standard errors is caught 13%<!--ck-power-two:.0%--> of the time. Ours biases it by 3.1<!--ck-drift-in-se:.1f--> (0.68<!--ck-drift-bias:.2f--> hundred jobs) and is caught 26%<!--ck-power:.0%--> of the time. And passing makes it a little worse: among the samples that pass, the bias is 0.728<!--ck-drift-if-passed:.3f-->. A pre-trend test is worth making. It is not what makes trends parallel.
 
 # %% [markdown]
 # ### Honest bounds
@@ -710,7 +710,7 @@ plt.show()
 # %% [markdown]
 # ### Levels or logs
 #
-# Parallel in what? If employment everywhere grows by two hundred jobs a quarter, trends are parallel in levels, and large counties grow more slowly in percent. If it grows by two percent everywhere, trends are parallel in logs, and large counties gain more jobs. Both cannot hold when the groups differ in size (Roth and Sant'Anna, 2023). Two worlds without any effect:
+# Parallel in what? If employment everywhere grows by two hundred jobs a quarter, trends are parallel in levels, and large counties grow more slowly in percent. If it grows by two percent everywhere, trends are parallel in logs, and large counties gain more jobs. With growth that all counties share, both cannot hold when the groups differ in size; without growth they can. In general trends are parallel on every scale only if the whole distribution of untreated outcomes changes equally in both groups: treatment is as good as random, or nothing changes, or a mixture of the two (Roth and Sant'Anna, 2023). Two worlds without any effect:
 
 # %%
 idle = {**once, "effect": 0.0, "effect_growth": 0.0}
@@ -759,7 +759,7 @@ plt.show()
 # %% [markdown]
 # *Figure 9. The world that grows by two percent a quarter, without any effect. Above in levels, below in logs: only one of the two is parallel.*
 #
-# Nothing in two waves says which scale is the parallel one. It has to be argued, and it matters whenever the groups start from different sizes, as New Jersey's and Pennsylvania's stores do.
+# Nothing in two waves says which scale is the parallel one. It has to be argued, and it matters where outcomes grow and the groups start from different sizes, as New Jersey's and Pennsylvania's stores do.
 
 # %% [markdown]
 # ## The decision
@@ -837,7 +837,7 @@ drift_worlds = replicate(
     replications=80,
     **settings,
 )
-shown = ["bias", "bias_error", "coverage", "coverage_error", "mean_width"]
+shown = ["bias", "bias_error", "coverage", "coverage_error"]
 tables.results(
     drift_worlds[shown], "80 samples of the drifting world, against the ATT."
 )
@@ -1019,7 +1019,7 @@ tables.results(
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | If the factors nobody recorded do not change over time, difference in differences still works. | holds | The size of a county is not recorded and constant; the bias is −0.021, its error 0.016<!--ck-stag-bias-error:.3f--> (hundred jobs). |
+# | If the factors nobody recorded do not change over time, difference in differences still works. | holds in part | Their weight must not change either. The size of a county is not recorded and constant; the bias is −0.021, its error 0.016<!--ck-stag-bias-error:.3f--> (hundred jobs). |
 # | Assume that the treated would have changed as the others did; anything more is the effect. | holds in part | It is the assumption, rightly named. The surplus also holds every shock to one state: four of them in a two by two. |
 #
 # </details>

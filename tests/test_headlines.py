@@ -352,6 +352,14 @@ HEADLINES = [
     ("hospital_confounding", "hospital-att", -3.97890, 5e-5, "quadrature"),
     ("hospital_confounding", "hospital-bias", 6.65729, 5e-5, "quadrature"),
     ("hospital_confounding", "hospital-raw-truth", 2.67839, 5e-5, "quadrature"),
+    # The normal distribution of health: effects of -3 + 1.5 H
+    ("hospital_confounding", "hospital-harmed", 0.02275, 5e-6, "P(H > 2)"),
+    ("hospital_confounding", "hospital-best-rule", -3.01274, 5e-5, "quadrature"),
+    ("hospital_confounding", "hospital-sicker-half", -2.09841, 5e-5, "-1.5 - 1.5 phi(0)"),
+    # The chapter's rows, least squares and weighting a second time (test_hospital)
+    ("hospital_confounding", "hospital-linear", -3.580, 6e-4, "normal equations"),
+    ("hospital_confounding", "hospital-weighting-error", 0.42, 0.005, "score as known"),
+    ("hospital_confounding", "hospital-weighting-error-stacked", 0.30, 0.005, "stacked"),
     # Estimates within four of their standard errors of the exact value
     ("hospital_confounding", "hospital-straight-standardization-ate", -3.0, 0.72, "4 errors"),
     ("hospital_confounding", "hospital-straight-weighting-ate", -3.0, 1.2, "4 errors"),
@@ -374,6 +382,9 @@ HEADLINES = [
     ("hospital_confounding", "hospital-lalonde-experiment-std-error", 671, 0.5, "experiment"),
     ("hospital_confounding", "hospital-lalonde-naive", -8_498, 1, "Table 2, CPS-1, unadjusted"),
     ("hospital_confounding", "hospital-lalonde-ols", 699, 0.5, "CPS-1, adjusted"),
+    # Least squares and weighting written out (test_published_comparisons): the extremes of four
+    ("hospital_confounding", "hospital-lalonde-least-moved", 4_041, 0.5, "least squares"),
+    ("hospital_confounding", "hospital-lalonde-trim-high", 613, 1, "least squares"),
     ("hospital_confounding", "hospital-lalonde-ols-se", 548, 0.5, "CPS-1, adjusted"),
     # The explainer's code run with numpy alone, seed 1
     ("potential_outcomes", "outcomes-document", 4.288, 5e-4, "script of the explainer"),
@@ -428,12 +439,17 @@ HEADLINES = [
     ("hospital_upgrade_did", "upgrade-placebo", -3.0, 4 * 0.283, "closed form"),
     ("hospital_upgrade_did", "upgrade-ddd", -2.27926, 4 * 0.204, "closed form"),
     ("hospital_upgrade_did", "upgrade-second", -2.27926, 4 * 0.35, "closed form"),
-    # Noncentral F with the covariance of the equations: 0.273; 100 regions
-    ("hospital_upgrade_did", "upgrade-predicted", 0.273, 0.02, "noncentral F"),
-    ("hospital_upgrade_did", "upgrade-caught", 0.273, 4 * 0.045, "noncentral F"),
+    # Noncentral F with the covariance of the equations
+    ("hospital_upgrade_did", "upgrade-caught", 0.273, 0.001, "noncentral F"),
+    # Drifts of two errors: normal interval, noncentral chi-squared (test_closed_forms)
+    ("hospital_upgrade_did", "upgrade-cover-did", 0.484, 6e-4, "normal distribution"),
+    ("hospital_upgrade_did", "upgrade-power-did", 0.131, 6e-4, "noncentral chi-squared"),
+    ("hospital_upgrade_did", "upgrade-power-average", 0.307, 6e-4, "noncentral chi-squared"),
+    ("hospital_upgrade_did", "upgrade-cover-average", 0.126, 6e-4, "normal distribution"),
+    ("hospital_upgrade_did", "upgrade-ddd-surgery", -2.27926 + 3, 6e-6, "closed form"),
     # Nominal levels and coverages, four standard errors of 100 regions
-    ("hospital_upgrade_did", "upgrade-alarm-moved-five", 0.05, 0.088, "exact test"),
-    ("hospital_upgrade_did", "upgrade-alarm-moved-two", 0.05, 0.088, "exact test"),
+    ("hospital_upgrade_did", "upgrade-alarm-moved-five", 12 / 252, 5e-5, "sets of hospitals"),
+    ("hospital_upgrade_did", "upgrade-alarm-moved-two", 2 / 45, 5e-5, "sets of hospitals"),
     ("hospital_upgrade_did", "upgrade-did-coverage", 0.95, 0.088, "nominal coverage"),
     ("hospital_upgrade_did", "upgrade-ddd-coverage", 0.95, 0.088, "nominal coverage"),
     ("hospital_upgrade_did", "upgrade-polluted-coverage", 0.0, 0.005, "ten standard errors off"),

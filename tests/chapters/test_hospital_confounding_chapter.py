@@ -55,3 +55,11 @@ def test_covariates_move_the_answer_by_thousands_and_estimators_by_hundreds():
 def test_the_methods_are_unbiased_and_regression_is_not():
     assert (abs(chapter.worlds["bias"].iloc[1:]) < 4 * chapter.worlds["bias_error"].iloc[1:]).all()
     assert chapter.worlds.loc["regression", "bias"] < -0.2
+
+
+def test_all_but_the_healthiest_gain_from_the_drug():
+    cost = chapter.cost["mean severity"]
+    error = np.hypot(*chapter.cost["Monte Carlo error"][["everybody", "nobody"]])
+    assert abs(cost["everybody"] - cost["nobody"] + 3) < 4 * error
+    spared = cost["the sicker half"] - cost["nobody"]
+    assert abs(spared + 1.5 + 1.5 / np.sqrt(2 * np.pi)) < 4 * error
