@@ -198,6 +198,7 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-law-ols", 0.8 * (2 + 3 / 2.64), 5e-5, "by hand"),
     # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
     ("quarter_of_birth_iv", "qob-fake-f", 1, 4 * (2 / 30 / 20) ** 0.5, "variance of F(30, n)"),
+    ("quarter_of_birth_iv", "qob-fake-mean-error", 0.036 / 20**0.5, 0.005, "4 errors of 20"),
     ("quarter_of_birth_iv", "qob-fake-mean", 0.0711, 4 * 0.036 / 20**0.5, "A&K, Table V"),
     # Anderson-Rubin covers at any strength, within four standard errors of 20,000 samples
     ("quarter_of_birth_iv", "qob-mc-ar-1-1", 0.95, 0.0062, "nominal coverage"),
@@ -211,6 +212,7 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-screen-passed", 0.4554, 6e-5, "closed_forms, held there"),
     # moments of the 40 cells: tests/test_quarter_of_birth_cohorts.py
     ("quarter_of_birth_iv", "qob-cohort-free", 0.0330, 6e-5, "cell moments"),
+    ("quarter_of_birth_iv", "qob-cohort-se", 0.04498, 6e-6, "cell moments"),
     ("quarter_of_birth_iv", "qob-cohort-intercept", -0.0076, 6e-5, "cell moments"),
     ("quarter_of_birth_iv", "qob-cohort-f", 2.40, 0.006, "cell moments"),
     ("quarter_of_birth_iv", "qob-cohort-2sls", 0.0335, 6e-5, "cell moments"),

@@ -221,9 +221,11 @@ def limited_information(
 
     where :math:`M_W, M_{WZ}` take residuals from the controls, and from controls and
     instruments, and :math:`\kappa` is the least eigenvalue of
-    :math:`[Y, D]'M_W[Y, D]` relative to :math:`[Y, D]'M_{WZ}[Y, D]`. Estimand and
-    assumptions are those of two-stage least squares, :math:`\beta` being the same for all;
-    LIML is nearly median-unbiased where many instruments pull two-stage least squares to OLS.
+    :math:`[Y, D]'M_W[Y, D]` relative to :math:`[Y, D]'M_{WZ}[Y, D]`. Estimand: the
+    effect :math:`\beta`, if it is the same for all; where instruments move people with
+    different effects, LIML need not be an average of them (Kolesár 2013). Assumptions are
+    those of two-stage least squares; LIML is nearly median-unbiased where many instruments
+    pull two-stage least squares to OLS.
 
     ``cov="bekker"`` gives the standard error that stays right as the number of instruments
     grows with the rows. With :math:`\alpha = \hat u'P\hat u / \hat u'\hat u` and
@@ -275,6 +277,7 @@ def limited_information(
     Staiger and Stock (1997), Econometrica 65(3), 557-586.
     Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
     Hansen, Hausman and Newey (2008), Journal of Business & Economic Statistics 26(4), 398-422.
+    Kolesár (2013), Princeton University, Department of Economics, Working Paper 2013-2.
 
     Examples
     --------
