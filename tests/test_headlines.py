@@ -57,6 +57,10 @@ HEADLINES = [
     ("staffing_mediator_trap", "staffing-recipe-coverage", 0.95, 0.05, "nominal coverage"),
     ("staffing_mediator_trap", "staffing-raw-bias", 0.36213 - 0.29346, 0.005, "quadrature"),
     # Hernan and Robins, What If, section 13.3: 3.5 kg
+    ("staffing_mediator_trap", "staffing-a0-flattened-se", (1.271 - 0.960) / 3.92, 5e-4, "script"),
+    ("staffing_mediator_trap", "staffing-m-flattened-se", (1.929 - 1.683) / 3.92, 5e-4, "script"),
+    ("staffing_mediator_trap", "staffing-way-silence", 0.48, 0.005, "gradient descent by hand"),
+    ("staffing_mediator_trap", "staffing-way-mismatch", 0.32, 0.005, "gradient descent by hand"),
     ("staffing_mediator_trap", "staffing-nhefs", 3.5, 0.02, "What If, section 13.3"),
     ("staffing_mediator_trap", "staffing-nhefs-naive", 2.54, 0.005, "What If, section 12.1"),
     # The explainer's code run with numpy and statsmodels alone, seed 0
