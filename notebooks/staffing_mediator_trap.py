@@ -130,7 +130,7 @@ tables.results(
 #
 # ### 2.00<!--staffing-a0-without-m-estimate:.2f--> against 1.12<!--staffing-a0-flattened-estimate:.2f--> is the wrong comparison
 #
-# An odds ratio can change when a covariate is added even if that covariate is unrelated to the treatment, confounds nothing and mediates nothing. This is non-collapsibility (Greenland et al., 1999a). Watch it happen on the exact numbers: the effect of the mismatch on the log odds, first within each level of talent, then for everybody at once.
+# An odds ratio can change when a covariate is added even if that covariate is unrelated to the treatment, confounds nothing and mediates nothing. This is non-collapsibility (Greenland et al., 1999). Watch it happen on the exact numbers: the effect of the mismatch on the log odds, first within each level of talent, then for everybody at once.
 
 # %%
 a, x = np.array([[0], [1]]), np.array([-1.0, 0.0, 1.0])
@@ -663,7 +663,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # | 2.00<!--staffing-a0-without-m-estimate:.2f--> is the true structural coefficient, and 1.12<!--staffing-a0-flattened-estimate:.2f--> is it with credit stolen. | does not hold | Its equation has 1.2, a direct coefficient, which the flattened model finds within two errors. For the total effect exact log odds ratios are 2.075<!--staffing-log-or-minus-1:.3f-->, 2.042<!--staffing-log-or-0:.3f-->, 2.001<!--staffing-log-or-1:.3f--> at talent −1, 0, 1 and 1.970<!--staffing-log-or-marginal:.3f--> for everybody; odds ratios move without any confounding. |
 # | Conditioning on the mediator understates the total effect. | holds | On the probability scale 0.146<!--staffing-flattened:.3f--> instead of 0.293<!--staffing-ate:.3f--> here. In other worlds it can also inflate or flip the estimate. |
 # | Adjusting for the baseline confounder alone recovers the total effect. | holds | 0.289<!--staffing-adjusted:.3f--> against 0.293<!--staffing-ate:.3f-->, by the backdoor criterion; said of its own world. |
-# | Conditioning on M isolates the direct effect (CDE). | holds in part | In its own world, with an interaction, it finds 0.100<!--staffing-cde-silence-0:.3f--> and 0.257<!--staffing-cde-silence-1:.3f-->, within the errors. With an unrecorded stress behind silence and exit the same regression misses. |
+# | Conditioning on M isolates the direct effect (CDE). | holds in part | In its own world, with an interaction, its means over 20 samples lie within errors of the CDEs, 0.100<!--staffing-cde-silence-0:.3f--> and 0.257<!--staffing-cde-silence-1:.3f-->. With an unrecorded stress behind silence and exit the same regression misses. |
 # | The silence is nearly twice as critical to fix as the match (1.81<!--staffing-m-flattened-estimate:.2f--> against 1.12<!--staffing-a0-flattened-estimate:.2f-->). | does not hold | As log odds with the other held fixed the two are right. As levers, abolishing silence saves 12.7<!--staffing-lever-silence:.1f--> exits in a hundred and abolishing mismatches 16.4<!--staffing-lever-match:.1f-->. |
 # | The mediator absorbs the bulk of the gradient updates. | holds in part | The largest share, not the bulk: of the way that gradient descent travels on the document's rows silence gets 0.48<!--staffing-way-silence:.2f-->, the match 0.32<!--staffing-way-mismatch:.2f-->. No theft: the coefficients end where the equations put them. |
 # | Given silence, the exit is all but certain. | does not hold | In its own data a share of 0.503<!--staffing-p-exit-given-silence:.3f--> of the silent leave. |
