@@ -63,8 +63,10 @@ def main(replications):
     estimands = {name: name[-3:] for name in analyses}
     mild = scenarios.hospital(health_on_drug=-0.6)
     run("hospital, arms overlap well", mild, analyses, 1_000, estimands)
-    thin = {name: analyses[name] for name in ("weight, ATE", "weight, ATT")}
-    run("hospital, thin overlap", scenarios.hospital(), thin, 1_000, estimands)
+    large = {name: analyses[name] for name in ("weight, ATE", "weight, ATT")}
+    large["weight, ATE, default"] = lambda d: weighting.weight(d, **HEALTH, estimand="ATE")
+    estimands["weight, ATE, default"] = "ATE"
+    run("hospital, as in the chapter", scenarios.hospital(), large, 1_000, estimands)
     logit = {"standardize, logit": lambda d: standardize(d, **EXIT)}
     run("staffing", scenarios.staffing(), logit, 2_000, "ATE")
     means = {

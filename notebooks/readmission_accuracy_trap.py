@@ -350,7 +350,7 @@ print(f"robustness value            {strength['rv_q']:.3f}")
 print(f"the same, at the 5% level   {strength['rv_q_alpha']:.3f}")
 
 # %% [markdown]
-# By the robustness value, a confounder that the nurses saw and the table does not hold would have to explain about three percent of what is left of both the calls and the readmissions to make the effect vanish. That is not much: whoever cannot ask the nurses needs the pilot.
+# By the robustness value of the regression coefficient (a variance-weighted effect, not the ATE above), a confounder that the nurses saw and the table does not hold would have to explain about three percent of what is left of both the calls and the readmissions to make the effect vanish. That is not much: whoever cannot ask the nurses needs the pilot.
 #
 # ### A better model
 #
@@ -374,7 +374,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f-->, and now not one call goes to a patient who can come. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
+# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.663<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient who can come. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
 #
 # ### Why they rose, and when they would not
 #
@@ -775,12 +775,12 @@ tables.results(gaps, "Far minus near.")
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | 94% accuracy shows that the readmission model was textbook. | does not hold | With 6.0%<!--readmission-base:.1%--> readmitted, 'nobody will be back' scores 94.0%<!--readmission-accuracy:.1%--> too. (The document does not say how many are.) The AUC, 0.666<!--readmission-auc:.3f-->, does tell the two apart. |
+# | 94% accuracy shows that the readmission model was textbook. | cannot be tested here | With 6.0%<!--readmission-base:.1%--> readmitted, 'nobody will be back' scores 94.0%<!--readmission-accuracy:.1%--> too. (The document does not say how many are.) The AUC, 0.666<!--readmission-auc:.3f-->, does tell the two apart. |
 # | High accuracy is killing your return on investment. | holds in part | Not the accuracy, its use. A better prediction made the calls worse (64.3<!--readmission-per-full:.1f--> readmitted per 1,000 against 62.0<!--readmission-per-risk:.1f-->); where transport does not depend on age the same use helps (−2.4<!--readmission-flat-risk:+.1f-->). |
 # | When the predictions chose the follow-up calls, readmissions increased. | cannot be tested here | It can happen: against calls by routine 60.1<!--readmission-per-routine:.1f--> to 62.0<!--readmission-per-risk:.1f--> per 1,000, because calls move away from those whom they help. Against no calls (64.3<!--readmission-per-none:.1f-->) they fall, unless calls do harm. The document does not say what it compares with, nor show numbers. |
 # | The model captured a correlation of age and risk, and missed the cause, which was lack of transport. | cannot be tested here | Assumed in this world: 64%<!--readmission-transport:.0%--> have transport, 17%<!--readmission-top-transport:.0%--> in the top quarter, and a call needs it. But giving the model the cause as an input makes its calls worse still. |
 # | Calling the patients did not solve the transport bottleneck. | cannot be tested here | Assumed in this world: effect of a call with transport −3.0<!--readmission-cate-mobile-points:.1f--> points, without 0.0<!--readmission-cate-stranded-points:.1f-->; of a shuttle without transport −6.2<!--readmission-shuttle-points:.1f-->. |
-# | Answering 'what should we do' with an associational model, you pull levers that have no causal link to the outcome. | holds in part | The call has an effect, of −1.9<!--readmission-ate-points:.1f--> points on average. The model sends 83%<!--readmission-top-stranded:.0%--> of the calls to where it has none. |
+# | Answering 'what should we do' with an associational model, you pull levers that have no causal link to the outcome. | holds in part | The half about levers: the call has an effect, of −1.9<!--readmission-ate-points:.1f--> points on average. The model sends 83%<!--readmission-top-stranded:.0%--> of the calls to where it has none. |
 # | The problem is not the data or the features, it is the missing causal logic. | holds in part | From the score's own inputs a ranking by effect brings 57.0<!--readmission-per-inputs:.1f-->; but the missing column brings it to 54.4<!--readmission-per-effect:.1f-->. |
 # | Fed enough data, a model will find every correlation. | holds in part | Among its columns: the score is the best there is for its inputs, AUC 0.666<!--readmission-auc:.3f-->. More rows add nothing, another column does: with transport 0.683<!--readmission-auc-full:.3f-->. |
 # | If the intervention changes the relationships that the model learned, the correlations vanish after deployment. | holds in part | They change: AUC 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f-->, calibration slope 1 to 0.89<!--readmission-slope-after:.2f-->. Where the calls reach people whom they help, more: AUC 0.590<!--readmission-level-auc:.3f--> to 0.539<!--readmission-level-auc-after:.3f-->. They do not vanish. |
@@ -836,6 +836,7 @@ numbers = {
     "readmission-accuracy-sample": grades.loc["the score", "accuracy"],
     "readmission-auc": truth["AUC"],
     "readmission-auc-sample": grades.loc["the score", "AUC"],
+    "readmission-auc-full-sample": upgrade.loc["with transport", "AUC"],
     "readmission-brier": truth["Brier score"],
     "readmission-base": truth["E[readmitted]"],
     "readmission-slope-before": before.loc["slope", "estimate"],
@@ -963,7 +964,7 @@ tables.store(
 )
 estimands = ["ATE"] * 4 + ["CATE, transport"] * 2 + ["CATE, no transport"] * 2
 known = {
-    name: (row, estimand, exact / 100, "exact, this world")
+    name: (row, estimand, exact / 100, "this world", "exact truth")
     for (name, row), estimand, exact in zip(
         answers.iterrows(), estimands, points["exact"], strict=True
     )

@@ -120,6 +120,7 @@ def three_coefficients(sample):
 
 fresh = [three_coefficients(world.sample(10_000, rng=seed)) for seed in range(20)]
 fresh = pd.DataFrame(fresh, columns=document.index).agg(["mean", "std"]).T
+fresh["error of the mean"] = fresh["std"] / np.sqrt(20)
 tables.results(
     fresh, "The same coefficients over 20 fresh samples of 10,000: mean and spread."
 )
@@ -129,7 +130,7 @@ tables.results(
 #
 # ### 2.00<!--staffing-a0-without-m-estimate:.2f--> against 1.12<!--staffing-a0-flattened-estimate:.2f--> is the wrong comparison
 #
-# An odds ratio can change when a covariate is added even if that covariate is unrelated to the treatment, confounds nothing and mediates nothing. This is non-collapsibility (Greenland et al., 1999a). Watch it happen on the exact numbers: the effect of the mismatch on the log odds, first within each level of talent, then for everybody at once.
+# An odds ratio can change when a covariate is added even if that covariate is unrelated to the treatment, confounds nothing and mediates nothing. This is non-collapsibility (Greenland et al., 1999). Watch it happen on the exact numbers: the effect of the mismatch on the log odds, first within each level of talent, then for everybody at once.
 
 # %%
 a, x = np.array([[0], [1]]), np.array([-1.0, 0.0, 1.0])
@@ -147,7 +148,7 @@ tables.results(
 )
 
 # %% [markdown]
-# No confounding is left in this table, and still no two entries agree; the number for everybody lies below all three. So a "true structural coefficient of 2.00<!--staffing-a0-without-m-estimate:.2f-->" does not exist. What does exist is a difference of probabilities, which averages over people without such surprises. From here on every effect is a risk difference, the change in the probability of an exit.
+# No confounding is left in this table, and still no two entries agree; the number for everybody lies below all three. So no single number is "the" log odds ratio of the total effect, and 2.00<!--staffing-a0-without-m-estimate:.2f--> is not one of the document's coefficients either. Its own equation of the exit has 1.2 for the mismatch and 1.8 for the silence, and the flattened model finds them: 1.12<!--staffing-a0-flattened-estimate:.2f--> (0.08<!--staffing-a0-flattened-se:.2f-->) and 1.81<!--staffing-m-flattened-estimate:.2f--> (0.06<!--staffing-m-flattened-se:.2f-->). Nothing was stolen. 1.2 is a direct coefficient, with silence held fixed; what is wanted is the total effect, which goes through the silence as well. A difference of probabilities averages over people without surprises. From here on every effect is a risk difference, the change in the probability of an exit.
 
 # %% [markdown]
 # ### Feature importance answers another question
@@ -187,6 +188,7 @@ tables.results(ranked, "Importance of each feature for predicting exits.", digit
 # > - **No backdoor path is left open by talent** (conditional exchangeability). It fails if managers also use something that they do not record, say how a candidate behaved in the interview, and that also drives exits.
 # > - **Overlap.** At every level of talent some candidates are matched well and some badly. It fails if the most talented always get the prestigious project.
 # > - **Consistency and no interference.** A mismatch means the same for everybody, and one candidate's mismatch does not drive another out. It fails if a whole team leaves together.
+# > - **A way to silence nobody** (for do(silence = 0)). A nudge is not that: it lowers some silences, and may annoy. The effect of a nudge is another intervention.
 #
 # The first condition can be read off the graph, and the package checks it:
 
@@ -300,7 +302,9 @@ joint = pd.DataFrame(
 )
 joint.index.names = ["silence", "exit"]
 tables.results(
-    joint, "P(silence, exit | do(mismatch = 1)), exact and from a million candidates."
+    joint,
+    "P(silence, exit | do(mismatch = 1)), exact and from a million candidates; "
+    "Monte Carlo errors at most 0.0005.",
 )
 
 # %%
@@ -324,7 +328,9 @@ routes = pd.Series(
     name="exit rate of the mismatched",
 ).round(3)
 tables.results(
-    routes, "Three routes to E[exit | do(mismatch = 1)], and the one that is not."
+    routes,
+    "Three routes to E[exit | do(mismatch = 1)], and the one that is not; "
+    "Monte Carlo errors at most 0.001.",
 )
 
 # %%
@@ -379,10 +385,11 @@ effects = pd.DataFrame(
 )
 effects["mean of 20 samples"] = many.mean()
 effects["their spread"] = many.std()
+effects["error of the mean"] = many.std() / np.sqrt(20)
 tables.results(effects, "Direct, indirect and total effects: exact, and estimated.")
 
 # %% [markdown]
-# The flattened estimate of 0.146<!--staffing-flattened:.3f--> lies between the two controlled direct effects, and this is roughly what it is: a mixture of them, weighted by how many candidates are silent. It answers the question "what would a mismatch do if silence could not follow it?", asked by nobody here.
+# The flattened estimate of 0.146<!--staffing-flattened:.3f--> lies between the two controlled direct effects, it is (nearly) their average, weighted by how many candidates are silent as it is. If silence stayed what it would have been without the mismatch, the effect would be the NDE, 0.119<!--staffing-nde:.3f-->. Nobody here asked for either.
 
 # %% [markdown]
 # ## Try to break it
@@ -535,7 +542,10 @@ assert (
     abs(would_stay["exact"] - would_stay["simulated"]) < 4 * 0.5 / np.sqrt(4_000)
 ).all()
 tables.results(
-    would_stay, "Probability that each would have stayed with a good match.", digits=2
+    would_stay,
+    "Probability that each would have stayed with a good match; Monte Carlo errors "
+    "at most 0.008.",
+    digits=2,
 )
 
 # %% [markdown]
@@ -650,9 +660,12 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | The flattened model puts 1.12<!--staffing-a0-flattened-estimate:.2f--> on the match and 1.81<!--staffing-m-flattened-estimate:.2f--> on the silence; without the silence the match gets 2.00<!--staffing-a0-without-m-estimate:.2f-->. | holds | The same to the digit from the same seed, and within 0.1 on 20 fresh samples. |
-# | 2.00<!--staffing-a0-without-m-estimate:.2f--> is the true structural coefficient, and 1.12<!--staffing-a0-flattened-estimate:.2f--> is it with credit stolen. | does not hold | Exact log odds ratios are 2.075<!--staffing-log-or-minus-1:.3f-->, 2.042<!--staffing-log-or-0:.3f-->, 2.001<!--staffing-log-or-1:.3f--> at talent −1, 0, 1 and 1.970<!--staffing-log-or-marginal:.3f--> for everybody; odds ratios move without any confounding. |
+# | 2.00<!--staffing-a0-without-m-estimate:.2f--> is the true structural coefficient, and 1.12<!--staffing-a0-flattened-estimate:.2f--> is it with credit stolen. | does not hold | Its equation has 1.2, a direct coefficient, which the flattened model finds within two errors. For the total effect exact log odds ratios are 2.075<!--staffing-log-or-minus-1:.3f-->, 2.042<!--staffing-log-or-0:.3f-->, 2.001<!--staffing-log-or-1:.3f--> at talent −1, 0, 1 and 1.970<!--staffing-log-or-marginal:.3f--> for everybody; odds ratios move without any confounding. |
 # | Conditioning on the mediator understates the total effect. | holds | On the probability scale 0.146<!--staffing-flattened:.3f--> instead of 0.293<!--staffing-ate:.3f--> here. In other worlds it can also inflate or flip the estimate. |
-# | Adjusting for the baseline confounder alone recovers the total effect. | holds | 0.289<!--staffing-adjusted:.3f--> against 0.293<!--staffing-ate:.3f-->, by the backdoor criterion. |
+# | Adjusting for the baseline confounder alone recovers the total effect. | holds | 0.289<!--staffing-adjusted:.3f--> against 0.293<!--staffing-ate:.3f-->, by the backdoor criterion; said of its own world. |
+# | Conditioning on M isolates the direct effect (CDE). | holds in part | In its own world, with an interaction, its means over 20 samples lie within errors of the CDEs, 0.100<!--staffing-cde-silence-0:.3f--> and 0.257<!--staffing-cde-silence-1:.3f-->. With an unrecorded stress behind silence and exit the same regression misses. |
+# | The silence is nearly twice as critical to fix as the match (1.81<!--staffing-m-flattened-estimate:.2f--> against 1.12<!--staffing-a0-flattened-estimate:.2f-->). | does not hold | As log odds with the other held fixed the two are right. As levers, abolishing silence saves 12.7<!--staffing-lever-silence:.1f--> exits in a hundred and abolishing mismatches 16.4<!--staffing-lever-match:.1f-->. |
+# | The mediator absorbs the bulk of the gradient updates. | holds in part | The largest share, not the bulk: of the way that gradient descent travels on the document's rows silence gets 0.48<!--staffing-way-silence:.2f-->, the match 0.32<!--staffing-way-mismatch:.2f-->. No theft: the coefficients end where the equations put them. |
 # | Given silence, the exit is all but certain. | does not hold | In its own data a share of 0.503<!--staffing-p-exit-given-silence:.3f--> of the silent leave. |
 # | Feature importance ranks the mediator first and is not a causal attribution. | holds | First by gain and by SHAP, in a world where it causes exits and in one where it does not. |
 # | Alerts and nudges that repair communication will fail. | does not hold | In its own world abolishing silence lowers exits from 0.2395<!--staffing-base:.4f--> to 0.1126<!--staffing-no-silence:.4f-->, better matching to 0.0753<!--staffing-no-mismatch:.4f-->. It holds only where silence is a mere symptom. |
@@ -665,6 +678,14 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
 # What the pages and the tests of the book read from this chapter.
 share_leaving = data.loc[data["silence"] == 1, "exit"].mean()
+design, coefficients, way = flattened.model.exog, np.zeros(4), np.zeros(4)
+for _ in range(4_000):
+    slopes = design.T @ (data["exit"].to_numpy() - expit(design @ coefficients))
+    update = 0.5 * slopes / len(data)
+    coefficients, way = coefficients + update, way + abs(update)
+assert np.allclose(coefficients, flattened.params, atol=1e-3)
+way = pd.Series(way, flattened.params.index).drop("Intercept")
+errors = {"a0-flattened": "mismatch", "m-flattened": "silence"}
 numbers = {
     **{
         f"staffing-{name}-{part}": value
@@ -733,6 +754,8 @@ numbers = {
     "staffing-nhefs": as_published["estimate"],
     "staffing-nhefs-naive": naive["estimate"],
     "staffing-p-exit-given-silence": share_leaving,
+    **{f"staffing-{key}-se": flattened.bse[name] for key, name in errors.items()},
+    **{f"staffing-way-{name}": way[name] / way.sum() for name in way.index},
 }
 tables.store(
     numbers,
@@ -744,8 +767,8 @@ tables.store(
     worlds=worlds,
 )
 known = {
-    name: (answers.loc[name], "ATE", world.truth["ATE"], "exact, this world")
+    name: (answers.loc[name], "ATE", world.truth["ATE"], "this world", "exact truth")
     for name in names
 }
-smoking = (as_published, "ATE", 3.5, "What If, section 13.3")
+smoking = (as_published, "ATE", 3.5, "What If, section 13.3", "published figure")
 tables.scoreboard(known | {"quitting and weight (NHEFS)": smoking})

@@ -57,6 +57,10 @@ HEADLINES = [
     ("staffing_mediator_trap", "staffing-recipe-coverage", 0.95, 0.05, "nominal coverage"),
     ("staffing_mediator_trap", "staffing-raw-bias", 0.36213 - 0.29346, 0.005, "quadrature"),
     # Hernan and Robins, What If, section 13.3: 3.5 kg
+    ("staffing_mediator_trap", "staffing-a0-flattened-se", (1.271 - 0.960) / 3.92, 5e-4, "script"),
+    ("staffing_mediator_trap", "staffing-m-flattened-se", (1.929 - 1.683) / 3.92, 5e-4, "script"),
+    ("staffing_mediator_trap", "staffing-way-silence", 0.48, 0.005, "gradient descent by hand"),
+    ("staffing_mediator_trap", "staffing-way-mismatch", 0.32, 0.005, "gradient descent by hand"),
     ("staffing_mediator_trap", "staffing-nhefs", 3.5, 0.02, "What If, section 13.3"),
     ("staffing_mediator_trap", "staffing-nhefs-naive", 2.54, 0.005, "What If, section 12.1"),
     # The explainer's code run with numpy and statsmodels alone, seed 0
@@ -421,20 +425,23 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-days", 2 * 99, 3, "normal approximation"),
     ("potential_outcomes", "outcomes-days-adjusted", 2 * 36, 3, "normal approximation"),
     # Armitage, McPherson and Rowe (1969), table 2
-    ("potential_outcomes", "outcomes-looks-1", 0.050, 0.005, "Armitage et al., table 2"),
-    ("potential_outcomes", "outcomes-looks-2", 0.083, 0.006, "Armitage et al., table 2"),
-    ("potential_outcomes", "outcomes-looks-5", 0.142, 0.008, "Armitage et al., table 2"),
-    ("potential_outcomes", "outcomes-looks-10", 0.193, 0.008, "Armitage et al., table 2"),
-    ("potential_outcomes", "outcomes-looks-20", 0.248, 0.009, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-1", 0.050, 6e-4, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-2", 0.083, 6e-4, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-5", 0.142, 6e-4, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-10", 0.193, 6e-4, "Armitage et al., table 2"),
+    ("potential_outcomes", "outcomes-looks-20", 0.248, 6e-4, "Armitage et al., table 2"),
     # Two means of seven or so days: 14 days differ by more than 0.5 s.d. with 2 Phi(-0.5 / 0.535)
-    ("potential_outcomes", "outcomes-gap", 0.36, 0.04, "normal approximation"),
+    ("potential_outcomes", "outcomes-power-14", 10.68, 0.5, "a million trials, to a percent"),
+    ("potential_outcomes", "outcomes-wrong-sign-14", 0.2186, 0.005, "exact mixture"),
+    ("potential_outcomes", "outcomes-gap", 0.368, 5e-4, "exact mixture"),
     # Probit choice, closed forms at 1.5 / sqrt(2) and -0.5 / sqrt(2)
     ("potential_outcomes", "outcomes-as-treated", -2.450, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-itt", 1.766, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-late", 3.578, 1e-3, "quadrature"),
     # 1/2 + 2 phi(0), and Phi(0.5) + 2 phi(0.5)
-    ("potential_outcomes", "outcomes-gain-bad-days", 1.298, 0.016, "closed form"),
-    ("potential_outcomes", "outcomes-gain-best", 1.396, 0.016, "closed form"),
+    ("potential_outcomes", "outcomes-gain-habit", 1.064, 5e-4, "quadrature"),
+    ("potential_outcomes", "outcomes-gain-bad-days", 1.298, 5e-4, "closed form"),
+    ("potential_outcomes", "outcomes-gain-best", 1.396, 5e-4, "closed form"),
     # LaLonde's experiment: 1,794 (671)
     ("potential_outcomes", "outcomes-nsw", 1794, 0.5, "Dehejia and Wahba (1999)"),
     ("potential_outcomes", "outcomes-nsw-se", 671, 0.5, "robust error of the same regression"),
@@ -601,6 +608,7 @@ HEADLINES = [
     # Samples: four standard errors of the exact value
     (READMISSION, "readmission-accuracy-sample", 1 - 0.0601092, 4 * 0.0012, "binomial"),
     (READMISSION, "readmission-auc-sample", 0.665878, 4 * 0.0055, "exact, 4 errors"),
+    (READMISSION, "readmission-auc-full-sample", 0.683231, 4 * 0.0055, "exact, 4 errors"),
     (READMISSION, "readmission-auc-after", 0.649530, 4 * 0.0018, "exact, 4 errors"),
     (READMISSION, "readmission-slope-before", 1, 4 * 0.0366, "calibrated; information matrix"),
     (READMISSION, "readmission-slope-after", 0.8908, 4 * 0.0113, "logit on a grid of ages"),

@@ -51,6 +51,33 @@ def test_the_scoreboard_says_whether_the_interval_covers():
     assert rows[1][:6] == ["in", "ATE", "1.00", "0.50 to 1.50", "1.50", "exact"]
 
 
+def test_a_scoreboard_with_kinds_says_covered_only_of_exact_truths():
+    answer = {"estimate": 2.754, "ci_low": 1.5, "ci_high": 4.0}
+    rows = {
+        "in": (answer, "ATT", 1.5, "this world", "exact truth"),
+        "out": (answer, "ATT", 4.01, "this world", "exact truth"),
+        "as printed": (answer, "ATT", 2.8, "table 1", "published figure"),
+        "misprinted": (answer, "ATT", 2.76, "table 3", "published figure"),
+        "with its zero": (answer, "ATT", "2.750", "table 4", "published figure"),
+        "beside ours": (answer, "ATT", 3.0, "matching", "own comparison"),
+    }
+    _, cells = rows_of(tables.scoreboard(rows))
+    assert cells[0][-2:] == ["which is", "result"]
+    assert [row[-1] for row in cells[1:]] == [
+        *("covered", "not covered", "equal in print", "not equal", "not equal"),
+        "differs by −0.246",
+    ]
+    assert cells[3][4:6] == ["2.800", "published figure (table 1)"]
+
+
+def test_a_scoreboard_refuses_an_unknown_kind_and_a_row_without_its_kind():
+    row = ({"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}, "ATE", 1.0, "x")
+    with pytest.raises(ValueError, match=r"kind must be 'exact truth', .* got 'truth'"):
+        tables.scoreboard({"a": (*row, "truth")})
+    with pytest.raises(ValueError, match=r"\['b'\] have none; give every row its kind"):
+        tables.scoreboard({"a": (*row, "exact truth"), "b": row})
+
+
 def test_the_scoreboard_shows_three_decimals_and_says_what_it_holds():
     answer = {"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}
     root, rows = rows_of(tables.scoreboard({"in": (answer, "ATE", 1.5, "exact")}))

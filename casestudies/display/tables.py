@@ -81,34 +81,68 @@ def scoreboard(rows, *, digits=3):
 
     Parameters
     ----------
-    rows : mapping of str to (pandas.Series or mapping, str, float, str)
+    rows : mapping of str to (pandas.Series or mapping, str, float or str, str[, str])
         Name of the estimate; a Series with estimate, ci_low and ci_high; the estimand; the
-        value it is held against; and where that value comes from.
+        value it is held against; where that value comes from; and its kind, "exact truth",
+        "published figure" or "own comparison". A published figure may be a str, as printed.
     digits : int, default 3
         Decimals.
 
     Returns
     -------
     Table
-        With the column ``covered``: whether the interval contains the value.
+        Without kinds, with the column ``covered``: whether the interval contains the value.
+        With them, with the column ``result``: an exact truth is covered or not, a published
+        figure is equal to the estimate in print or not, and from a comparison of one's own
+        the estimate differs by so much.
+
+    Raises
+    ------
+    ValueError
+        If a kind is none of the three, or only some rows have one.
     """
-    lines = []
-    for name, (answer, estimand, target, origin) in rows.items():
-        low, high = answer["ci_low"], answer["ci_high"]
-        interval = f"{low:.{digits}f} to {high:.{digits}f}".replace("-", "−")
-        lines.append(
-            {
-                "analysis": name,
-                "estimand": estimand,
-                "estimate": answer["estimate"],
-                "95% interval": interval,
-                "held against": target,
-                "which is": origin,
-                "covered": "yes" if low <= target <= high else "no",
-            }
-        )
+    known = [len(row) == 5 for row in rows.values()]
+    if any(known) and not all(known):
+        bare = [name for name, row in rows.items() if len(row) < 5]
+        raise ValueError(f"some rows have a kind and {bare} have none; give every row its kind")
+    lines = [_held(name, *row, digits=digits) for name, row in rows.items()]
     caption = "Headline estimates, each held against a value that is known."
+    if any(known):
+        caption = (
+            "Headline estimates, each held against an exact truth, a published figure or a "
+            "comparison of our own."
+        )
     return Table(pd.DataFrame(lines), caption, digits=digits, index=False)
+
+
+def _held(name, answer, estimand, target, origin, kind=None, *, digits):
+    """Return the line of a scoreboard for one estimate."""
+    low, high = answer["ci_low"], answer["ci_high"]
+    line = {
+        "analysis": name,
+        "estimand": estimand,
+        "estimate": answer["estimate"],
+        "95% interval": f"{low:.{digits}f} to {high:.{digits}f}".replace("-", "−"),
+        "held against": float(target),
+        "which is": f"{kind} ({origin})" if kind else origin,
+    }
+    if kind is None:
+        return line | {"covered": "yes" if low <= target <= high else "no"}
+    return line | {"result": _verdict(kind, answer, target, digits)}
+
+
+def _verdict(kind, answer, target, digits):
+    """Say how an estimate compares with what it is held against."""
+    if kind == "exact truth":
+        return "covered" if answer["ci_low"] <= target <= answer["ci_high"] else "not covered"
+    if kind == "published figure":
+        decimals = len(str(target).partition(".")[2])
+        equal = f"{answer['estimate']:.{decimals}f}" == f"{float(target):.{decimals}f}"
+        return "equal in print" if equal else "not equal"
+    if kind == "own comparison":
+        return f"differs by {answer['estimate'] - target:+.{digits}f}".replace("-", "−")
+    kinds = "'exact truth', 'published figure' or 'own comparison'"
+    raise ValueError(f"kind must be {kinds}, got {kind!r}; name one of them")
 
 
 def slug(label):
