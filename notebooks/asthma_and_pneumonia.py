@@ -485,7 +485,7 @@ ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
 plt.show()
 
 # %% [markdown]
-# *Figure 5. Deaths under each rule, as many beds in all rows but the last. Learned rules are drawn at their exact value. The trees, learned from one year, bring 142 and 450; the best possible prediction, used in the summary, brings 143 and 457.*
+# *Figure 5. Deaths under each rule, as many beds in all rows but the last. Learned rules are drawn at their exact value. The trees, learned from one year, bring 142<!--pneumonia-deaths-trees:.0f--> and 450; the best possible prediction, used in the summary, brings 143<!--pneumonia-deaths-predicted:.0f--> and 457<!--pneumonia-asthma-predicted:.0f-->.*
 #
 # - **By predicted risk** is worse than the doctors' own rule, although (or because) it is learned from their records.
 # - **By risk without care** uses a score that predicts *worse*: its AUC for the deaths that were seen is 0.88<!--pneumonia-auc-without:.2f-->. It saves 20<!--pneumonia-saved-without:.0f--> lives per 1,000.

@@ -297,7 +297,7 @@ tables.results(third.loc[keys], "Three worlds that agree on seeing and doing, ex
 # \max\left(0,\ \frac{P(y) - P(y_0)}{P(d, y)}\right) \;\le\; PN \;\le\; \min\left(1,\ \frac{P(y'_0) - P(d', y')}{P(d, y)}\right)
 # $$
 #
-# where a prime means "not". Nothing narrower follows from the rates of deploys and incidents alone. A recorded covariate can narrow them: the same bounds hold within each load, and their average over the blamed hours is at least as tight (Dawid et al., 2017). In this world it changes nothing; with incidents at 0.08 and 0.50 in quiet hours and 0.90 and 0.60 in busy ones it turns 0.53 to 1.00 into 0.65 to 0.81.
+# where a prime means "not". Nothing narrower follows from the rates of deploys and incidents alone. A recorded covariate can narrow them: the same bounds hold within each load, and their average over the blamed hours is at least as tight (Dawid et al., 2017). In this world it changes nothing; with incidents at 0.08 and 0.50 in quiet hours and 0.90 and 0.60 in busy ones it turns 0.53 to one into 0.65 to 0.81.
 
 # %% mystnb={"figure": {"name": "fig-ladder-necessity"}, "image": {"alt": "The probability of necessity falls in a straight line from 1.00 at agreement 0 to 0.39 at agreement 1. The lower bound is 0.39 and the upper bound 1.00, so every value between the bounds is reached by a world with the same data and the same effect."}}
 grid = np.linspace(0, 1, 21)

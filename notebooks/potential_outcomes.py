@@ -23,6 +23,8 @@
 # If the diary is right, she loses nothing. If it is wrong, she gives up a tool that helps, and helps most on just the days on which she used it. A proper trial would cost her some months of flipping coins.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -264,6 +266,7 @@ def trials(n_days, replications, rng):
     return mean, sd**2 * rng.chisquare(size - 1) / (size - 1), size
 
 
+# %%
 found, rng = {}, np.random.default_rng(7)
 for n_days in (14, 60, 200):
     mean, var, size = trials(n_days, 1_000_000, rng)
@@ -305,7 +308,7 @@ x, weight = np.polynomial.legendre.leggauss(80)
 limits = stats.norm.ppf(0.975) * np.sqrt(np.arange(1, 21))
 density = stats.norm.pdf(limits[0] * x)
 silent = [limits[0] * weight @ density]
-for last, limit in zip(limits[:-1], limits[1:], strict=True):
+for last, limit in itertools.pairwise(limits):
     step = stats.norm.pdf(limit * x[:, None] - last * x)
     density = step @ (last * weight * density)
     silent.append(limit * weight @ density)

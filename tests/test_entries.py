@@ -121,7 +121,7 @@ def test_people_are_found_by_the_works_cited_under_one_name():
     assert found["Angrist, Joshua D."] == (2, "one")
     assert found["Krueger, Alan B."] == (1, "one")
     assert entries().person("Angrist", "Joshua") == "Angrist, Joshua D."
-    assert entries().person("Xu", "Ya") != entries().person("Xu", "Yiqing")
+    assert entries().person("Rubin", "Donald") != entries().person("Rubin", "Herman")
 
 
 def test_the_main_places_are_the_chapter_and_the_recipe_that_use_a_name_most():
