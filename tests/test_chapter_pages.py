@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chapter_pages import VERDICTS, claims_of, verdicts
+from chapter_pages import VERDICTS, claims_of, on_a_page, verdicts
 from stored import ROOT, SCRIPTS
 
 NAMES = [script.stem for script in SCRIPTS]
@@ -44,3 +44,9 @@ def test_a_bar_inside_a_claim_does_not_end_it():
     assert verdicts(f"{head}| P(Y \\| X) | holds in part | 1 |\n| b | no | 2 |") == [
         *("holds in part", "no"),
     ]
+
+
+def test_links_to_chapters_work_from_the_audit_and_others_are_left_alone():
+    row = "| A | holds | [Silence](staffing.ipynb), [terms](../book/glossary.md), [x](https://a.b) |"
+    expected = row.replace("(staffing.ipynb)", "(../notebooks/staffing.ipynb)")
+    assert on_a_page(row) == expected

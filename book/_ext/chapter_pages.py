@@ -8,6 +8,7 @@ from plain import SUMMARY
 from recipe_pages import ROOT, FromCode
 
 VERDICTS = ("holds", "holds in part", "does not hold", "cannot be tested here")
+CHAPTER = re.compile(r"\]\((?=\w+\.ipynb\))")
 FOLD = re.compile(rf"{SUMMARY.pattern}(.*?)\n</details>", re.S)
 
 
@@ -22,6 +23,11 @@ def claims_of(notebook):
     prose = ["".join(c["source"]) for c in cells_of(notebook) if c["cell_type"] == "markdown"]
     folds = dict(FOLD.findall("\n\n".join(prose)))
     return {title: table.strip() for title, table in folds.items() if "| Verdict |" in table}
+
+
+def on_a_page(table):
+    """Return a table whose links to other chapters work from the pages of `book/`."""
+    return CHAPTER.sub("](../notebooks/", table)
 
 
 def verdicts(table):
@@ -41,7 +47,7 @@ class Claims(FromCode):
         title, table = list(claims_of(notebook).items())[int(number) - 1]
         if unknown := sorted(set(verdicts(table)) - {*VERDICTS}):
             raise self.error(f"{notebook}: {unknown} must be one of {VERDICTS}")
-        text = f":::{{table}} {title}.\n{table}\n:::"
+        text = f":::{{table}} {title}.\n{on_a_page(table)}\n:::"
         return self.parse(text, ROOT / "notebooks" / f"{notebook}.ipynb")
 
 
