@@ -47,6 +47,8 @@ def test_a_bar_inside_a_claim_does_not_end_it():
 
 
 def test_links_to_chapters_work_from_the_audit_and_others_are_left_alone():
-    row = "| A | holds | [Silence](staffing.ipynb), [terms](../book/glossary.md), [x](https://a.b) |"
+    row = (
+        "| A | holds | [Silence](staffing.ipynb), [terms](../book/glossary.md), [x](https://a.b) |"
+    )
     expected = row.replace("(staffing.ipynb)", "(../notebooks/staffing.ipynb)")
     assert on_a_page(row) == expected
