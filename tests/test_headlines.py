@@ -201,6 +201,8 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-law", 0.8 * 2, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-law-ols", 0.8 * (2 + 3 / 2.64), 5e-5, "by hand"),
     # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
+    ("quarter_of_birth_iv", "qob-rho-most", -0.279, 5e-4, "cross-products of the cells"),
+    ("quarter_of_birth_iv", "qob-like-coverage-most", 0.877, 0.005, "100,000 normal draws"),
     ("quarter_of_birth_iv", "qob-fake-f", 1, 4 * (2 / 30 / 20) ** 0.5, "variance of F(30, n)"),
     ("quarter_of_birth_iv", "qob-fake-mean-error", 0.036 / 20**0.5, 0.005, "4 errors of 20"),
     ("quarter_of_birth_iv", "qob-fake-mean", 0.0711, 4 * 0.036 / 20**0.5, "A&K, Table V"),
