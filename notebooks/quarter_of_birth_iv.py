@@ -387,7 +387,7 @@ for name in ["F", "effective F"]:
     print(f"{name}: {stages['quarter by year'].loc[name, 'null']}")
 
 # %% [markdown]
-# A weak instrument does not announce itself in the standard error. So put beside the usual interval two that do not need strength. The tF adjustment widens the interval of a single instrument by as much as its F asks for (Lee et al., 2022). The Anderson–Rubin set collects all effects that the data do not contradict, and is right at any strength (Anderson and Rubin, 1949).
+# A weak instrument does not announce itself in the standard error. So put beside the usual interval two that do not need strength. The tF adjustment widens the interval of a single instrument by as much as its F asks for (Lee et al., 2022). The Anderson–Rubin set collects all effects that the data do not contradict, and is right at any strength (Anderson and Rubin, 1949). For LIML take the standard error of Bekker (1994), which allows for many instruments.
 
 # %%
 single = {"instrument": "first_quarter"}
