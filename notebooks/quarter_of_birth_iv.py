@@ -910,7 +910,7 @@ tables.results(
 # %% [markdown]
 # His F is 13.3<!--qob-card-f:.1f-->, above ten. The usual interval excludes zero. The tF interval, with a critical value of 3.00<!--qob-card-critical:.2f-->, does not. The Anderson–Rubin set does, barely, and with one instrument it is the one to prefer: it keeps its level at any strength, and does not pay for a worst case. His controls enter as straight lines, so that the condition above for an average of complier effects is not met; read 0.132<!--qob-card:.3f--> as the effect if it is the same for everybody.
 #
-# A note on speed. When outcome and treatment are the only columns that vary within the cells of instruments and controls, the recipe reduces the rows to cell moments first, so that 40 rows do the work of 329,509. `benchmarks/iv_speed.py` measures it side by side with `linearmodels.IV2SLS` on your machine: the same thirty-instrument estimate from the same frame, time and memory of the whole process included. Where this chapter was written the recipe was more than a hundred times faster and added less than a twentieth of the memory.
+# A note on speed. When outcome and treatment are the only columns that vary within the cells of instruments and controls, the recipe reduces the rows to cell moments first, so that 40 rows do the work of 329,509. Where this chapter was written it was more than a hundred times faster than `linearmodels.IV2SLS` and added less than a twentieth of the memory; `benchmarks/iv_speed.py` measures both on your machine.
 
 # %% [markdown]
 # ## Exercises

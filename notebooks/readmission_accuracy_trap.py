@@ -158,11 +158,7 @@ both = pd.DataFrame(
         for name, rows in {"routine": year, "top scores called": by_score}.items()
     }
 ).T
-tables.results(
-    both * 1_000,
-    "Calls, visits and readmissions per 1,000; the difference in readmissions has a Monte Carlo error of 0.2.",
-    digits=1,
-)
+tables.results(both * 1_000, "Calls, visits and readmissions per 1,000; the difference in readmissions has a Monte Carlo error of 0.2.", digits=1)  # fmt: skip
 
 # %% [markdown]
 # As many calls as before, fewer visits, more readmissions: 1.89<!--readmission-rise:.2f--> per 1,000 in the exact figures, 76<!--readmission-year:.0f--> in a year of 40,000 patients.
@@ -373,11 +369,7 @@ upgrade = pd.DataFrame(
     }
 ).T.drop(columns="accuracy")
 upgrade["readmitted"] = [by_score["readmitted"].mean(), by_full.mean()]
-tables.results(
-    upgrade,
-    "A better prediction, and the readmissions if it chooses; Monte Carlo errors 0.004, 0.0007 and 0.0008.",
-    digits=4,
-)
+tables.results(upgrade, "A better prediction, and the readmissions if it chooses; Monte Carlo errors 0.004, 0.0007 and 0.0008.", digits=4)  # fmt: skip
 
 # %% [markdown]
 # The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.668<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient with transport. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
@@ -516,11 +508,7 @@ replayed = rates(this_year, replays[1, 0], replays[0, 0], this_year["readmitted"
 who = 1_000 * pd.DataFrame({"foreseen": foreseen, "replayed": replayed})
 keys = {"routine": "E[readmitted]", "no calls": RATE("do(call=0, shuttle=0)")}
 who["exact"] = [1_000 * truth[keys.get(name, RATE(name))] for name in who.index]
-tables.results(
-    who,
-    "Readmissions per 1,000 under each rule for the calls; Monte Carlo errors of those replayed at most 0.8.",
-    digits=1,
-)
+tables.results(who, "Readmissions per 1,000 under each rule for the calls; Monte Carlo errors of those replayed at most 0.8.", digits=1)  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-readmission-policies"}, "image": {"alt": "Readmissions per 1,000 patients under seven rules. No calls and calls by full risk 64.3, by risk 62.0, routine 60.1, at random 59.5, by effect from the score's own inputs 57.0, by effect with transport 54.4. Both rules that go by risk lie above the dashed line of the routine."}} tags=["hide-input"]
 order = who["exact"].sort_values(ascending=False)
@@ -645,11 +633,7 @@ years = {"routine": crowd, "top scores called": crowd_by_score}
 report = pd.DataFrame({name: review(people) for name, people in years.items()})
 after = calibration(crowd_by_score)
 level = scenarios.readmission(age_on_transport=0.0).truth
-tables.results(
-    report,
-    "The score before and after it decides on the calls; Monte Carlo errors of the AUC 0.002, of the slope 0.012, of the rest at most 0.001.",
-    digits=4,
-)
+tables.results(report, "The score before and after it decides on the calls; Monte Carlo errors of the AUC 0.002, of the slope 0.012, of the rest at most 0.001.", digits=4)  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-readmission-calibration"}, "image": {"alt": "Share readmitted minus mean score, in points, for ten groups of patients by mean score. Under the routine the open diamonds lie around zero. Once the score decides on the calls, the seven lower groups lie above zero, by up to half a point, and the three highest below it by about as much."}} tags=["hide-input"]
 tenth = pd.qcut(crowd["risk"], 10, labels=False)

@@ -26,7 +26,7 @@ def test_the_documents_code_gives_the_recipes_answer_and_each_step_covers():
 def test_compliers_are_described_and_their_two_sides_differ_by_the_late():
     sides = chapter.portrait["estimate"].iloc[1:]
     assert abs(sides.iloc[0] - sides.iloc[1] - chapter.late["estimate"]) < 1e-4
-    # 20 + 4 E[U] without the editor and 18 + 4.8 E[U] with it, E[U] of compliers from their past use
+    # E[U] of compliers from their past use; 20 + 4 U without the editor, 18 + 4.8 U with it
     interest = (world.truth["E[past_use | complier]"] - 10) / 1.8
     for side, exact in zip(["new", "old"], [18 + 4.8 * interest, 20 + 4 * interest], strict=True):
         row = chapter.portrait.loc[f"tasks on the {side} editor"]
