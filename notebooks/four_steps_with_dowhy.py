@@ -281,7 +281,7 @@ tables.results(runs, "What a campaign brings in, thousand euros a quarter.", dig
 #
 # ### Prices: by the backdoor, and by the cost
 #
-# If footfall was recorded, it goes into the regression. If it was not, no recorded set would do, and the wholesale cost takes its place as an instrument: costs push the price up and down for reasons that have nothing to do with how many people walk past. Shifters of supply were the first instruments of all (Wright, 1928).
+# If footfall was recorded, it goes into the regression. If it was not, no recorded set would do, and the wholesale cost takes its place as an instrument: costs push the price up and down for reasons that have nothing to do with how many people walk past. Shifters of supply were among the first instruments of all (Wright, 1928).
 
 # %%
 cost = {"outcome": "log_units", "treatment": "log_price", "instruments": "log_cost"}
