@@ -385,7 +385,7 @@ z = np.array([0, 1.96, -1.96])
 training = pd.DataFrame([effect[["estimate", "ci_low", "ci_high"]]], index=["ATE"])
 training.loc["PN at least"] = 1 - p0 / p1 * np.exp(z * sd_least)
 training.loc["PN at most"] = (1 - p0) / p1 * np.exp(-z * sd_most)
-tables.results(training, "Offer of training and having earnings in 1978, with 95% intervals.")
+tables.results(training, "Offer of training, any earnings in 1978: 95% intervals.")
 
 # %% [markdown]
 # The offer raised the share with earnings by 11 points. Of the men with an offer and earnings, between 15% and 47% owe these to the offer, before sampling error. A larger trial would shrink the intervals around those two ends; it would not bring the ends together.

@@ -619,10 +619,10 @@ tables.store(
     wrong=wrong,
 )
 known = {
-    "CPU and latency: dashboard": (naive, "effect of one point", world.truth["ATE"], "this world", "exact truth"),
-    "CPU and latency: with traffic": (answers.iloc[2], "effect of one point", world.truth["ATE"], "this world", "exact truth"),
-    "explainer: without Z": (without_z, "effect of usage", 0.0, "its code", "exact truth"),
-    "explainer: with Z": (with_z, "effect of usage", 0.0, "its code", "exact truth"),
+    "CPU and latency: dashboard": (naive, "ATE of one point", world.truth["ATE"], "this world", "exact truth"),
+    "CPU and latency: with traffic": (answers.iloc[2], "ATE of one point", world.truth["ATE"], "this world", "exact truth"),
+    "explainer: without Z": (without_z, "ATE of usage", 0.0, "its code", "exact truth"),
+    "explainer: with Z": (with_z, "ATE of usage", 0.0, "its code", "exact truth"),
     "deploys: reviewed hours": (picked.iloc[1], "ATE", reviews.truth["ATE"], "this world", "exact truth"),
     "deploys: all hours": (picked.iloc[0], "ATE", reviews.truth["ATE"], "this world", "exact truth"),
 }  # fmt: skip

@@ -153,7 +153,7 @@ tables.results(
 # %% [markdown]
 # ### Feature importance answers another question
 #
-# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute TreeSHAP, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
+# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute SHAP values, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
 
 
 # %%
