@@ -222,7 +222,7 @@ acted = pd.DataFrame({name: dict(w.truth) for name, w in names.items()}).loc[key
 tables.results(acted, "Two worlds with the same data: what is seen, and what is done.")
 
 # %% [markdown]
-# Freezing deploys prevents incidents in the first world and causes them in the second. This is what the title of the book means, as a theorem in eight rows: **no function of the data, however clever, gives the effect of a deploy in both worlds**, because it would have to give two answers to one input. Bareinboim et al. (2022) prove that this is the rule: a model whose lower rung settles the higher one is the exception, of measure zero. What separates the twins is not in the log. It is how deploys are scheduled, and somebody has to know it or try it out.
+# Freezing deploys prevents incidents in the first world and causes them in the second. This is what the title of the book means, as a theorem in eight rows: **no function of the data, however clever, gives the ATE of a deploy in both worlds**, because it would have to give two answers to one input. Bareinboim et al. (2022) prove that this is the rule: a model whose lower rung settles the higher one is the exception, of measure zero. What separates the twins is not in the log. It is how deploys are scheduled, and somebody has to know it or try it out.
 #
 # ### What a predictive model can say
 #
