@@ -513,7 +513,7 @@ tables.results(
 )
 
 # %% [markdown]
-# A drift that biases *DiD* by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->. A drift that biases the *average of the event study* by two of its (larger) standard errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. These take normal errors with a known covariance; the recipe estimates it from 40 hospitals and catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->. The table before, with our one sample's covariance, says 36%<!--upgrade-power:.0%--> for the steeper one. Looking only at studies that passed makes matters worse, as that table's last column says.
+# A drift that biases *DiD* by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->. A drift that biases the *average of the event study* by two of its (larger) standard errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. These take normal errors with a known covariance; Hotelling's test, which estimates it from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->. The table before, with our one sample's covariance, says 36%<!--upgrade-power:.0%--> for the steeper one. Looking only at studies that passed makes matters worse, as that table's last column says.
 
 # %% [markdown]
 # ### How far from parallel may it be?

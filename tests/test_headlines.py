@@ -253,8 +253,8 @@ HEADLINES = [
     ("canary_flag_iv", "canary-first-stage-estimate", 0.4, 4 * 0.0083, "exact share, 4 errors"),
     ("canary_flag_iv", "canary-many-bias", 0, 4 * 0.046, "no bias, 4 errors"),
     ("canary_flag_iv", "canary-many-coverage", 0.95, 0.062, "nominal coverage"),
-    # Card and Krueger (1994), AER 84(4), Table 3 (two decimals); 1.07, -2.16 and 2.76 were
-    # reckoned there from rounded figures, so that a unit of the last digit is allowed
+    # Card and Krueger (1994), AER 84(4), Table 3 (two decimals); 1.07 and -2.16 come
+    # from rounded figures there and 2.76 from neither these nor the data: a unit is allowed
     ("card_krueger_did", "ck-t3-before-pa", 23.33, 0.00501, "Table 3, row 1"),
     ("card_krueger_did", "ck-t3-before-pa-se", 1.35, 0.00501, "Table 3, row 1"),
     ("card_krueger_did", "ck-t3-before-nj", 20.44, 0.00501, "Table 3, row 1"),
@@ -360,6 +360,11 @@ HEADLINES = [
     ),
     # Many worlds: 80 and 150 samples, four standard errors
     ("card_krueger_did", "ck-drift-mc-bias", 0.675, 4 * 0.024, "drift, 4 errors"),
+    # Phi(z - b) - Phi(-z - b) with b = 0.15 * 4.5 / sqrt(0.045) and z of t(99)
+    ("card_krueger_did", "ck-drift-coverage", 0.1155, 4 * 0.036, "closed form, 4 errors"),
+    # Noncentral F(3, 96), shifts 25 * 0.25 * (3 - 9 / 4) and 25 * (0.5 / 4.5)^2 * (14 - 36 / 4)
+    ("card_krueger_did", "ck-step-caught", 0.4000, 5e-4, "noncentral F"),
+    ("card_krueger_did", "ck-drift-as-bad-caught", 0.1516, 5e-4, "noncentral F"),
     ("card_krueger_did", "ck-straight-coverage", 0.95, 0.098, "nominal coverage"),
     ("card_krueger_did", "ck-stag-bias", 0, 4 * 0.016, "no bias, 4 errors"),
     ("card_krueger_did", "ck-stag-coverage", 0.95, 0.072, "nominal coverage"),
