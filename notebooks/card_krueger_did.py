@@ -309,7 +309,7 @@ table_3["estimate less published"] = ours["estimate"] - theirs["estimate"]
 tables.results(table_3, "Table 3 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# Of these thirty figures 27 are the published ones within rounding, and three differ by one in the last digit. The paper's −2.16 and 1.07 are what its own rounded figures give; its 2.76 is neither that (2.75) nor the unrounded 2.754<!--ck-t3-means-did:.3f-->. And the survey's headline is there. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
+# Of these thirty figures 27 are the published ones within rounding, and three differ by one in the last digit. The paper's −2.16 and 1.07 are what its own rounded figures give; its 2.76 is neither their difference nor the unrounded 2.754<!--ck-t3-means-did:.3f-->. And the survey's headline is there. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
 
 # %% [markdown]
 # ### Table 4: regressions, and a second comparison
