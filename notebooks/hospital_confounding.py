@@ -103,7 +103,7 @@ tables.results(
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **Conditional exchangeability**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors see something that the record does not hold. We make it fail below.
+# > - **Conditional exchangeability**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors act on a sign of severity that the record does not hold. We make it fail below.
 # > - **Overlap**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
 # > - **Consistency, no interference**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
 # > - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).

@@ -847,7 +847,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the effect. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
+# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the ATT. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
 #
 # </details>
 
