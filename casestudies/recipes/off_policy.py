@@ -811,7 +811,7 @@ def _check_clusters(table, cluster, weights):
     if len(names) < 2:
         raise ValueError(
             f"column {cluster!r}: all rows whose action the new policy may take are of cluster "
-            f"{names[0]!r}, so the error cannot be estimated; cluster by a finer column"
+            f"{names.tolist()[0]!r}, so the error cannot be estimated; cluster by a finer column"
         )
 
 
@@ -830,6 +830,12 @@ def _augmented_terms(design, y, taken, new, weights, model, action):
         if not share.any() and not weights[here].any():
             continue  # neither policy asks what this action does
         rows = np.flatnonzero(here)
+        if not len(rows):
+            raise ValueError(
+                f"column {action!r} never holds {value!r}, which the new policy takes with "
+                f"probability {share.max():g} in a row, so its outcomes cannot be modelled; value "
+                "a policy that does without it, or use policy_bounds"
+            )
         _group_basis(design, rows, f"{action} is {value}")
         part = design._replace(columns=design.columns[rows])
         predicted, carry = _regress(part, y[rows], design, model, "outcomes 0 and 1 of an action")
