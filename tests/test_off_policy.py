@@ -908,3 +908,89 @@ def test_unfit_logs_are_refused_and_the_advice_works(call, message, repaired):
     with pytest.raises(ValueError, match=message):
         call(log)
     assert fits(repaired(log))
+
+
+def doubled(log):
+    return pd.concat([log, log.iloc[[5, 9]]], ignore_index=True)
+
+
+def gapped(log):
+    """Take out the second month of three people who stayed beyond."""
+    stayed = log["who"].isin(log["who"][log["month"] == 3].unique()[:3])
+    return log[~(stayed & (log["month"] == 2))]
+
+
+def early(log):
+    """Mark an event in a month that others follow, for two people."""
+    stayed = log["who"].isin(log["who"][log["month"] == 3].unique()[:2])
+    return log.assign(exit=log["exit"].mask(stayed & (log["month"] == 1), 1))
+
+
+def unseen(log):
+    """Leave nobody rested who is not stretched."""
+    return log.assign(stretch=log["stretch"].where(log["strain"] > 0, 1))
+
+
+TRACK = [
+    (
+        lambda d: retention_curve(doubled(d), **CURVE),
+        r"column 'who': who = \d+ is seen more than once with month = \d \(2 such row\(s\) too",
+        lambda d: retention_curve(doubled(d).drop_duplicates(["who", "month"]), **CURVE),
+    ),
+    (
+        lambda d: retention_curve(gapped(d), **CURVE),
+        r"column 'month': who = \d+ has no row for month = 2 but a later one \(3 such unit\(s\)\)",
+        lambda d: retention_curve(
+            gapped(d).assign(month=gapped(d).groupby("who")["month"].rank()), **CURVE
+        ),
+    ),
+    (
+        lambda d: retention_curve(early(d), **CURVE),
+        r"who = \d+ has rows after its event \(2 such unit\(s\)\); keep only the rows at risk",
+        lambda d: retention_curve(
+            early(d)[lambda e: e.groupby("who")["exit"].cumsum() - e["exit"] == 0], **CURVE
+        ),
+    ),
+    (
+        lambda d: retention_curve(d, **CURVE, states="group"),
+        r"column 'new' takes more than one value where group = \d; name in states= all that",
+        lambda d: retention_curve(d, **CURVE, states=["strain", "prestige"]),
+    ),
+    (
+        lambda d: retention_curve(unseen(d), **CURVE | {"target": "none"}, states="strain"),
+        r"takes action 0 where strain = 0, as [\d.]+ of the units would in month = 1, but no row",
+        lambda d: retention_curve(unseen(d), **CURVE | {"target": "none"}, states="group"),
+    ),
+    (
+        lambda d: retention_curve(d.assign(month="May"), **CURVE),
+        "column 'month' holds object values such as 'May', not numbers or dates",
+        lambda d: retention_curve(d, **CURVE),
+    ),
+    (
+        lambda d: retention_curve(d, **CURVE | {"event": "left"}),
+        "column 'left' is 0 in all .* no row of the period of the event",
+        lambda d: retention_curve(d, **CURVE),
+    ),
+    (
+        lambda d: retention_curve(d, **CURVE | {"event": "month"}),
+        "column 'month' is given more than one role",
+        lambda d: retention_curve(d, **CURVE),
+    ),
+    (
+        lambda d: retention_curve(d.assign(new=1 - d["stretch"]), **CURVE),
+        "column 'new': the new policy takes none of the",
+        lambda d: retention_curve(d.assign(new=0.5), **CURVE),
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message", "repaired"), TRACK)
+def test_unfit_tracks_are_refused_and_the_advice_works(call, message, repaired):
+    log = careers(1_500, rng=9, months=4).assign(left=0, none=0)
+    log = under(log.assign(strain=log["strain"].clip(0, 1)), "half")
+    log = log[(log["exit"] == 0) | (log["month"] > 1)]
+    with pytest.raises(ValueError, match=message):
+        call(log)
+    found = repaired(log)
+    assert fits(found["estimate"])
+    assert fits(found["std_error"].iloc[-1])

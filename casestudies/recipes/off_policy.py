@@ -480,7 +480,7 @@ def retention_curve(
     weights, at_risk = log.weights(target), (grid >= 0).sum(axis=0)
     columns = {"n": at_risk}
     if names:
-        estimate, std_error = _g_formula(log, names, target, grid, left)
+        estimate, std_error = _g_formula(log, names, target, grid, left, periods)
     else:
         estimate, std_error, effective = _weighted_curve(weights, grid, left, periods, target)
         columns["effective_n"] = effective
@@ -868,7 +868,7 @@ def _weighted_curve(weights, grid, left, periods, target):
     return curve, error, total**2 / np.square(weight).sum(axis=0)
 
 
-def _g_formula(log, names, target, grid, left):
+def _g_formula(log, names, target, grid, left, periods):
     """Return the curve that the frequencies of a Markov chain carry forward, and its errors."""
     state = log.table.groupby(names, observed=True).ngroup().to_numpy()
     goes_on = grid[:, 1:] >= 0
@@ -877,8 +877,8 @@ def _g_formula(log, names, target, grid, left):
     cell = state, log.action.astype(int)
     chain = _frequencies(_by_state(log.table, names, target, state), *cell, left, later)
     start = state[grid[:, 0]]
-    masses = _forward(chain, start, grid.shape[1], log.table[names], state)
-    values, onward = _backward(chain, grid.shape[1])
+    masses = _forward(chain, start, periods, log.table[names], state)
+    values, onward = _backward(chain, len(periods))
     curve = np.array([(mass * (1 - chain.hazard)).sum() for mass in masses])
     errors = []
     for t in range(1, len(curve) + 1):
