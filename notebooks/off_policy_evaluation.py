@@ -95,7 +95,7 @@ trap = pd.Series(trap | {"ci_high": high, "n": len(agree)}, name="rows that agre
 tables.results([trap], "Exit rate of the rows that agree with the new rule.")
 
 # %% [markdown]
-# The truth is 0.227<!--policy-new:.3f-->. The interval misses it, and a larger log would only miss it with more confidence: its limit is 0.197<!--policy-agreeing:.3f-->. Those whom the new rule denies a stretch project agree with it mostly if they lack prestige, and they stay anyway. The rows that agree are a selection made by the old rule.
+# The truth is 0.227<!--policy-new:.3f-->. The interval misses it, and a larger log would only miss it with more confidence: its limit is 0.197<!--policy-agreeing:.3f-->. Among the people to whom the new rule gives no stretch project, the rows that agree are mostly of those without prestige, who leave less often anyway. Which rows agree was decided by the old rule.
 #
 # ## What must be true
 #
@@ -110,12 +110,12 @@ tables.results([trap], "Exit rate of the rows that agree with the new rule.")
 # > **Assumptions, and how each could fail**
 # >
 # > - **Support** (overlap): whatever the new rule may do, the old one did with positive probability. It fails if some people never got, or always got, a stretch project.
-# > - **True propensities**: the logged probability is the one with which the action was drawn. It fails if the rule changes and the log does not.
+# > - **True propensities**: the logged propensity is the probability with which the action was drawn. It fails if the rule changes and the log does not.
 # > - **Nothing else drives both** (ignorability given what the lottery saw). It fails if managers overrule the lottery for reasons of their own.
 # > - **One decision at a time**: today's project does not change who is decided on later, nor anybody else's exit. Over months it does.
 # > - **The future is like the log**: the same people, the same projects.
 #
-# The first and part of the second can be checked in the log. The third cannot.
+# The first can be checked in the log, the second in part. The third cannot. The graph says that the propensity alone is enough to adjust for, since talent and prestige act on the project through nothing else.
 
 # %%
 ends = {"treatment": "stretch", "outcome": "exit"}
@@ -125,7 +125,7 @@ for given in ([], ["propensity"]):
 # %% [markdown]
 # ## The estimate
 #
-# By hand, then by the recipe. Dividing by the sum of the weights instead of the number of rows (self-normalizing) usually steadies the estimate.
+# By hand, then by the recipe. The weighted mean divides by the sum of the weights (it is *self-normalized*); dividing by the number of rows is exactly unbiased, and usually less steady.
 
 # %%
 taken = {"old": log["propensity"], "new": log["new"]}
@@ -147,7 +147,8 @@ print(f"by hand {by_hand:.4f}, recipe {weighted['estimate']:.4f}")
 answers = pd.DataFrame([trap, plain, weighted, robust])
 answers.index = ["rows that agree", "weighted", "self-normalized", "doubly robust"]
 shown = ["estimate", "std_error", "ci_low", "ci_high", "mean_weight", "effective_n"]
-tables.results(answers[shown], "Exit rate under the new rule; exact 0.2273.", digits=4)
+answers = answers[shown].round({"effective_n": 0})
+tables.results(answers, "Exit rate under the new rule; exact 0.2273.", digits=4)
 
 # %% mystnb={"figure": {"name": "fig-policy-estimates"}, "image": {"alt": "Four estimates of the exit rate under the new rule with 95% intervals. The rows that agree say 0.19 and miss the exact 0.227; the weighted, the self-normalized and the doubly robust value lie between 0.219 and 0.224 and cover it."}} tags=["hide-input"]
 held = {"truth": {"exact": truth["E[exit | new]"]}, "xlabel": "exit rate, new rule"}
@@ -157,14 +158,19 @@ plt.show()
 # %% [markdown]
 # *Figure 2. One log of 12,000 decisions, four readings.*
 #
-# The weights have a price: 12,000 rows are worth 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965). Two more rules on the same log, each against the old rule with a paired error:
+# Now the intervals cover. The mean weight, whose expectation is 1, is 1.02<!--policy-mean-weight:.2f-->. The weights have a price: 12,000 rows are worth 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965).
+#
+# A decision compares rules. Here are three, each against the old one, with an error that knows that both values come from the same rows:
 
 # %%
 rules = ["new", "all", "none"]
 gains = [value_difference(log, **columns, target=rule) for rule in rules]
 gains = pd.DataFrame(gains, index=rules)
 gains["exact"] = [truth[f"E[exit | {rule}]"] - truth["E[exit]"] for rule in rules]
-tables.results(gains, "Exit rate of a rule less that of the old one.", digits=4)
+shown = ["estimate", "std_error", "ci_low", "ci_high"]
+tables.results(
+    gains[[*shown, "exact"]], "Exit rate of a rule less that of the old one.", digits=4
+)
 
 # %% [markdown]
 # ## Try to break it
@@ -186,7 +192,7 @@ bounds = policy_bounds(rows, **ask, low=0, high=1)
 tables.results([silent, bounds], "The value where support ends, and its bounds.")
 
 # %% [markdown]
-# The estimate says 0.174 and covers nothing that exists. What gives it away is the mean weight, which must be 1 and is 0.73. For the 27% of people to whom the rule gives what nobody in their place ever had, exits may be anything between 0 and 1. So the log leaves a range, from 0.13 to 0.40 (Manski, 1990), and every value in it fits the data equally well.
+# The estimate answers for those who have support, 0.180<!--policy-silent:.3f-->, and keeps silent about the rest. What gives it away is the mean weight, which should be 1 and is 0.74<!--policy-silent-weight:.2f-->. For the 27%<!--policy-unsupported:.0%--> of people to whom the rule gives what nobody in their place ever had, exits may be anything between 0 and 1. So the log leaves a range, from 0.13<!--policy-set-low:.2f--> to 0.40<!--policy-set-high:.2f--> (Manski, 1990), and it fits every value in it equally well.
 #
 # ### The log that lies
 #
@@ -214,10 +220,14 @@ plt.show()
 right = logged[logged["month"] < 13]
 two = [policy_value(logged, **ask), policy_value(right, **ask)]
 two = pd.DataFrame(two, index=["all 24 months", "months 1 to 12"])
-tables.results(two, "Exit rate under the new rule; exact 0.2273.", digits=4)
+tables.results(
+    two[[*shown, "mean_weight"]],
+    "Exit rate under the new rule; exact 0.2273.",
+    digits=4,
+)
 
 # %% [markdown]
-# The first half is a good log. The other half must be thrown away, or its lottery found out.
+# The whole log promises too few exits. Its first half is a good log; the other half must be left out, or its lottery found out. The audit has a limit: errors that cancel in the mean of a month are not seen, so run it within groups of people too.
 #
 # ### What no audit finds
 #
@@ -234,10 +244,14 @@ tables.results(checked, f"Audit; null: {checked.attrs['null']}.")
 fooled = [policy_value(driven_log, **columns, target=rule) for rule in ("new", "none")]
 fooled = pd.DataFrame(fooled, index=["new", "none"])
 fooled["exact"] = [driven.truth[f"E[exit | {rule}]"] for rule in fooled.index]
-tables.results(fooled, "Exit rates with an unrecorded driver.", digits=4)
+tables.results(
+    fooled[[*shown, "mean_weight", "exact"]],
+    "Exit rates with an unrecorded driver.",
+    digits=4,
+)
 
 # %% [markdown]
-# The audit is clean, the support is fine, and both values are wrong. They are even in the wrong order in the limit: 0.211 for the new rule and 0.207 for none, where the exact rates are 0.259 and 0.292. An audit can only reject. The remedy lies before the log: let the lottery decide, and record when it was overruled.
+# The audit is clean, no weight is suspicious, and both values are wrong. In the limit they are even in the wrong order: 0.211<!--policy-driven-limit:.3f--> for the new rule and 0.207<!--policy-driven-limit-none:.3f--> for none, where the exact rates are 0.259<!--policy-driven-exact:.3f--> and 0.292<!--policy-driven-exact-none:.3f-->. An audit can only reject. The remedy lies before the log: let the lottery decide, and record when it was overruled.
 #
 # ### The log without propensities
 #
@@ -251,12 +265,16 @@ for name, given in {"both": ["talent", "prestige"], "talent only": ["talent"]}.i
     ]
 guessed = [policy_value(log.assign(propensity=p), **ask) for p in found.values()]
 guessed = pd.DataFrame(guessed, index=found)
-tables.results(guessed, "Propensities logged or estimated; exact 0.2273.", digits=4)
+tables.results(
+    guessed[[*shown, "mean_weight"]],
+    "Propensities logged or estimated; exact 0.2273.",
+    digits=4,
+)
 
 # %% [markdown]
-# With both columns the estimate is as good as with the logged ones, and its error a little too large (Hirano et al., 2003). Without prestige it is off. Nothing in the output tells the two apart.
+# With both columns the estimate is as good as with the logged ones, and its printed error a little too large (Hirano et al., 2003). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
 #
-# ### The best of two hundred
+# ### The best of two hundred rules
 #
 # Now let the log choose the rule: 200 rules that draw a line through talent and prestige, 500 decisions, the lowest value wins. Then the same with the choice on one half and the value from the other.
 
@@ -276,7 +294,7 @@ chosen = select_policy(pd.concat([some, pd.DataFrame(wants)], axis=1), **choice,
 tables.results([chosen], f"Chosen on one half: {chosen.attrs['policy']}.")
 
 # %% [markdown]
-# One log proves nothing. Here are 400, each with both procedures, against the exact values of the rules that they chose.
+# The chosen rule claims 0.152<!--policy-claimed:.3f--> on the half that chose it, and the other half says 0.263<!--policy-chosen:.3f-->. One log proves little. Here are 400, each with both procedures, against the exact values of the rules that they chose.
 
 # %% tags=["hide-input"]
 values = scenarios.project_assignment(policies=candidates).truth
@@ -309,7 +327,7 @@ curse["its error"] = gap.std(axis=0, ddof=1) / np.sqrt(len(gap))
 tables.results(curse, "The best of 200 rules, means over 400 logs.", digits=4)
 
 # %% [markdown]
-# The winner's value on the rows that made it win is too good by 0.019<!--policy-curse:.3f-->: the winner was chosen for its luck as well (Andrews et al., 2024). The other half has no stake in the choice. It pays with a rule chosen on fewer rows.
+# On the rows that made it win, the winner's value is too good by 0.028<!--policy-curse:.3f-->: the *winner's curse*, as it was chosen for its luck too (Andrews et al., 2024). The other half had no part in the choice and is right on average. The price is a rule chosen on fewer rows, which is a slightly worse one.
 #
 # ### Twenty-four months
 #
@@ -360,9 +378,9 @@ ranking = pd.DataFrame(
 tables.results(ranking, "Share retained at month 24.")
 
 # %% [markdown]
-# The ranking is upside down. Row by row, a stretch project does keep people; but the rows show it among people whom the *old* rule left with little strain. Under "always" the strain would be everywhere. The actions of a person's past belong in the weight.
+# The ranking is upside down, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
 #
-# So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
+# The actions of a person's past belong in the weight. So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
 
 # %%
 person = {"unit": "person", "time": "month", "event": "exit"}
@@ -374,12 +392,14 @@ except ValueError as error:
     print(textwrap.fill(str(error), 80))
 
 # %%
-tables.results(halved.loc[[6, 12, 24]], "Odds of a stretch project halved.")
+milestones = halved.loc[[6, 12, 24]].round({"effective_n": 0})
+milestones["exact"] = [exact["odds halved"][t - 1] for t in milestones.index]
+tables.results(milestones, "Share retained with the odds of stretch projects halved.")
 
 # %% [markdown]
-# A rule that halves the odds of a stretch project stays near the old one: 0.747 for an exact 0.750, with an effective sample size of 289 people at month 24. "Always" leaves the old rule each month again. From month 13 on nobody is left who was always stretched and stayed, and the recipe refuses, where a bare product of weights would return 0 with standard error 0.
+# A rule that halves the odds stays near the old one: 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f--> at month 24, from 3,000 people who are worth 289<!--policy-halved-effective:.0f-->. "Always" leaves the old rule anew each month. From month 13 on nobody is left who was always stretched and stayed, and the recipe refuses, where a bare product of weights would return 0 with standard error 0.
 #
-# What remains is a model of the feedback, the g-formula (Robins, 1986): estimate exits and moves of strain for each state and action, and run the months forward. It asks for the states on which exit and strain depend, alike in all months.
+# What remains is a model of the feedback, the g-formula (Robins, 1986): estimate exits and moves of strain for each state and action, and run the months forward under the new rule. The weights need the propensities and no model of strain. The g-formula needs no propensities, and instead all the states on which exit, strain and the choice of project depend, alike in all months.
 
 # %%
 states = ["senior", "strain"]
@@ -410,6 +430,8 @@ plt.show()
 # %% [markdown]
 # *Figure 4. Retention under "always" and "never": exact, month by month, and by the g-formula (points with intervals).*
 #
+# Its intervals cover all three exact values, and it puts the rules in their true order.
+#
 # ## The decision
 #
 # For the single decision: ship the new rule. Per 1,000 decisions it saves 134<!--policy-saved:.0f--> exits, and the log says 127<!--policy-saved-low:.0f--> to 152<!--policy-saved-high:.0f-->. Simulated with `do`, on 400,000 people:
@@ -427,9 +449,15 @@ policy["exact"] = [1_000 * truth["E[exit]"]] + [
 tables.results(policy, "Exits per 1,000 decisions, simulated with its error.", digits=1)
 
 # %% [markdown]
-# Over months: fewer stretch projects, not more. Halving the odds is supported by the log itself; stopping them altogether looks best, and rests on a model of strain. Halve them first, and look again.
+# In the world of 24 months: fewer stretch projects, not more. Halving their odds keeps 4<!--policy-halved-gain:.0f--> more people of 100 (exact), and the log supports it by itself. Stopping them altogether would keep 10<!--policy-never-gain:.0f--> more, and on that the log speaks only through a model of strain. Halve them first, and look again.
 #
-# And from tomorrow on, log with every decision: the probability with which it was drawn, by the version of the rule that drew it; what the rule saw; whether somebody overruled it; the outcome, also of those who leave. Keep every probability away from 0 and 1 where you can bear it. That is what the next question will be answered with.
+# From tomorrow on, log with every decision:
+#
+# - the probability with which it was drawn, and the version of the rule that drew it;
+# - all that the rule saw, as it saw it;
+# - whether somebody overruled it, and what came of it, also for those who leave.
+#
+# And keep every probability away from 0 and 1 wherever you can bear it. The new rule as it stands will leave a log without support for the next question; with probabilities of 0.9 and 0.1 instead of 1 and 0 it would not (exercise 1 has the price).
 #
 # ## Many worlds
 #
@@ -474,7 +502,7 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(many[shown], "200 logs of 2,000 decisions.", digits=4)
 
 # %% [markdown]
-# The rows that agree and the propensities without prestige are wrong in every log alike. The other four cover about as often as they promise.
+# The rows that agree and the propensities without prestige are off by several times their Monte Carlo error, and cover far too seldom. The other four show no bias beyond two errors and cover about as often as they promise.
 #
 # ## Take it with you
 #
@@ -521,7 +549,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# `scenarios.project_assignment(policies={"soft": lambda talent: 0.1 + 0.8 * (talent > 0.5)})` has its exact value in `truth`, 0.2513<!--policy-soft:.4f-->: nine tenths of the way from the opposite rule to the strict one, since values are linear in the probabilities. The effective sample size rises from 4,023<!--policy-effective:,.0f--> to 5,182<!--policy-soft-effective:,.0f-->, as no row has weight 0 any more. And a company that runs it keeps support for the next question.
+# `scenarios.project_assignment(policies={"soft": lambda talent: 0.1 + 0.8 * (talent > 0.5)})` has its exact value in `truth`, 0.2509<!--policy-soft:.4f-->: nine tenths of the way from the opposite rule to the strict one, since values are linear in the probabilities. The effective sample size rises from 4,023<!--policy-effective:,.0f--> to 4,900<!--policy-soft-effective:,.0f-->, as no row has weight 0 any more. And a company that runs it keeps support for the next question.
 #
 # </details>
 #
@@ -561,7 +589,7 @@ tables.results(
 # | They give the retention curve of the new policy over the past 24 months. | holds in part | With the past in the weights 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f-->, near the old rule; with a right model of the feedback also far from it. Month by month the ranking is reversed: "always" 0.823<!--policy-always-step:.3f--> for an exact 0.626<!--policy-always-exact:.3f-->. |
 # | Going from seeing to doing enables off-policy evaluation. | holds | The rows that agree with the rule say 0.197<!--policy-agreeing:.3f--> in the limit, and no number of them helps. |
 # | A causally identified model makes it possible. | holds in part | The identification is an assumption about the log. With an unrecorded driver its audit is clean and the value 0.211<!--policy-driven-limit:.3f--> for an exact 0.259<!--policy-driven-exact:.3f-->. |
-# | It replaces deploying an unverified rule and risking live retention. | holds in part | For a first choice among rules near the old one. The best of 200 rules promises 0.019<!--policy-curse:.3f--> too few exits, and what was never tried must be tried, on a few. |
+# | It replaces deploying an unverified rule and risking live retention. | holds in part | For a first choice among rules near the old one. The best of 200 rules promises 0.028<!--policy-curse:.3f--> too few exits, and what was never tried must be tried, on a few. |
 #
 # </details>
 
@@ -580,6 +608,11 @@ numbers = {
     "policy-weighted-high": weighted["ci_high"],
     "policy-robust": robust["estimate"],
     "policy-effective": weighted["effective_n"],
+    "policy-mean-weight": weighted["mean_weight"],
+    "policy-claimed": chosen["claimed"],
+    "policy-chosen": chosen["estimate"],
+    "policy-halved-gain": 100 * (exact["odds halved"][-1] - exact["legacy"][-1]),
+    "policy-never-gain": 100 * (exact["never"][-1] - exact["legacy"][-1]),
     "policy-gain": gains.loc["new", "estimate"],
     "policy-saved": 1_000 * (truth["E[exit]"] - truth["E[exit | new]"]),
     "policy-saved-low": -1_000 * gains.loc["new", "ci_high"],
@@ -598,15 +631,10 @@ numbers = {
     "policy-bug-bias-normalized": truth["E[exit | new]"]
     - buggy.truth["self-normalized value | new"],
     "policy-bug-weight": buggy.truth["mean weight | new"],
-    **{
-        f"policy-driven-{kind}{'' if rule == 'new' else '-none'}": driven.truth[
-            f"{key} | {rule}]"
-        ]
-        if key.startswith("E[")
-        else driven.truth[f"{key} | {rule}"]
-        for kind, key in {"limit": "weighted value", "exact": "E[exit"}.items()
-        for rule in ("new", "none")
-    },
+    "policy-driven-limit": driven.truth["weighted value | new"],
+    "policy-driven-limit-none": driven.truth["weighted value | none"],
+    "policy-driven-exact": driven.truth["E[exit | new]"],
+    "policy-driven-exact-none": driven.truth["E[exit | none]"],
     "policy-driven": fooled.loc["new", "estimate"],
     "policy-guessed": guessed.loc["both", "estimate"],
     "policy-guessed-talent": guessed.loc["talent only", "estimate"],
