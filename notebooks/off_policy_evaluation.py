@@ -300,21 +300,22 @@ values = np.array([values[f"E[exit | {name}]"] for name in candidates])
 
 
 def valued(rows):
-    design = np.column_stack([np.ones(len(rows)), rows[["talent", "prestige"]]])
-    wanted = (design @ lines.T > 0) == (rows[["stretch"]].to_numpy() == 1)
-    p = np.where(rows["stretch"] == 1, rows["propensity"], 1 - rows["propensity"])
-    w = wanted / p[:, None]
-    return rows["exit"].to_numpy() @ w / w.sum(axis=0)
+    talent, prestige, p, stretch, left = rows
+    design = np.stack([np.ones_like(talent), talent, prestige], axis=1)
+    wanted = (design @ lines.T > 0) == (stretch[:, None] == 1)
+    w = wanted / np.where(stretch == 1, p, 1 - p)[:, None]
+    return left @ w / w.sum(axis=0)
 
 
-def winners(seed):
-    rows = world.sample(500, rng=seed)
-    everything, first, second = valued(rows), valued(rows[:250]), valued(rows[250:])
-    best, half = everything.argmin(), first.argmin()
-    return everything[best], values[best], second[half], values[half]
+def winners(rows):
+    best, half = valued(rows).argmin(), valued(rows[:, :250]).argmin()
+    return valued(rows)[best], values[best], valued(rows[:, 250:])[half], values[half]
 
 
-tried = np.array([winners(1_000 + seed) for seed in range(400)])
+pool = world.sample(400 * 500, rng=6)[
+    ["talent", "prestige", "propensity", "stretch", "exit"]
+]
+tried = np.array([winners(part) for part in np.split(pool.to_numpy().T, 400, axis=1)])
 curse = pd.DataFrame(
     {"says": tried.mean(axis=0)[[0, 2]], "exact": tried.mean(axis=0)[[1, 3]]},
     index=["value on the rows that chose", "value on the other half"],
