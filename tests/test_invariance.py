@@ -15,6 +15,7 @@ from casestudies.recipes import (
     honest_bounds,
     instrumental_variables,
     matching,
+    off_policy,
     pretrends,
     propensity,
     randomized_experiment,
@@ -35,6 +36,9 @@ INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
 TWO = {**PANEL, "treated": "treated", "post": "post"}
 STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 2003}
+POLICY = {"action": "d", "propensity": "p", "target": "q"}
+VALUE = {"outcome": "y", **POLICY}
+TRACK = {**POLICY, "unit": "unit", "time": "year", "event": "event"}
 STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
 
 
@@ -72,6 +76,30 @@ def twelve_units():
     """Return the first twelve units of the two periods, few enough for all sets of treated."""
     frame = two_periods()
     return frame[frame["unit"] < 512].reset_index(drop=True)
+
+
+def decisions():
+    """Return people whose treatment an old policy drew, and what two new ones would do."""
+    rng = np.random.default_rng(10)
+    frame = people()
+    p = rng.integers(8, 57, len(frame)) / 64
+    frame["d"] = (rng.random(len(frame)) < p) * 1
+    q, r = rng.integers(0, 65, (2, len(frame))) / 64
+    return frame.assign(p=p, q=q, r=r)
+
+
+def careers():
+    """Return months of units until an event, with two states."""
+    rng = np.random.default_rng(11)
+    last = rng.integers(1, 7, 60)
+    unit = np.repeat(np.arange(60) + 500, last)
+    month = np.concatenate([np.arange(n) for n in last])
+    state = rng.integers(0, 2, len(unit))
+    p = rng.integers(16, 49, len(unit)) / 64
+    d = (rng.random(len(unit)) < p) * 1
+    event = (month + 1 == np.repeat(last, last)) * (unit % 3 > 0)
+    frame = {"unit": unit, "year": month + 2000, "d": d, "p": p, "q": (1 + state) / 4}
+    return pd.DataFrame({**frame, "x1": state, "event": event * 1, "y": 0})
 
 
 def study(frame):
@@ -149,6 +177,35 @@ CALLS = {
             ["statistic", "p_value"]
         ],
     ),
+    "value_difference": (
+        decisions,
+        lambda f: off_policy.value_difference(f, **VALUE, reference="r", cluster="site"),
+    ),
+    "support": (decisions, lambda f: off_policy.support(f, **POLICY, time="site")),
+    "logging_audit": (
+        decisions,
+        lambda f: off_policy.logging_audit(f, action="d", propensity="p", time="ward"),
+    ),
+    "estimate_propensities": (
+        decisions,
+        lambda f: np.sort(
+            off_policy.estimate_propensities(f, action="d", adjust_for=COVARIATES), axis=0
+        ),
+    ),
+    "retention_curve": (careers, lambda f: off_policy.retention_curve(f, **TRACK)),
+    "states.retention_curve": (
+        careers,
+        lambda f: off_policy.retention_curve(f, **TRACK, states="x1"),
+    ),
+}
+MEANS = {  # they move with the outcome
+    "policy_value": lambda f: off_policy.policy_value(f, **VALUE),
+    "doubly_robust_value": lambda f: off_policy.doubly_robust_value(
+        f, **VALUE, adjust_for=COVARIATES
+    ),
+    "policy_bounds": lambda f: off_policy.policy_bounds(
+        f, **VALUE, low=f["y"].min(), high=f["y"].max()
+    ),
 }
 WITHOUT_DATA = {
     "sample_size",
@@ -157,7 +214,7 @@ WITHOUT_DATA = {
     "shock_sensitivity",
     "shock_breakdown",
 }
-BY_RANDOM_DRAWS = {"randomization_test"}  # the draws meet the rows in their order
+BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
 
 
@@ -206,7 +263,7 @@ def test_every_public_function_that_takes_data_is_called_here():
     public = {n.name for t in trees for n in t.body if isinstance(n, ast.FunctionDef)}
     public = {name for name in public if name[0] != "_"}
     called = {name.rpartition(".")[2] for name in CALLS}
-    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS == public
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | MEANS.keys() == public
 
 
 @pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
@@ -267,3 +324,14 @@ def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
     moved = standardization.standardized_means(frame.assign(y=frame["y"] + 2**27), **ADJUSTED)
     compare(moved["estimate"] - 2**27, expected["estimate"])
     compare(moved["std_error"], expected["std_error"])
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+@pytest.mark.parametrize("name", MEANS)
+def test_values_of_policies_move_with_the_outcome_and_with_nothing_else(name, guise):
+    frame, call = decisions(), MEANS[name]
+    expected = call(frame)
+    compare(call(guise(frame)), expected)
+    moved = call(frame.assign(y=frame["y"] + 2**27))
+    follows = expected.index.isin(["estimate", "set_low", "set_high", "ci_low", "ci_high"])
+    compare(moved - follows * 2.0**27, expected)

@@ -49,15 +49,17 @@ def _where(states, row):
 def _forward(chain, start, periods, states, state):
     """Return the shares of units at risk, by state and action, in each period, or raise."""
     masses, at_risk = [], np.bincount(start, minlength=len(chain.policy)) / len(start)
-    for period in range(periods):
+    for period in periods:
         mass = at_risk[:, np.newaxis] * chain.policy
         staying = mass * (1 - chain.hazard)
-        last = period == periods - 1
-        needed, found = (mass, chain.count) if last else (staying, chain.moved)
+        needed, found = staying, chain.moved
+        if period == periods[-1]:
+            needed, found = mass, chain.count
         for place, action in np.argwhere((needed > 0) & (found == 0)):
             raise ValueError(
                 f"the new policy takes action {action} where "
-                f"{_where(states, np.argmax(state == place))}, but no row of the log tells what "
+                f"{_where(states, np.argmax(state == place))}, as {needed[place, action]:.2g} of "
+                f"the units would in {periods.name} = {period}, but no row of the log tells what "
                 "follows; use fewer or coarser states=, or value a policy closer to the old one"
             )
         masses.append(mass)

@@ -74,7 +74,7 @@ def _of_the_taken(taken, new, action):
     for value, probability in new.items():
         share = np.where(taken == value, probability, share)
     if np.isnan(share).any():
-        odd = taken[np.isnan(share).argmax()]
+        odd = taken[[np.isnan(share).argmax()]].tolist()[0]
         raise ValueError(
             f"column {action!r} holds {odd!r}, which target= does not name; add it, with a column "
             "of zeros if the new policy never takes it"
@@ -126,18 +126,21 @@ def _check_meaning(action, p, given):
     remedy = f"data[{name!r}].where(data[{given['action']!r}] == 1, 1 - data[{name!r}])"
     hint = f"if {name!r} is the probability of the action taken, that of action 1 is {remedy}"
     _check_possible(own, name, f"; {hint}")
-    reported, read_anew = ([_far(action, q), _far(1 - action, 1 - q)] for q in (p, own))
-    if max(reported) > 6 and max(read_anew) < 4:  # standard errors; chance has 6 once in 10^9
+    off, side = _miscalibrated(action, p)
+    if off > 5 and _miscalibrated(action, own)[0] < 4:  # chance has 5 once in a million logs
+        here = (p >= 0.5) == side
         raise ValueError(
-            f"column {name!r}: the mean of (1 - {given['action']}) / (1 - {name}) lies "
-            f"{max(reported):.0f} standard errors from 1, and would not if {name!r} were the "
-            f"probability of the action taken; then that of action 1 is {remedy}; else correct it"
+            f"column {name!r} is {p[here].mean():.3f} on average where it is "
+            f"{'at least' if side else 'below'} 0.5, and action 1 was taken in "
+            f"{action[here].mean():.3f} of these rows, {off:.0f} standard errors away; {hint}, "
+            "which would fit; else correct the log"
         )
 
 
-def _far(taken, p):
-    """Return how many standard errors the mean of taken / p lies from 1, where p is above 0."""
-    inverse = np.divide(1, p, out=np.zeros(len(p)), where=p > 0)
-    possible = np.count_nonzero(inverse)
-    variance = inverse.sum() - possible
-    return abs(taken @ inverse - possible) / np.sqrt(variance) if variance > 0 else 0.0
+def _miscalibrated(action, p):
+    """Return how many standard errors action and probability differ, and on which side of 1/2."""
+    high = p >= 0.5
+    gap, variance = action - p, p * (1 - p)
+    both = (gap @ high, variance @ high), (gap.sum() - gap @ high, variance.sum() - variance @ high)
+    off = [abs(part) / np.sqrt(size) if size > 1e-9 else 0.0 for part, size in both]
+    return max(off), off[0] >= off[1]

@@ -480,7 +480,7 @@ def retention_curve(
     weights, at_risk = log.weights(target), (grid >= 0).sum(axis=0)
     columns = {"n": at_risk}
     if names:
-        estimate, std_error = _g_formula(log, names, target, grid, left)
+        estimate, std_error = _g_formula(log, names, target, grid, left, periods)
     else:
         estimate, std_error, effective = _weighted_curve(weights, grid, left, periods, target)
         columns["effective_n"] = effective
@@ -811,7 +811,7 @@ def _check_clusters(table, cluster, weights):
     if len(names) < 2:
         raise ValueError(
             f"column {cluster!r}: all rows whose action the new policy may take are of cluster "
-            f"{names[0]!r}, so the error cannot be estimated; cluster by a finer column"
+            f"{names.tolist()[0]!r}, so the error cannot be estimated; cluster by a finer column"
         )
 
 
@@ -830,6 +830,12 @@ def _augmented_terms(design, y, taken, new, weights, model, action):
         if not share.any() and not weights[here].any():
             continue  # neither policy asks what this action does
         rows = np.flatnonzero(here)
+        if not len(rows):
+            raise ValueError(
+                f"column {action!r} never holds {value!r}, which the new policy takes with "
+                f"probability {share.max():g} in a row, so its outcomes cannot be modelled; value "
+                "a policy that does without it, or use policy_bounds"
+            )
         _group_basis(design, rows, f"{action} is {value}")
         part = design._replace(columns=design.columns[rows])
         predicted, carry = _regress(part, y[rows], design, model, "outcomes 0 and 1 of an action")
@@ -862,7 +868,7 @@ def _weighted_curve(weights, grid, left, periods, target):
     return curve, error, total**2 / np.square(weight).sum(axis=0)
 
 
-def _g_formula(log, names, target, grid, left):
+def _g_formula(log, names, target, grid, left, periods):
     """Return the curve that the frequencies of a Markov chain carry forward, and its errors."""
     state = log.table.groupby(names, observed=True).ngroup().to_numpy()
     goes_on = grid[:, 1:] >= 0
@@ -871,8 +877,8 @@ def _g_formula(log, names, target, grid, left):
     cell = state, log.action.astype(int)
     chain = _frequencies(_by_state(log.table, names, target, state), *cell, left, later)
     start = state[grid[:, 0]]
-    masses = _forward(chain, start, grid.shape[1], log.table[names], state)
-    values, onward = _backward(chain, grid.shape[1])
+    masses = _forward(chain, start, periods, log.table[names], state)
+    values, onward = _backward(chain, len(periods))
     curve = np.array([(mass * (1 - chain.hazard)).sum() for mass in masses])
     errors = []
     for t in range(1, len(curve) + 1):
