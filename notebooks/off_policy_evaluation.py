@@ -292,7 +292,7 @@ chosen = select_policy(pd.concat([some, pd.DataFrame(wants)], axis=1), **choice,
 tables.results([chosen], f"Chosen on one half: {chosen.attrs['policy']}.")
 
 # %% [markdown]
-# The chosen rule claims 0.152<!--policy-claimed:.3f--> on the half that chose it, and the other half says 0.263<!--policy-chosen:.3f-->. One log proves little. Here are 400, each with both procedures, against the exact values of the rules that they chose.
+# The chosen rule claims 0.152<!--policy-claimed:.3f--> on the half that chose it, and the other half says 0.263<!--policy-chosen:.3f-->. One log proves little. Here are 1,000, each with both procedures, against the exact values of the rules that they chose.
 
 # %% tags=["hide-input"]
 values = scenarios.project_assignment(policies=candidates).truth
@@ -312,10 +312,10 @@ def winners(rows):
     return valued(rows)[best], values[best], valued(rows[:, 250:])[half], values[half]
 
 
-pool = world.sample(400 * 500, rng=6)[
+pool = world.sample(1_000 * 500, rng=6)[
     ["talent", "prestige", "propensity", "stretch", "exit"]
 ]
-tried = np.array([winners(part) for part in np.split(pool.to_numpy().T, 400, axis=1)])
+tried = np.array([winners(part) for part in np.split(pool.to_numpy().T, 1_000, axis=1)])
 curse = pd.DataFrame(
     {"says": tried.mean(axis=0)[[0, 2]], "exact": tried.mean(axis=0)[[1, 3]]},
     index=["value on the rows that chose", "value on the other half"],
@@ -324,7 +324,7 @@ gap = tried[:, [0, 2]] - tried[:, [1, 3]]
 curse["says less exact"] = gap.mean(axis=0)
 worse = tried[:, 3] - tried[:, 1]
 curse["its error"] = gap.std(axis=0, ddof=1) / np.sqrt(len(gap))
-tables.results(curse, "The best of 200 rules, means over 400 logs.", digits=4)
+tables.results(curse, "The best of 200 rules, means over 1,000 logs.", digits=4)
 
 # %% [markdown]
 # On the rows that made it win, the winner's value is too good by 0.025<!--policy-curse:.3f-->: the *winner's curse*, as it was chosen for its luck too (Andrews et al., 2024). The other half had no part in the choice and is right on average. The price is a rule chosen on fewer rows, which is a slightly worse one.

@@ -768,8 +768,8 @@ HEADLINES = [
     (OFF_POLICY, "policy-guessed", 0.227324, 4 * 0.0068, "midpoint rule"),
     (OFF_POLICY, "policy-guessed-talent", 0.202167, 4 * 0.0054, "limit of the logit on talent"),
     # The best of these 200 rules in 4,000 logs drawn with numpy alone, spread 0.0321 and 0.0485
-    (OFF_POLICY, "policy-curse", 0.02519, 4 * 0.0321 / 20, "4,000 simulated logs"),
-    (OFF_POLICY, "policy-curse-half", 0.0, 4 * 0.0485 / 20, "no bias"),
+    (OFF_POLICY, "policy-curse", 0.02519, 4 * 0.0321 / 31, "4,000 simulated logs"),
+    (OFF_POLICY, "policy-curse-half", 0.0, 4 * 0.0485 / 31, "no bias"),
     # Twenty-four months: recursion over strain, for each kind of person
     (OFF_POLICY, "policy-halved-exact", 0.75035, 5e-5, "recursion"),
     (OFF_POLICY, "policy-always-exact", 0.62589, 5e-5, "recursion"),
