@@ -327,7 +327,7 @@ curse["its error"] = gap.std(axis=0, ddof=1) / np.sqrt(len(gap))
 tables.results(curse, "The best of 200 rules, means over 1,000 logs.", digits=4)
 
 # %% [markdown]
-# On the rows that made it win, the winner's value is too good by 0.025<!--policy-curse:.3f-->: the *winner's curse*, as it was chosen for its luck too (Andrews et al., 2024). The other half had no part in the choice and is right on average. The price is a rule chosen on fewer rows, which is a slightly worse one.
+# On the rows that made it win, the winner's value is too good by 0.025<!--policy-curse:.3f-->: the *winner's curse*, as it was chosen for its luck too (Andrews et al., 2024). The other half had no part in the choice and is right on average, within its error. The price is a rule chosen on fewer rows, which is a slightly worse one.
 #
 # ### Twenty-four months
 #
@@ -432,7 +432,7 @@ plt.show()
 #
 # ## The decision
 #
-# For the single decision: ship the new rule. Per 1,000 decisions it saves 134<!--policy-saved:.0f--> exits, and the log says 127<!--policy-saved-low:.0f--> to 152<!--policy-saved-high:.0f-->. Simulated with `do`, on 400,000 people:
+# For the single decision: ship the new rule. Per 1,000 decisions it saves 134<!--policy-saved:.0f--> exits; the log's 95% interval is 127<!--policy-saved-low:.0f--> to 152<!--policy-saved-high:.0f-->. All four rules, simulated with `do` on 400,000 people each:
 
 # %%
 acted = {"old": world.model, "new": world.model.do(stretch=new)}
@@ -447,7 +447,7 @@ policy["exact"] = [1_000 * truth["E[exit]"]] + [
 tables.results(policy, "Exits per 1,000 decisions, simulated with its error.", digits=1)
 
 # %% [markdown]
-# In the world of 24 months: fewer stretch projects, not more. Halving their odds keeps 4<!--policy-halved-gain:.0f--> more people of 100 (exact), and the log supports it by itself. Stopping them altogether would keep 10<!--policy-never-gain:.0f--> more, and on that the log speaks only through a model of strain. Halve them first, and look again.
+# In the world of 24 months: fewer stretch projects, not more. Halving their odds keeps 4<!--policy-halved-gain:.0f--> more people of 100 than the old rule (exact), and the log has support for it. Stopping them altogether would keep 10<!--policy-never-gain:.0f--> more, and of that the log tells only through a model of strain. Halve them first, and look again.
 #
 # From tomorrow on, log with every decision:
 #
