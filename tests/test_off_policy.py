@@ -957,6 +957,13 @@ TRACK = [
         lambda d: retention_curve(d, **CURVE, states=["strain", "prestige"]),
     ),
     (
+        lambda d: retention_curve(d, **CURVE, states=["strain", "prestige", "mood"]),
+        r"'strain', 'prestige', 'mood' take \d+ values together in \d+ rows, too many.* pd.qcut\(",
+        lambda d: retention_curve(
+            d.assign(mood=pd.qcut(d["mood"], 2)), **CURVE, states=["strain", "prestige", "mood"]
+        ),
+    ),
+    (
         lambda d: retention_curve(unseen(d), **CURVE | {"target": "none"}, states="strain"),
         r"takes action 0 where strain = 0, as [\d.]+ of the units would in month = 1, but no row",
         lambda d: retention_curve(unseen(d), **CURVE | {"target": "none"}, states="group"),
@@ -989,6 +996,7 @@ def test_unfit_tracks_are_refused_and_the_advice_works(call, message, repaired):
     log = careers(1_500, rng=9, months=4).assign(left=0, none=0)
     log = under(log.assign(strain=log["strain"].clip(0, 1)), "half")
     log = log[(log["exit"] == 0) | (log["month"] > 1)]
+    log = log.assign(mood=np.random.default_rng(1).normal(size=len(log)))
     with pytest.raises(ValueError, match=message):
         call(log)
     found = repaired(log)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from casestudies.recipes._columns import _listed
+
 
 class _Chain(NamedTuple):
     """What follows on a state (rows) and an action, 0 or 1 (columns), and how often each was."""
@@ -32,6 +34,11 @@ def _by_state(table, names, target, state):
     """Return the new policy's probabilities of actions 0 and 1 in each state, or raise."""
     share = table[target].groupby(state).agg(["min", "max"])
     varies = share["max"] - share["min"] > 1e-6
+    if len(share) > 2_000:  # the chain has a number for each pair of states
+        raise ValueError(
+            f"{_listed(names)} take {len(share)} values together in {len(table)} rows, too many "
+            f"for frequencies; coarsen them, for example pd.qcut(data[{names[0]!r}], 4)"
+        )
     if varies.any():
         row = np.argmax(state == varies.idxmax())
         raise ValueError(
@@ -76,7 +83,7 @@ def _backward(chain, periods):
     return values, onward
 
 
-def _slopes(chain, masses, values, onward):
+def _gradients(chain, masses, values, onward):
     """Return what a row's event, and its move to a state, adds to the share that stays."""
     by_event, by_move = np.zeros(chain.policy.shape), np.zeros(chain.moves.shape)
     for more, mass in enumerate(masses[::-1]):

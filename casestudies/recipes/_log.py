@@ -112,11 +112,12 @@ def _probability(table, name):
 
 def _check_possible(old, name, hint=""):
     """Raise if an action was taken that had no chance to be."""
-    if not old.all():
+    never = old < 1e-10  # less is what rounding leaves of 1 - p
+    if never.any():
         raise ValueError(
-            f"column {name!r} gives probability 0 to the action that was taken in "
-            f"{(old == 0).sum()} row(s), the first in place {(old == 0).argmax()}; correct the "
-            f"log, or drop such rows and say so{hint}"
+            f"column {name!r} gives probability {old[never.argmax()]:.2g} to the action that was "
+            f"taken in {never.sum()} row(s), the first in place {never.argmax()}; correct the log, "
+            f"or drop such rows and say so{hint}"
         )
 
 
@@ -141,6 +142,6 @@ def _miscalibrated(action, p):
     """Return how many standard errors action and probability differ, and on which side of 1/2."""
     high = p >= 0.5
     gap, variance = action - p, p * (1 - p)
-    both = (gap @ high, variance @ high), (gap.sum() - gap @ high, variance.sum() - variance @ high)
-    off = [abs(part) / np.sqrt(size) if size > 1e-9 else 0.0 for part, size in both]
+    sums = [(gap @ side, variance @ side) for side in (high, ~high)]
+    off = [abs(part) / np.sqrt(size) if size > 1e-9 else 0.0 for part, size in sums]
     return max(off), off[0] >= off[1]

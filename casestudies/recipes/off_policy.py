@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from casestudies.recipes._chain import _backward, _by_state, _forward, _frequencies, _slopes
+from casestudies.recipes._chain import _backward, _by_state, _forward, _frequencies, _gradients
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
@@ -882,7 +882,7 @@ def _g_formula(log, names, target, grid, left, periods):
     curve = np.array([(mass * (1 - chain.hazard)).sum() for mass in masses])
     errors = []
     for t in range(1, len(curve) + 1):
-        by_event, by_move = _slopes(chain, masses[:t], values, onward)
+        by_event, by_move = _gradients(chain, masses[:t], values, onward)
         influence = by_event[cell] * (chain.hazard[cell] - left)
         influence += np.where(later >= 0, by_move[(*cell, later)], 0)
         of_unit = np.where(grid >= 0, influence[grid], 0).sum(axis=1)
