@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 from casestudies import scenarios
-from casestudies.scenarios.retention import POLICIES, every_month, never, rested
+from casestudies.scenarios.retention import POLICIES, chances, every_month, never, rested
 from casestudies.scm import SCM
 
 # Retained at month 24 by recursion, to four digits, computed once elsewhere.
@@ -221,6 +221,19 @@ def test_a_policy_acts_on_each_month_s_strain():
     for t in (1, 9, 24):
         assert ((people[f"stretch_{t}"] == 1) == (people[f"strain_{t}"] == 0)).all()
         assert ("strain_" + str(t), "stretch_" + str(t)) in model.graph.edges
+
+
+def test_the_chances_of_a_policy_are_those_of_each_row(log):
+    some = log.sample(500, random_state=1)
+    legacy = chances(POLICIES["legacy"], some)
+    assert legacy.index.equals(some.index)
+    assert np.allclose(legacy, some["propensity"])
+    assert (chances(rested, some) == (some["strain"] == 0)).all()
+    odds = legacy / (1 - legacy)
+    assert np.allclose(chances(POLICIES["odds halved"], some), odds / 2 / (1 + odds / 2))
+    assert (chances(lambda senior: 0.25, some) == 0.25).all()
+    with pytest.raises(ValueError, match=r"goes by \['exit'\]"):
+        chances(lambda exit: exit, some)
 
 
 def test_a_policy_of_one_s_own_gets_its_exact_curve():

@@ -185,30 +185,41 @@ def _truth(chance, written, leaves, late, hidden, policies, *, width=1e-3):
         "raw difference": raw,
         "E[exit]": np.sum(mass * seen),
     }
+    sums = _sums(mass, rate, drawn, seen, np.stack([1 - logged, logged]))
+    stacked = np.stack([*sums.values()])
     for name, policy in policies.items():
         wanted = _wanted(name, policy, {"talent": talent, "prestige": prestige})
         target = np.broadcast_to(np.stack([1 - wanted, wanted]), seen.shape)
-        truth |= _values(name, target, mass, rate, drawn, seen, np.stack([1 - logged, logged]))
+        truth |= _values(name, dict(zip(sums, np.tensordot(stacked, target, 3), strict=True)))
     return truth
 
 
-def _values(name, target, mass, rate, drawn, seen, logged):
-    """Return the value of a policy and what the log makes of it, by action, prestige, talent."""
+def _sums(mass, rate, drawn, seen, logged):
+    """Return what a policy's probabilities are summed with, by action, prestige, talent."""
     known = drawn > 0
-    weight = np.divide(target, logged, out=np.zeros_like(seen), where=known)
-    supported = np.sum(mass * target * rate * known)
-    missing = np.sum(mass * target * ~known)
-    mean, valued = np.sum(mass * weight * drawn), np.sum(mass * weight * seen)
-    agree = np.sum(mass * target * seen) / np.sum(mass * target * drawn)
+    inverse = np.divide(1.0, logged, out=np.zeros_like(seen), where=known)
     return {
-        f"E[exit | {name}]": np.sum(mass * target * rate),
-        f"agreeing rows | {name}": agree,
-        f"unsupported share | {name}": missing,
-        f"lowest | {name}": supported,
-        f"highest | {name}": supported + missing,
-        f"mean weight | {name}": mean,
-        f"weighted value | {name}": valued,
-        f"self-normalized value | {name}": valued / mean,
+        "value": mass * rate,
+        "supported": mass * rate * known,
+        "missing": mass * ~known,
+        "weight": mass * drawn * inverse,
+        "weighted": mass * seen * inverse,
+        "agree": mass * drawn,
+        "agree and left": mass * seen,
+    }
+
+
+def _values(name, found):
+    """Return the value of a policy and what the log makes of it."""
+    return {
+        f"E[exit | {name}]": found["value"],
+        f"agreeing rows | {name}": found["agree and left"] / found["agree"],
+        f"unsupported share | {name}": found["missing"],
+        f"lowest | {name}": found["supported"],
+        f"highest | {name}": found["supported"] + found["missing"],
+        f"mean weight | {name}": found["weight"],
+        f"weighted value | {name}": found["weighted"],
+        f"self-normalized value | {name}": found["weighted"] / found["weight"],
     }
 
 

@@ -166,6 +166,37 @@ def every_month(policy, *, months=24):
     }
 
 
+def chances(policy, people):
+    """Return the probability of a stretch project under a policy, row by row.
+
+    Parameters
+    ----------
+    policy : callable
+        Function of senior, prestige and strain, or some of them.
+    people : pandas.DataFrame
+        A sample of the world, or any table with these columns.
+
+    Returns
+    -------
+    pandas.Series
+        Probabilities, with the index of `people`.
+
+    Raises
+    ------
+    ValueError
+        If the policy depends on what is not recorded.
+
+    Examples
+    --------
+    >>> chances(rested, pd.DataFrame({"strain": [0, 2]})).tolist()
+    [1.0, 0.0]
+    """
+    _check_policies({getattr(policy, "__name__", "policy"): policy})
+    parts = {name: people[name].to_numpy() for name in inspect.signature(policy).parameters}
+    values = np.broadcast_to(policy(**parts), len(people))
+    return pd.Series(values, people.index, dtype=float)
+
+
 class _Strain(Mechanism):
     """One point more with probability `up`, or less with probability `down`, within 0 to 2."""
 
