@@ -21,8 +21,8 @@ from casestudies.recipes._score import (
     _axes,
     _check_arm,
     _inverse,
+    _regress_weighted,
     _Regression,
-    _regression,
     _with_constant,
 )
 
@@ -111,7 +111,7 @@ def _structural(course, models):
     design = _design(course.table[stayed], names)
     asked = np.array([[d.asked[0] for d in course.decisions if not d.lost]])
     new, classes = design._replace(columns=asked), "outcomes"
-    fit = _regression(design, course.y[stayed], new, models.model, classes, w)
+    fit = _regress_weighted(design, course.y[stayed], new, models.model, classes, w)
     influence[stayed] = fit.back(np.ones(1)) * fit.residual
     if models.known:
         return fit.predicted[0], influence
@@ -188,7 +188,7 @@ def _step_back(course, decision, need, y, models, bounding):
             key = (decision.name, "outcome", models.outcome_cells, *group)
             here, there, classes = _once(course, key, _designs, decision, fit, new, models)
             w = course.weights[fit]
-            step = _Step(fit, new, _regression(here, y[fit], there, models.model, classes, w))
+            step = _Step(fit, new, _regress_weighted(here, y[fit], there, models.model, classes, w))
             mean[new] = step.regression.predicted
             steps.append(step)
     return mean, steps
@@ -227,7 +227,9 @@ def _designs(course, decision, fit, new, models):
     here, there = (design._replace(columns=design.columns[part[rows]]) for part in (fit, new))
     arms = np.unique(decision.asked[new])
     for arm in arms:
-        _check_reach(table, decision, (fit & (decision.taken == arm))[rows], new[rows], arm, cells)
+        _check_within_reach(
+            table, decision, (fit & (decision.taken == arm))[rows], new[rows], arm, cells
+        )
     if np.ptp(decision.taken[fit]):
         here = _with_column(here, decision.name, decision.taken[fit])
         there = _with_column(there, decision.name, decision.asked[new])
@@ -236,7 +238,7 @@ def _designs(course, decision, fit, new, models):
     return here, there, f"smallest and largest outcomes where {where}"
 
 
-def _check_reach(table, decision, here, new, arm, cells):
+def _check_within_reach(table, decision, here, new, arm, cells):
     """Raise if a history is predicted that lies outside all of those that fit."""
     names = [n for n in _varying(table, decision.past) if not (cells and _discrete(table, n))]
     rows = here | new
@@ -325,7 +327,7 @@ def _treatment_model(course, decision, rows, cells):
     design = _once(course, key, _past, decision, rows, cells)
     taken, weights = decision.taken[rows], course.weights[rows]
     try:
-        return _regression(design, taken, design, weights=weights)
+        return _regress_weighted(design, taken, design, weights=weights)
     except ValueError as error:
         decided = str(error).startswith("no overlap")
         about = "is decided by its history" if decided else "cannot be modelled by its history"
