@@ -22,6 +22,7 @@ from casestudies.recipes import (
     sensitivity,
     staggered_adoption,
     standardization,
+    time_varying,
     weak_instruments,
     weighting,
 )
@@ -35,6 +36,9 @@ INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
 TWO = {**PANEL, "treated": "treated", "post": "post"}
+COURSE = {"outcome": "y", "treatments": ["z", "d"], "histories": [["x1", "ward"], ["x2"]]}
+RULE = {"regime": {"z": 1, "d": lambda x2: x2 > 0}}
+REGIMES = {**COURSE, **RULE, "reference": {"z": 0, "d": 0}, "weights": "w"}
 STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 2003}
 POLICY = {"action": "d", "propensity": "p", "target": "q"}
 VALUE = {"outcome": "y", **POLICY}
@@ -100,6 +104,13 @@ def careers():
     event = (month + 1 == np.repeat(last, last)) * (unit % 3 > 0)
     frame = {"unit": unit, "year": month + 2000, "d": d, "p": p, "q": (1 + state) / 4}
     return pd.DataFrame({**frame, "x1": state, "event": event * 1, "y": 0})
+
+
+def wide(frame):
+    """Return the outcomes of each unit by year, in the order of the units, net of the first."""
+    found = time_varying.long_to_wide(frame, unit="unit", time="year", varying="y", fixed="site")
+    outcomes = found.sort_values("unit").filter(like="y_").astype(float)
+    return outcomes.sub(outcomes["y_0"], axis=0)
 
 
 def study(frame):
@@ -207,6 +218,22 @@ MEANS = {  # they move with the outcome
         f, **VALUE, low=f["y"].min(), high=f["y"].max()
     ),
 }
+CALLS |= {
+    "regime_difference": (people, lambda f: time_varying.regime_difference(f, **REGIMES)),
+    "regime_difference, doubly robust": (
+        people,
+        lambda f: time_varying.regime_difference(f, **REGIMES, method="doubly_robust"),
+    ),
+    "marginal_structural_model": (
+        people,
+        lambda f: time_varying.marginal_structural_model(
+            f, **{**REGIMES, "regime": {"z": 1, "d": 1}}
+        ),
+    ),
+    "g_estimation": (people, lambda f: time_varying.g_estimation(f, **COURSE)),
+    "regime_support": (people, lambda f: time_varying.regime_support(f, **COURSE, **RULE)),
+    "long_to_wide": (panel, wide),
+}
 WITHOUT_DATA = {
     "sample_size",
     "robustness_from_t",
@@ -216,6 +243,12 @@ WITHOUT_DATA = {
 }
 BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
+MEANS = {
+    "regime_mean": {},
+    "weighted_regime_mean": {},
+    "doubly_robust_regime_mean": {},
+    "regime_bounds": {"low": -1e9, "high": 1e9},
+}  # likewise
 
 
 def shuffled(frame):
@@ -264,6 +297,8 @@ def test_every_public_function_that_takes_data_is_called_here():
     public = {name for name in public if name[0] != "_"}
     called = {name.rpartition(".")[2] for name in CALLS}
     assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | MEANS.keys() == public
+    called = {name.rpartition(".")[2].partition(",")[0] for name in CALLS}
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | set(MEANS) == public
 
 
 @pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
@@ -335,3 +370,18 @@ def test_values_of_policies_move_with_the_outcome_and_with_nothing_else(name, gu
     moved = call(frame.assign(y=frame["y"] + 2**27))
     follows = expected.index.isin(["estimate", "set_low", "set_high", "ci_low", "ci_high"])
     compare(moved - follows * 2.0**27, expected)
+
+
+def test_means_of_regimes_move_with_the_outcome_and_with_nothing_else(name, guise):
+    def call(frame):
+        return getattr(time_varying, name)(frame, **COURSE, **RULE, **MEANS[name], weights="w")
+
+    frame = people()
+    expected = call(frame)
+    compare(call(guise(frame)), expected)
+    scaled = call(frame.assign(x1=frame["x1"] * 1e9, x2=frame["x2"] * 1e-9))
+    compare(scaled, expected)
+    if name != "regime_bounds":
+        moved = call(frame.assign(y=frame["y"] + 2**27))
+        compare(moved["estimate"] - 2**27, expected["estimate"])
+        compare(moved["std_error"], expected["std_error"])
