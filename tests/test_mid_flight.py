@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from casestudies import identify, scenarios
 from casestudies.mechanisms import renamed
+from casestudies.scenarios.mid_flight import population
 
 # FACTS of the world: enumeration over histories, quadrature over talent.
 KNOWN = {
@@ -276,3 +277,17 @@ def test_a_parameter_that_is_not_there_or_meets_another_is_refused():
         renamed(lambda before: before, after="x")
     with pytest.raises(ValueError, match=r"would be \['x', 'x'\]; give each a name of its own"):
         renamed(lambda one, x: one + x, one="x")
+
+
+def test_the_population_is_the_model_s_own_distribution():
+    world = scenarios.mid_flight(**OTHERS)
+    rows = population(world.model)
+    assert rows["share"].sum() == pytest.approx(1)
+    n = 400_000
+    data = world.model.sample(n, rng=4)
+    for name in ["talent", "resilience", "mismatch_2", "silence_2", "exit"]:
+        exact = rows["share"] @ rows[name]
+        assert abs(data[name].mean() - exact) < 4 * data[name].std() / np.sqrt(n)
+    fixed = population(world.model.do(mismatch_0=1, mismatch_1=0))
+    assert set(fixed["mismatch_0"]) == {1}
+    assert len(fixed) == len(rows) / 4

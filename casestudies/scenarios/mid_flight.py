@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from casestudies.mechanisms import renamed
@@ -46,8 +47,8 @@ def mid_flight(
     about, so that it is a collider and, for that decision, a consequence. A regression is
     wrong with it and without it.
 
-    Truths are sums over the 64 histories and Gauss-Legendre quadrature over talent of the
-    equations above, with those of the mismatches replaced where a regime replaces them.
+    Truths are sums over the 64 histories and Gauss-Legendre quadrature over talent
+    (`population`), with the mismatches' equations replaced where a regime replaces them.
 
     Parameters
     ----------
@@ -146,6 +147,42 @@ def mid_flight(
     )
 
 
+def population(model):
+    """List every history, with its share of the population and its probability of an exit.
+
+    What a method says of these rows, weighted by their share, is what it says of ever larger
+    samples: its limit, without a sampling error.
+
+    Parameters
+    ----------
+    model : SCM
+        The model of such a world, as it is or after ``do``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        talent (at the 12 nodes of a Gauss-Legendre rule), the other variables, exit (the
+        probability), and share, above 0 and of sum 1.
+
+    Examples
+    --------
+    >>> rows = population(mid_flight().model)
+    >>> len(rows), round(float(rows["share"] @ rows["exit"]), 3)
+    (768, 0.395)
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    yes_or_no = [name for name in model.mechanisms if name not in ("talent", "exit")]
+    grid = np.meshgrid(nodes, *[[0, 1]] * len(yes_or_no), indexing="ij")
+    values = {name: v.ravel() for name, v in zip(["talent", *yes_or_no], grid, strict=True)}
+    share = np.repeat(weights / 2, len(values["talent"]) // len(nodes))
+    for name in yes_or_no:
+        (p,) = model.mechanisms[name].evaluate(values).values()  # a regime's number or rule too
+        share = share * np.where(values[name] == 1, p, 1 - p)
+    (values["exit"],) = model.mechanisms["exit"].evaluate(values).values()
+    rows = pd.DataFrame(values | {"share": share})
+    return rows[rows["share"] > 0].reset_index(drop=True)
+
+
 def _when_silent(mismatch, silence):
     """Correct the mismatch of those who are silent, and leave the others as they are."""
     return mismatch * (1 - silence)
@@ -170,25 +207,25 @@ _REGIMES = {
 
 def _truth(model):
     """Sum over every history, as it comes and under each regime."""
-    as_is = _cells(model)
-    under = {name: _cells(model.do(**regime)) for name, regime in _REGIMES.items()}
-    exits = {name: _mean(cells, "exit") for name, cells in under.items()}
+    as_is = population(model)
+    under = {name: population(model.do(**regime)) for name, regime in _REGIMES.items()}
+    exits = {name: _mean(rows) for name, rows in under.items()}
     corrected = {name: _corrections(under[name]) for name in [*_REGIMES][2:]}
 
     def acting(**regime):
-        return _mean(_cells(model.do(**regime)), "exit")
+        return _mean(population(model.do(**regime)))
 
     def among_mismatched(**regime):
-        return _mean(_cells(model.do(**regime)), "exit", mismatch_0=1)
+        return _mean(population(model.do(**regime)), mismatch_0=1)
 
     never = dict.fromkeys(MISMATCHES, 0)
-    corrected_or_not = [_mean(as_is, "exit", mismatch_0=1, mismatch_1=m) for m in (0, 1)]
+    corrected_or_not = [_mean(as_is, mismatch_0=1, mismatch_1=m) for m in (0, 1)]
     return {
         "always - never": exits["always"] - exits["never"],
         **{f"CDE({m})": acting(**never | {m: 1}) - exits["never"] for m in MISMATCHES},
         **{f"ATE({m})": acting(**{m: 1}) - acting(**{m: 0}) for m in MISMATCHES},
         "CATE(correction)": among_mismatched(mismatch_1=0) - among_mismatched(mismatch_1=1),
-        "E[exit]": _mean(as_is, "exit"),
+        "E[exit]": _mean(as_is),
         **{f"E[exit | {name}]": rate for name, rate in exits.items()},
         "corrections": _corrections(as_is),
         **{f"corrections | {name}": number for name, number in corrected.items()},
@@ -199,43 +236,28 @@ def _truth(model):
     }
 
 
-def _cells(model):
-    """Return every history at the nodes of talent, with its chance and that of an exit."""
-    nodes, weights = np.polynomial.legendre.leggauss(40)
-    yes_or_no = [name for name in model.mechanisms if name not in ("talent", "exit")]
-    grid = np.meshgrid(nodes, *[[0, 1]] * len(yes_or_no), indexing="ij")
-    values = {name: v.ravel() for name, v in zip(["talent", *yes_or_no], grid, strict=True)}
-    chance = np.broadcast_to(weights[:, None] / 2, (40, grid[0].size // 40)).ravel()
-    for name in yes_or_no:
-        (p,) = model.mechanisms[name].evaluate(values).values()  # a regime's number or rule too
-        chance = chance * np.where(values[name] == 1, p, 1 - p)
-    (values["exit"],) = model.mechanisms["exit"].evaluate(values).values()
-    return values | {"chance": chance}
+def _mean(rows, **given):
+    """Return the probability of an exit among those who are as given."""
+    chosen = rows[(rows[list(given)] == pd.Series(given)).all(axis=1)] if given else rows
+    return np.average(chosen["exit"], weights=chosen["share"])
 
 
-def _mean(cells, of, **given):
-    """Return the mean of a variable among those who are as given."""
-    chance = cells["chance"] * np.prod([cells[k] == v for k, v in given.items()], axis=0)
-    return np.average(np.broadcast_to(cells[of], chance.shape), weights=chance)
-
-
-def _corrections(cells):
+def _corrections(rows):
     """Return how many mismatches a head are corrected, over both months."""
-    first, second, third = (cells[name] for name in MISMATCHES)
-    return cells["chance"] @ (first * (1 - second) + second * (1 - third))
+    first, second, third = (rows[name] for name in MISMATCHES)
+    return rows["share"] @ (first * (1 - second) + second * (1 - third))
 
 
-def _alike(cells, level):
+def _alike(rows, level):
     """Return the exit rate of those who were mismatched in every month, or in none."""
-    return _mean(cells, "exit", **dict.fromkeys(MISMATCHES, level))
+    return _mean(rows, **dict.fromkeys(MISMATCHES, level))
 
 
-def _slopes(cells, others):
+def _slopes(rows, others):
     """Return the mismatches' coefficients in the linear regression on the whole population."""
-    columns = [np.ones_like(cells["chance"]), *(cells[name] for name in [*MISMATCHES, *others])]
-    design = np.column_stack(columns)
-    weighted = design.T * cells["chance"]
-    return np.linalg.solve(weighted @ design, weighted @ cells["exit"])[1:4]
+    design = np.column_stack([np.ones(len(rows)), rows[[*MISMATCHES, *others]]])
+    weighted = design.T * rows["share"].to_numpy()
+    return np.linalg.solve(weighted @ design, weighted @ rows["exit"])[1:4]
 
 
 def _check(mismatch_on_exit, others):
