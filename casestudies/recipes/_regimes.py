@@ -38,6 +38,7 @@ class _Course(NamedTuple):
     origin: float
     weights: np.ndarray  # of sum 1
     decisions: list
+    made: dict  # designs, which do not depend on the weights
 
     @property
     def stayed(self):
@@ -66,7 +67,7 @@ def _read_course(data, *, outcome, treatments, histories, regime, weights, censo
     y, stayed = _numbers(table, outcome), ~gone[-1]
     _outcome(table[stayed], outcome, model)
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
-    return _Course(table, np.where(stayed, y - origin, 0), origin, w, decisions)
+    return _Course(table, np.where(stayed, y - origin, 0), origin, w, decisions, {})
 
 
 def _read_histories(histories, treatments, later):
@@ -232,3 +233,30 @@ def _sampling_weights(table, weights):
             f"rows above 0, data[data[{weights!r}] > 0]"
         )
     return values / values.sum()
+
+
+def _follows(course):
+    """Tell after each decision who has followed the regime so far."""
+    follow, found = np.ones(len(course.y), dtype=bool), []
+    for decision in course.decisions:
+        follow = follow & decision.present & (decision.taken == decision.asked)
+        found.append(follow)
+    return found
+
+
+def _followed(course):
+    """Return the course, or raise if nobody follows the regime to its end."""
+    for decision, follow in zip(course.decisions, _follows(course), strict=True):
+        if not follow.any():
+            raise ValueError(
+                f"nobody follows the regime up to {decision.name!r}, so its mean would come from "
+                "models alone; ask for a regime that some follow, or, if the outcome has a range, "
+                "for regime_bounds"
+            )
+    return course
+
+
+def _as_taken(course):
+    """Return the course of the regime that everybody who stayed has followed: their own."""
+    own = [d if d.lost else d._replace(asked=d.taken) for d in course.decisions]
+    return course._replace(decisions=own, made={})

@@ -121,11 +121,11 @@ def _regress(design, y, new, model="logit", classes="arms"):
     Also return a function that carries a gradient by the predictions back to the rows of the
     fit: what their share in the estimated coefficients adds to an influence function.
     """
-    fit = _regression(design, y, new, model, classes)
+    fit = _regress_weighted(design, y, new, model, classes)
     return fit.predicted, lambda gradient: fit.back(gradient) * fit.residual
 
 
-def _regression(design, y, new, model="logit", classes="arms", weights=None):
+def _regress_weighted(design, y, new, model="logit", classes="arms", weights=None):
     """Regress y, for a logit from 0 to 1, on the design with weights, and predict new rows."""
     axes = _axes(design)
     w = np.ones(len(y)) if weights is None else weights / weights.mean()

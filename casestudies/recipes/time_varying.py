@@ -2,14 +2,15 @@ r"""Decisions over time: mean outcomes under a regime, when each decision answer
 
 A regime says of each treatment :math:`A_0, A_1, \dots` what it would be: 0, 1, or a function of
 what is known by then. Its mean outcome :math:`E[Y^d]` is what everybody would have had on
-average under it. All estimates here assume that the history before each treatment, with the
-treatments before, holds all that moved both that treatment and the outcome (sequential
+average under it. All estimates here assume that the history :math:`H_k` before each treatment,
+with the treatments before, holds all that moved both that treatment and the outcome (sequential
 exchangeability), that whoever has followed the regime so far can follow it further whatever the
 history (positivity), and that following it by chance is the same as following it by order
 (consistency). A confounder that nobody recorded is in no history.
 """
 
-from typing import NamedTuple
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -20,30 +21,23 @@ from casestudies.recipes._columns import (
     _count,
     _design,
     _generator,
-    _group_basis,
-    _listed,
-    _Matrix,
-    _numeric,
+    _names,
+    _read,
+    _real,
     _result,
 )
-from casestudies.recipes._regimes import _read_course
-from casestudies.recipes._score import _effective, _regression
-
-
-class _Models(NamedTuple):
-    """How outcomes and treatments are modelled."""
-
-    model: str = "linear"
-    interact: bool = True
-    saturated: bool = False
-
-
-class _Part(NamedTuple):
-    """A regression of one month: the rows that fit it, those it predicts, and itself."""
-
-    fit: np.ndarray
-    new: np.ndarray
-    regression: object
+from casestudies.recipes._following import (
+    _augmented_mean,
+    _blips,
+    _chances,
+    _choose_models,
+    _iterated,
+    _ratios,
+    _structural,
+    _weighted,
+)
+from casestudies.recipes._regimes import _as_taken, _followed, _follows, _read_course
+from casestudies.recipes._score import _effective
 
 
 def regime_mean(
@@ -63,12 +57,80 @@ def regime_mean(
     rng=None,
     level=0.95,
 ):
-    """Estimate the mean outcome if everybody followed a regime, by iterated regressions."""
+    r"""Estimate the mean outcome if everybody followed a regime, by iterated regressions.
+
+    The g-formula by iterated conditional expectations: with :math:`Q_{K+1} = Y` and, from the
+    last month back, :math:`Q_k(h) = E[Q_{k+1} \mid H_k = h, A_k = d_k(h)]`, the mean is
+    :math:`E[Q_0]`. It needs each :math:`Q_k` modelled rightly, besides sequential
+    exchangeability, positivity and consistency. @COV1@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment; 0 or 1 for
+        ``model="logit"``.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    model : {"linear", "logit"}
+        Outcome model; a logit serves the iterated steps with shares between 0 and 1.
+    interact : bool
+        Fit a month's outcome model apart for each of its treatments, or to both as one column.
+    saturated : bool or {"outcome", "treatments"}
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own, in both models or in one, among those who followed the regime so
+        far; other columns stay linear. Without it columns add up: products are yours to add.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    variance : {"stacked", "bootstrap"}
+        Standard error by the sandwich of all models' stacked equations, or by a bootstrap.
+    draws : int
+        Number of bootstrap draws.
+    rng : int, numpy.random.Generator or numpy.random.RandomState, optional
+        For the bootstrap, which weights the units at random (Rubin 1981).
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n. ``attrs["followers"]`` counts, for each regime,
+        those who follow it to the end.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, nobody follows it, or the rows cannot carry
+        a model; the message names the column and the remedy.
+
+    References
+    ----------
+    Robins (1986), Mathematical Modelling 7(9-12), 1393-1512.
+    Bang and Robins (2005), Biometrics 61(4), 962-973.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> regime_mean(data, **columns, regime={"a0": 1, "a1": lambda l1: 1 - l1}).round(2)
+    """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": model}
     course = _followed(_read_course(data, **columns, regime=regime, **options))
-    spread = (variance, draws, rng, level)
-    return _answer("regime_mean", [course], _iterated, _Models(model, interact, saturated), spread)
+    spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
+    return _answer("regime_mean", [course], _iterated, models, level, spread)
 
 
 METHODS = ("g_formula", "weighting", "doubly_robust")
@@ -93,7 +155,79 @@ def regime_difference(
     rng=None,
     level=0.95,
 ):
-    """Estimate the difference between the mean outcomes under two regimes."""
+    r"""Estimate the difference between the mean outcomes under two regimes.
+
+    :math:`E[Y^d] - E[Y^{d'}]`, by iterated regressions, by the inverse probability of following
+    or by both; the standard error knows that both means come from the same units. Besides
+    sequential exchangeability, positivity and consistency it needs the outcome models to be
+    right, or the treatment models, or either. @COV2@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment; 0 or 1 for
+        ``model="logit"``.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    reference : dict
+        The regime to compare with.
+    method : {"g_formula", "weighting", "doubly_robust"}
+        How the means are estimated.
+    model : {"linear", "logit"}
+        Outcome model; a logit serves the iterated steps with shares between 0 and 1.
+    interact : bool
+        Fit a month's outcome model apart for each of its treatments, or to both as one column.
+    saturated : bool or {"outcome", "treatments"}
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own, in both models or in one, among those who followed the regime so
+        far; other columns stay linear. Without it columns add up: products are yours to add.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    variance : {"stacked", "bootstrap"}
+        Standard error by the sandwich of all models' stacked equations, or by a bootstrap.
+    draws : int
+        Number of bootstrap draws.
+    rng : int, numpy.random.Generator or numpy.random.RandomState, optional
+        For the bootstrap, which weights the units at random (Rubin 1981).
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n. ``attrs["followers"]`` counts, for each regime,
+        those who follow it to the end.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, nobody follows it, or the rows cannot carry
+        a model; the message names the column and the remedy.
+
+    References
+    ----------
+    Hernan and Robins (2020), Causal Inference: What If, chapter 21.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> always, never = {"a0": 1, "a1": 1}, {"a0": 0, "a1": 0}
+    >>> regime_difference(data, **columns, regime=always, reference=never).round(2)
+    """
     _check_choice("method", method, METHODS)
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": model}
@@ -101,35 +235,620 @@ def regime_difference(
         _followed(_read_course(data, **columns, regime=asked, **options))
         for asked in (regime, reference)
     ]
+    _check_differ(*courses)
     estimator = dict(zip(METHODS, (_iterated, _weighted, _augmented_mean), strict=True))[method]
-    spread, models = (variance, draws, rng, level), _Models(model, interact, saturated)
-    return _answer("regime_difference", courses, estimator, models, spread)
+    spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
+    return _answer("regime_difference", courses, estimator, models, level, spread)
+
+
+def weighted_regime_mean(
+    data,
+    *,
+    outcome,
+    treatments,
+    histories,
+    regime,
+    saturated=False,
+    censored=None,
+    weights=None,
+    variance="stacked",
+    level=0.95,
+):
+    r"""Estimate the mean outcome under a regime by the inverse probability of following it.
+
+    Followers are averaged with weights :math:`1 / \prod_k P(A_k = d_k \mid H_k)` that are
+    scaled to sum to one (Hajek), each factor a logit. It needs these treatment models to be
+    right, besides sequential exchangeability, positivity and consistency. @COV3@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    saturated : bool
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own in the treatment models, among
+        those who followed the regime so far; other columns stay linear.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    variance : {"stacked", "sandwich"}
+        Standard error by the sandwich of all models' stacked equations, or of the weighted
+        outcomes alone, as if the weights were known, which is larger in large samples.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n. ``attrs["followers"]`` counts, for each regime,
+        those who follow it to the end.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, nobody follows it, or the rows cannot carry
+        a model; the message names the column and the remedy.
+
+    References
+    ----------
+    Robins, Hernan and Brumback (2000), Epidemiology 11(5), 550-560.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> rule = {"a0": 1, "a1": lambda l1: 1 - l1}
+    >>> weighted_regime_mean(data, **columns, regime=rule).round(2)
+    """
+    _check_choice("variance", variance, ("stacked", "sandwich"))
+    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
+    options = {"censored": censored, "weights": weights, "model": "linear"}
+    course = _followed(_read_course(data, **columns, regime=regime, **options))
+    models = _choose_models(saturated=saturated, known=variance == "sandwich")
+    return _answer("weighted_regime_mean", [course], _weighted, models, level)
+
+
+def doubly_robust_regime_mean(
+    data,
+    *,
+    outcome,
+    treatments,
+    histories,
+    regime,
+    model="linear",
+    interact=True,
+    saturated=False,
+    censored=None,
+    weights=None,
+    variance="stacked",
+    draws=1_000,
+    rng=None,
+    level=0.95,
+):
+    r"""Estimate the mean outcome under a regime from outcome and treatment models together.
+
+    With the iterated regressions :math:`Q_k` and the inverse :math:`R_k` of followers'
+    probability of following through month k, 0 for the others, the mean of
+
+    .. math:: Q_0 + \sum_k R_k (Q_{k+1} - Q_k), \quad Q_{K+1} = Y,
+
+    is right if all outcome models are, or all treatment models, besides sequential
+    exchangeability, positivity and consistency. @COV4@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment; 0 or 1 for
+        ``model="logit"``.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    model : {"linear", "logit"}
+        Outcome model; a logit serves the iterated steps with shares between 0 and 1.
+    interact : bool
+        Fit a month's outcome model apart for each of its treatments, or to both as one column.
+    saturated : bool or {"outcome", "treatments"}
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own, in both models or in one, among those who followed the regime so
+        far; other columns stay linear. Without it columns add up: products are yours to add.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    variance : {"stacked", "bootstrap"}
+        Standard error by the sandwich of all models' stacked equations, or by a bootstrap.
+    draws : int
+        Number of bootstrap draws.
+    rng : int, numpy.random.Generator or numpy.random.RandomState, optional
+        For the bootstrap, which weights the units at random (Rubin 1981).
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n. ``attrs["followers"]`` counts, for each regime,
+        those who follow it to the end.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, nobody follows it, or the rows cannot carry
+        a model; the message names the column and the remedy.
+
+    References
+    ----------
+    Bang and Robins (2005), Biometrics 61(4), 962-973.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> rule = {"a0": 1, "a1": lambda l1: 1 - l1}
+    >>> doubly_robust_regime_mean(data, **columns, regime=rule).round(2)
+    """
+    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
+    options = {"censored": censored, "weights": weights, "model": model}
+    course = _followed(_read_course(data, **columns, regime=regime, **options))
+    spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
+    return _answer("doubly_robust_regime_mean", [course], _augmented_mean, models, level, spread)
+
+
+def marginal_structural_model(
+    data,
+    *,
+    outcome,
+    treatments,
+    histories,
+    regime,
+    reference=None,
+    model="linear",
+    saturated=False,
+    censored=None,
+    weights=None,
+    variance="stacked",
+    level=0.95,
+):
+    r"""Estimate the mean outcome under a static regime by a marginal structural model.
+
+    :math:`E[Y^{\bar a}] = \beta_0 + \sum_k \beta_k a_k`, or its logit, fitted to all units with
+    stabilized weights :math:`\prod_k P(A_k \mid \bar A_{k-1}) / P(A_k \mid H_k)`. With a
+    reference it is the difference of two means: a month's :math:`\beta_k` is that of two
+    regimes which differ in this month only. It needs the treatment models and the structural
+    model to be right, besides sequential exchangeability, positivity and consistency; a regime
+    that nobody followed is then an extrapolation. Stabilized weights are not valid for a
+    dynamic regime, which is refused. @COV5@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment; 0 or 1 for
+        ``model="logit"``.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0 or 1.
+    reference : dict, optional
+        The regime to compare with, likewise.
+    model : {"linear", "logit"}
+        The structural model.
+    saturated : bool
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own in the treatment models; other columns stay linear.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    variance : {"stacked", "sandwich"}
+        Standard error by the sandwich of all models' stacked equations, or of the weighted
+        outcomes alone, as if the weights were known, which is larger in large samples.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n. ``attrs["followers"]`` counts, for each regime,
+        those who follow it to the end.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, nobody follows it, or the rows cannot carry
+        a model; the message names the column and the remedy.
+
+    References
+    ----------
+    Robins, Hernan and Brumback (2000), Epidemiology 11(5), 550-560.
+    Hernan and Robins (2020), Causal Inference: What If, Technical Point 21.2.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> always, never = {"a0": 1, "a1": 1}, {"a0": 0, "a1": 0}
+    >>> marginal_structural_model(data, **columns, regime=always, reference=never).round(2)
+    """
+    _check_choice("variance", variance, ("stacked", "sandwich"))
+    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
+    options = {"censored": censored, "weights": weights, "model": model}
+    asked = [regime] if reference is None else [regime, reference]
+    courses = [_read_course(data, **columns, regime=_static(one), **options) for one in asked]
+    models = _choose_models(model, saturated=saturated, known=variance == "sandwich")
+    return _answer("marginal_structural_model", courses, _structural, models, level)
+
+
+def g_estimation(
+    data,
+    *,
+    outcome,
+    treatments,
+    histories,
+    modifiers=None,
+    saturated=False,
+    weights=None,
+    level=0.95,
+):
+    r"""Estimate what each month's treatment adds, by g-estimation of a structural nested model.
+
+    The blip of month k, :math:`\psi_k^\top b_k A_k`, is what treatment in this month alone adds
+    to the mean outcome of those with a history, were there none later; :math:`b_k` holds 1 and
+    the modifiers. From the last month back, :math:`Y` less the later blips is regressed on
+    history and :math:`b_k A_k` with :math:`b_k (A_k - P(A_k = 1 \mid H_k))` as instruments.
+    It needs sequential exchangeability, consistency, blips of that form, and the treatment
+    models to be right, or the regressions on history. With constant blips static regimes differ
+    by sums of them. The standard error is that of the stacked equations. @COV6@
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    modifiers : dict, optional
+        From a treatment to columns known before it, with which its blip changes linearly.
+        Default: constant blips.
+    saturated : bool
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own in treatment models and regressions; other columns stay linear.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each blip parameter, "a0" and "a0 x l0" for example; columns estimate,
+        std_error, ci_low, ci_high, n. ``attrs["covariance"]`` holds their covariance.
+
+    Raises
+    ------
+    ValueError
+        If a column or a history is unfit, or decides a treatment. Lost units are not taken:
+        give those who stayed, and the inverse of their probability of staying as weights.
+
+    References
+    ----------
+    Robins (1994), Communications in Statistics - Theory and Methods 23(8), 2379-2412.
+    Hernan and Robins (2020), Causal Inference: What If, chapter 21.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> g_estimation(data, **columns).round(2)
+    """
+    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
+    options = {"censored": None, "weights": weights, "model": "linear"}
+    course = _as_taken(_read_course(data, **columns, regime=None, **options))
+    cells = _choose_models(saturated=saturated).treatment_cells
+    labels, columns = _modifiers(modifiers, course)
+    estimates, influence = _blips(course, columns, cells)
+    covariance = influence.T @ influence
+    rows = [
+        _result(label, estimate, std_error, n=len(course.y), level=level)
+        for label, estimate, std_error in zip(
+            labels, estimates, np.sqrt(np.diag(covariance)), strict=True
+        )
+    ]
+    frame = pd.DataFrame(rows)
+    frame.attrs["covariance"] = pd.DataFrame(covariance, labels, labels).to_dict()
+    return frame
 
 
 def regime_support(
     data, *, outcome, treatments, histories, regime, saturated=False, censored=None, weights=None
 ):
-    """Describe after each decision how many follow a regime, and what their weights are."""
+    r"""Describe after each decision how many follow a regime, and what their weights are.
+
+    Positivity in this sample. The weight of a follower is the sampling weight over the
+    probability of following so far; it should average to 1 over everybody.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    saturated : bool
+        Give each combination of a history's discrete columns (zeros and ones, text, categories)
+        a level of its own in the treatment models, among
+        those who followed the regime so far; other columns stay linear.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each treatment, and each loss, in order of time. Columns: followers, their
+        number; effective_n, Kish's effective sample size; largest_weight, the largest share
+        that one unit has in the weighted mean; mean_weight.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history or a regime is unfit, or a treatment is decided by its history.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, Wiley.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> regime_support(data, **columns, regime={"a0": 1, "a1": 1}).round(2)
+    """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": "linear"}
     course = _read_course(data, **columns, regime=regime, **options)
-    chances = _chances(course, saturated)
+    chances = _chances(course, _choose_models(saturated=saturated).treatment_cells)
     rows = []
     for follow, ratio in zip(_follows(course), _ratios(course, chances), strict=True):
         w = course.weights * ratio
-        share = w / w.sum() if follow.any() else w
-        effective = _effective(w) if follow.any() else 0.0
-        rows.append((follow.sum(), effective, share.max(), len(w) * w.sum()))
+        share, effective = (w / w.sum(), _effective(w)) if follow.any() else (w, 0.0)
+        rows.append((follow.sum(), effective, share.max(), w.sum()))
     names = pd.Index([decision.name for decision in course.decisions])
-    entries = ["followers", "effective_n", "largest_weight", "weight_sum"]
+    entries = ["followers", "effective_n", "largest_weight", "mean_weight"]
     return pd.DataFrame(rows, index=names, columns=entries, dtype=float)
 
 
-def _answer(method, courses, estimator, models, spread):
+def regime_bounds(
+    data,
+    *,
+    outcome,
+    treatments,
+    histories,
+    regime,
+    low,
+    high,
+    least=1,
+    censored=None,
+    weights=None,
+    level=0.95,
+):
+    r"""Bound the mean outcome under a regime where the data do not show its means.
+
+    Iterated regressions with a level for each combination of a history's discrete columns.
+    Where fewer than `least` followers have a combination and do next what the regime asks, the
+    mean from there on is set to `low` for the lower bound and to `high` for the upper. Between
+    them lies the mean, under sequential exchangeability and consistency, without positivity.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome : str
+        Numeric column known after the last treatment.
+    treatments : list of str
+        Columns of zeros and ones, in order of time.
+    histories : list of lists of str
+        For each treatment the columns known before it, all or only new ones; ``[]`` for none.
+        Earlier treatments belong to every history without being named.
+    regime : dict
+        From each treatment to 0, 1 or a function of columns known before it, which are its
+        parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
+    low, high : float
+        Smallest and largest outcome that there can be.
+    least : int
+        Followers that a combination needs to count as seen.
+    censored : str or list of str, optional
+        Column that is 1 for units lost after the last treatment, or one for each treatment.
+        Staying is modelled as a treatment is; what would come later may be missing.
+    weights : str, optional
+        Column of sampling weights above 0. They are not counts: repeat the rows for those.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        low, high: the bounds; ci_low, ci_high: the ends of their intervals, which cover both
+        bounds at the level or more often; unseen: the share of units whose mean was set in
+        some month, as weighted by their probability of coming there; n.
+
+    Raises
+    ------
+    ValueError
+        If a column, a history, a regime or a limit is unfit, or an outcome lies outside.
+
+    References
+    ----------
+    Manski (1990), American Economic Review 80(2), 319-323.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"a0": [0, 0, 0, 0, 1, 1, 1, 1] * 2, "l1": [0, 0, 1, 1] * 4})
+    >>> data["a1"] = [0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0]
+    >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
+    >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
+    >>> known = data[(data["l1"] == 1) | (data["a1"] == 0)]
+    >>> regime_bounds(known, **columns, regime={"a0": 1, "a1": 1}, low=40, high=90).round(2)
+    """
+    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
+    options = {"censored": censored, "weights": weights, "model": "linear"}
+    course = _read_course(data, **columns, regime=regime, **options)
+    limits, models = _limits(course, outcome, low, high), _choose_models(saturated="outcome")
+    least = _count("least", least)
+    ends = [_iterated(course, models, limit, least) for limit in limits]
+    means = [course.origin + estimate for estimate, _ in ends]
+    low_end, high_end = (
+        _result("regime_bounds", mean, np.sqrt(influence @ influence), n=len(course.y), level=level)
+        for mean, (_, influence) in zip(means, ends, strict=True)
+    )
+    unseen = (means[1] - means[0]) / (limits[1] - limits[0])
+    ci = {"ci_low": low_end["ci_low"], "ci_high": high_end["ci_high"]}
+    entries = {"low": means[0], "high": means[1], **ci, "unseen": unseen, "n": len(course.y)}
+    return pd.Series(entries, name="regime_bounds", dtype=float)
+
+
+def long_to_wide(data, *, unit, time, varying, fixed=()):
+    """Turn a frame of one row per unit and month into one row per unit.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and month.
+    unit : str
+        Column that names the unit.
+    time : str
+        Column of months, numbers or dates; every unit has a row in each.
+    varying : str or list of str
+        Columns that change by month: each becomes as many as there are months.
+    fixed : str or list of str, optional
+        Columns that a unit keeps, its outcome among them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each unit, in the order of their first rows: unit, fixed columns, and then
+        month by month the varying ones as "name_0", "name_1" and so on.
+
+    Raises
+    ------
+    ValueError
+        If a unit has two rows in a month or lacks one, or a fixed column changes.
+
+    Examples
+    --------
+    >>> months = pd.DataFrame({"id": [7, 7, 8, 8], "month": [1, 2, 1, 2], "drug": [0, 1, 1, 1]})
+    >>> long_to_wide(months, unit="id", time="month", varying="drug")
+       id  drug_0  drug_1
+    0   7       0       1
+    1   8       1       1
+    """
+    several = {"varying": _names("varying", varying), "fixed": _names("fixed", fixed)}
+    keys = _read(data, unit=unit, time=time)
+    table = data[[unit, time, *several["varying"], *several["fixed"]]].reset_index(drop=True)
+    months = _months(keys, unit, time)
+    for name in several["fixed"]:
+        _check_kept(table[name], keys[unit], name, unit)
+    wide = table.loc[~keys[unit].duplicated(), [unit, *several["fixed"]]]
+    place = pd.factorize(keys[unit])[0]
+    for month, rows in enumerate(months):
+        order = rows[np.argsort(place[rows])]
+        for name in several["varying"]:
+            label = f"{name}_{month}"
+            if label in wide:
+                raise ValueError(f"{label!r} would be there twice; rename that column of data")
+            wide[label] = table[name].iloc[order].array
+    return wide.reset_index(drop=True)
+
+
+def _months(keys, unit, time):
+    """Return the rows of each month, or raise unless every unit has one row in each."""
+    twice = keys[keys.duplicated([unit, time])]
+    if len(twice):
+        raise ValueError(
+            f"column {unit!r}: {unit} = {twice[unit].iloc[0]} has more than one row with {time} = "
+            f"{twice[time].iloc[0]} ({len(twice)} such row(s) too many); keep one row per unit and "
+            f"month, for example data.drop_duplicates([{unit!r}, {time!r}], keep='last')"
+        )
+    months, units = sorted(keys[time].unique()), keys[unit].nunique()
+    rows = [np.flatnonzero(keys[time] == month) for month in months]
+    for month, found in zip(months, rows, strict=True):
+        if len(found) < units:
+            lacking = keys.loc[~keys[unit].isin(keys[unit].iloc[found]), unit].iloc[0]
+            raise ValueError(
+                f"column {time!r}: {unit} = {lacking} has no row for {time} = {month}, and "
+                f"{units - len(found)} unit(s) have none; add such rows from the source, with a "
+                "column for censored= that is 1 where a unit was lost before, or keep the units "
+                f"with all months, data[data.groupby({unit!r})[{time!r}].transform('size') == "
+                f"{len(months)}], and say so"
+            )
+    return rows
+
+
+def _check_kept(values, units, name, unit):
+    """Raise if a column that a unit keeps changes."""
+    first = values.groupby(units.to_numpy(), sort=False).transform("first")
+    moved = (values != first) & ~(values.isna() & first.isna())
+    if moved.any():
+        raise ValueError(
+            f"column {name!r} changes within {unit} = {units[moved.to_numpy().argmax()]}; name it "
+            f"in varying, or give a unit its last value, data.groupby({unit!r})[{name!r}]"
+            ".transform('last')"
+        )
+
+
+def _answer(method, courses, estimator, models, level, spread=("stacked", 0, None)):
     """Return the mean under a regime, or its difference from that under another."""
-    variance, draws, rng, level = spread
-    _check_choice("variance", variance, ("stacked", "bootstrap"))
     _check_level(level)
+    variance, draws, rng = spread
+    _check_choice("variance", variance, ("stacked", "bootstrap"))
     estimate, influence = _contrast(courses, estimator, models)
     std_error = np.sqrt(influence @ influence)
     if variance == "bootstrap":
@@ -141,8 +860,7 @@ def _answer(method, courses, estimator, models, spread):
 
 def _contrast(courses, estimator, models):
     """Return the first mean, minus the second if there are two, and each unit's influence."""
-    answers = [estimator(course, models) for course in courses]
-    estimates, influences = zip(*answers, strict=True)
+    estimates, influences = zip(*(estimator(course, models) for course in courses), strict=True)
     if len(courses) == 1:
         return courses[0].origin + estimates[0], influences[0]
     return estimates[0] - estimates[1], influences[0] - influences[1]
@@ -151,215 +869,67 @@ def _contrast(courses, estimator, models):
 def _bootstrap(courses, estimator, models, draws, rng):
     """Return the standard deviation of the answer over random weights of the units."""
     rng, found = _generator(rng), []
-    for _ in range(draws):
+    for _ in _shown_draws(draws):
         w = courses[0].weights * rng.standard_exponential(len(courses[0].weights))
         drawn = [course._replace(weights=w / w.sum()) for course in courses]
         found.append(_contrast(drawn, estimator, models)[0])
     return np.std(found, ddof=1)
 
 
-def _follows(course):
-    """Tell after each decision who has followed the regime so far."""
-    follow, found = np.ones(len(course.y), dtype=bool), []
-    for decision in course.decisions:
-        follow = follow & decision.present & (decision.taken == decision.asked)
-        found.append(follow)
-    return found
+def _shown_draws(draws):
+    """Count draws; on a terminal, say how many are done where they take over two seconds."""
+    begun, shown = time.monotonic(), False
+    for draw in range(draws):
+        yield draw
+        if sys.stderr.isatty() and time.monotonic() - begun > 2:
+            shown = True
+            print(f"\rdraw {draw + 1} of {draws}", end="", file=sys.stderr, flush=True)
+    if shown:
+        print(file=sys.stderr)
 
 
-def _followed(course):
-    """Return the course, or raise if nobody follows the regime to its end."""
-    for decision, follow in zip(course.decisions, _follows(course), strict=True):
-        if not follow.any():
+def _check_differ(first, second):
+    """Raise if two regimes ask the same of everybody."""
+    pairs = zip(first.decisions, second.decisions, strict=True)
+    if all((one.asked == other.asked)[one.present].all() for one, other in pairs):
+        raise ValueError("regime and reference ask the same of every unit; change one of them")
+
+
+def _static(regime):
+    """Return a regime, or raise if one of its rules is a function."""
+    for name, rule in regime.items() if isinstance(regime, dict) else ():
+        if callable(rule):
             raise ValueError(
-                f"nobody follows the regime up to {decision.name!r}, so its mean would come from "
-                "models alone; ask for a regime that some follow, or, if the outcome has a range, "
-                "for regime_bounds"
+                f"the rule for {name!r} is a function, and stabilized weights are not valid for a "
+                "dynamic regime; use weighted_regime_mean or regime_mean, or give 0 or 1"
             )
-    return course
+    return regime
 
 
-def _iterated(course, models):
-    """Regress backwards in time, predict under the regime, average (g-formula)."""
-    means, fits = _backward(course, models)
-    estimate = course.weights @ means[0]
-    gradients = [course.weights, *(np.zeros(len(course.y)) for _ in means[1:])]
-    return estimate, course.weights * (means[0] - estimate) + _forward(fits, gradients)
+def _modifiers(modifiers, course):
+    """Return the columns of each blip, a constant first, and their labels, or raise."""
+    modifiers = {} if modifiers is None else modifiers
+    pasts = {decision.name: decision.past for decision in course.decisions}
+    for name in modifiers:
+        _check_choice("modifiers", name, list(pasts))
+        for column in _names(f"modifiers[{name!r}]", modifiers[name]):
+            _check_choice(f"modifiers[{name!r}]", column, pasts[name])
+    found, columns = [], []
+    for name in pasts:
+        design = _design(course.table, _names("modifiers", modifiers.get(name, [])))
+        found += [name, *(f"{name} x {label}" for label in design.labels)]
+        columns.append(np.column_stack([np.ones(len(course.y)), design.columns]))
+    return found, columns
 
 
-def _weighted(course, models):
-    """Average the followers' outcomes, by the inverse of their probability of following."""
-    chances = _chances(course, models.saturated)
-    w = course.weights * _ratios(course, chances)[-1]
-    w = w / w.sum()
-    estimate = w @ course.y
-    influence = w * (course.y - estimate)
-    return estimate, influence + _by_chances(course, chances, [influence] * len(chances))
-
-
-def _augmented_mean(course, models):
-    """Average predictions under the regime, plus the followers' weighted residuals."""
-    means, fits = _backward(course, models)
-    chances = _chances(course, models.saturated)
-    w, ratios = course.weights, _ratios(course, chances)
-    after = [*means[1:], course.y]
-    gains = [w * r * (m1 - m0) for r, m0, m1 in zip(ratios, means, after, strict=True)]
-    terms = w * means[0] + sum(gains)
-    estimate = terms.sum()
-    before = [np.ones(len(w)), *ratios[:-1]]
-    gradients = [w * (r0 - r1) for r0, r1 in zip(before, ratios, strict=True)]
-    later = np.cumsum(gains[::-1], axis=0)[::-1]
-    influence = terms - w * estimate + _forward(fits, gradients)
-    return estimate, influence + _by_chances(course, chances, later)
-
-
-def _backward(course, models):
-    """Return the mean outcome under the regime given each history, and what fitted it."""
-    mean, found = course.y, []
-    for decision, need in list(
-        zip(course.decisions, _needs(course, models.saturated), strict=True)
-    )[::-1]:
-        mean, parts = _step(course, decision, need, mean, models)
-        found.append((mean, parts))
-    means, fits = zip(*found[::-1], strict=True)
-    return list(means), list(fits)
-
-
-def _needs(course, saturated):
-    """Tell at each decision whose mean is asked for: those who fit the regression before.
-
-    Cells of their own pool nobody, so that with them only followers so far are needed.
-    """
-    need, found = course.decisions[0].present, []
-    for decision, follow in zip(course.decisions, _follows(course), strict=True):
-        need = need & decision.present
-        found.append(need)
-        arms = np.unique(decision.asked[need])
-        need = follow if saturated else decision.present & np.isin(decision.taken, arms)
-    return found
-
-
-def _step(course, decision, need, y, models):
-    """Regress y on treatment and history, and predict it as the regime asks."""
-    mean, parts = np.zeros(len(y)), []
-    arms = np.unique(decision.asked[need])
-    for group in [[arm] for arm in arms] if models.interact else [list(arms)]:
-        new = need & np.isin(decision.asked, group)
-        fit = new & (decision.taken == decision.asked)
-        if not models.saturated:
-            fit = decision.present & np.isin(decision.taken, group)
-        part = _regress_step(course, decision, fit, new, y, models, group)
-        mean[new] = part.regression.predicted
-        parts.append(part)
-    return mean, parts
-
-
-def _regress_step(course, decision, fit, new, y, models, group):
-    """Fit one regression of a step, or raise if its rows cannot carry it."""
-    rows = fit | new
-    table = course.table[rows]
-    design = _history(table, decision.past, models.saturated)
-    here, there = (design._replace(columns=design.columns[part[rows]]) for part in (fit, new))
-    where = f"{decision.name!r} is {_listed([f'{arm:g}' for arm in group])}"
-    if len(group) > 1:
-        here, there = (
-            _with(matrix, decision.name, values)
-            for matrix, values in ((here, decision.taken[fit]), (there, decision.asked[new]))
+def _limits(course, outcome, low, high):
+    """Return the smallest and the largest outcome, net of the origin, or raise."""
+    low, high = _real("low", low), _real("high", high)
+    if not low < high:
+        raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
+    values = course.y[course.stayed] + course.origin
+    for value in values[(values < low - 1e-9 * abs(low)) | (values > high + 1e-9 * abs(high))]:
+        raise ValueError(
+            f"column {outcome!r} holds {value:g}, outside [{low:g}, {high:g}]; widen low and high"
         )
-    _group_basis(here, np.arange(fit.sum()), where)
-    w, classes = course.weights[fit], "smallest and largest outcomes"
-    return _Part(fit, new, _regression(here, y[fit], there, models.model, classes, w))
-
-
-def _with(matrix, label, values):
-    """Return a design with one more column."""
-    columns = np.column_stack([matrix.columns, values])
-    return _Matrix([*matrix.labels, label], columns, np.append(matrix.precision, 0))
-
-
-def _history(table, names, saturated):
-    """Return the columns of a history that vary among these rows, as numbers."""
-    names = [name for name in names if not (table[name] == table[name].iloc[0]).all()]
-    if not saturated:
-        return _design(table, names)
-    discrete = [name for name in names if _discrete(table, name)]
-    smooth = _design(table, [name for name in names if name not in discrete])
-    cells = _cells_of(table, discrete)
-    levels = sorted(set(cells))[1:]
-    dummies = cells[:, np.newaxis] == np.array(levels, dtype=object)
-    columns = np.hstack([smooth.columns, dummies])
-    precision = np.concatenate([smooth.precision, np.zeros(len(levels))])
-    return _Matrix([*smooth.labels, *levels], columns.astype(float), precision)
-
-
-def _discrete(table, name):
-    """Tell whether a column is text, a category, or zeros and ones."""
-    return not _numeric(table, name) or bool(table[name].isin((0, 1)).all())
-
-
-def _cells_of(table, names):
-    """Return the combination of values of each row, in words."""
-    parts = [name + " = " + table[name].astype(str) for name in names]
-    words = np.full(len(table), "", dtype=object)
-    for part in parts:
-        words = words + np.where(words == "", "", " and ") + part.to_numpy(dtype=object)
-    return words
-
-
-def _forward(fits, gradients):
-    """Return the influence of the units through all regressions, given gradients by means."""
-    influence = np.zeros(len(gradients[0]))
-    inherited = np.zeros(len(influence))
-    for parts, direct in zip(fits, gradients, strict=True):
-        gradient, inherited = direct + inherited, np.zeros(len(influence))
-        for part in parts:
-            back = part.regression.back(gradient[part.new])
-            influence[part.fit] += back * part.regression.residual
-            inherited[part.fit] += back
-    return influence
-
-
-class _Chance(NamedTuple):
-    """The probability of doing what the regime asks, its sign by the score, and the fit."""
-
-    rows: np.ndarray
-    own: np.ndarray
-    sign: np.ndarray
-    regression: object
-
-
-def _chances(course, saturated):
-    """Return for each decision the probability of what the regime asks, given the history."""
-    found = []
-    for decision, need in zip(course.decisions, _needs(course, saturated), strict=True):
-        rows = need if saturated else decision.present
-        design = _history(course.table[rows], decision.past, saturated)
-        try:
-            fit = _regression(design, decision.taken[rows], design, weights=course.weights[rows])
-        except ValueError as error:
-            raise ValueError(
-                f"column {decision.name!r} is decided by its history: {error}"
-            ) from None
-        own, sign = np.ones(len(rows)), np.where(decision.asked == 1, 1, -1)
-        own[rows] = np.where(decision.asked[rows] == 1, fit.predicted, 1 - fit.predicted)
-        found.append(_Chance(rows, own, sign, fit))
-    return found
-
-
-def _ratios(course, chances):
-    """Return after each decision 1 / P(following so far) of followers, 0 of the others."""
-    ratio, found = np.ones(len(course.y)), []
-    for follow, chance in zip(_follows(course), chances, strict=True):
-        ratio = np.where(follow, ratio / chance.own, 0)
-        found.append(ratio)
-    return found
-
-
-def _by_chances(course, chances, later):
-    """Return the influence through the treatment models of sums that each chance divides."""
-    influence = np.zeros(len(course.y))
-    for chance, total in zip(chances, later, strict=True):
-        rows = chance.rows
-        gradient = (-chance.sign * total / chance.own)[rows]
-        influence[rows] += chance.regression.back(gradient) * chance.regression.residual
-    return influence
+    return low - course.origin, high - course.origin
