@@ -29,6 +29,7 @@ import pandas as pd
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from linearmodels.datasets import wage_panel
+from scipy.special import expit
 
 from casestudies import identify, scenarios
 from casestudies.display import figures, tables
@@ -46,6 +47,7 @@ from casestudies.recipes.time_varying import (
 )
 from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios.mid_flight import population
+from casestudies.scm import Bernoulli
 
 figures.house_style()
 
@@ -65,9 +67,11 @@ figures.house_style()
 #
 # A silence causes no exit. It is a symptom twice over: of the mismatch before it, and of a lack of resilience, which makes people leave.
 
-# %% mystnb={"figure": {"name": "fig-midflight-graph"}, "image": {"alt": "Causal graph over three months. Talent points to mismatch 0 and exit. Each mismatch points to the silence and the mismatch of the next month and to exit. Silence 1 points to mismatch 1 and silence 2, silence 2 to mismatch 2. Resilience, not recorded, points to both silences and to exit."}}
+# %%
 world = scenarios.mid_flight()
 months = ["mismatch_0", "mismatch_1", "mismatch_2"]
+
+# %% mystnb={"figure": {"name": "fig-midflight-graph"}, "image": {"alt": "Causal graph over three months. Talent points to mismatch 0 and exit. Each mismatch points to the silence and the mismatch of the next month and to exit. Silence 1 points to mismatch 1 and silence 2, silence 2 to mismatch 2. Resilience, not recorded, points to both silences and to exit."}} tags=["hide-input"]
 places = {name: (1.3 * k, 0) for k, name in enumerate(months)} | {"exit": (3.9, 0)}
 places |= {"silence_1": (0.65, 1), "silence_2": (1.95, 1)}
 places |= {"talent": (0.4, -1.1), "resilience": (2.9, 1.7)}
@@ -119,15 +123,9 @@ tables.results(naive, "Always − never, in probability; the truth is 0.180.")
 started = data[data["mismatch_0"] == 1]
 started = started.assign(corrected=1 - started["mismatch_1"])
 seen = difference_in_means(started, outcome="exit", treatment="corrected")
-correction = pd.Series(
-    {
-        "exits, corrected minus others": seen["estimate"],
-        "its limit": world.truth["naive: correction"],
-        "effect of correcting them (CATE)": world.truth["CATE(correction)"],
-    },
-    name="probability",
-)
-tables.results(correction, "Corrected in month 1, of those mismatched at first.")
+exact = ["naive: correction", "CATE(correction)"]
+seen["limit"], seen["effect (CATE)"] = [world.truth[name] for name in exact]
+tables.results([seen.drop("n")], "Exits, the corrected of month 1 minus the others.")
 
 # %% [markdown]
 # Wrong in sign. Managers correct the silent, and the silent lack resilience: they leave more often whatever anybody does.
@@ -239,6 +237,7 @@ pasts += ["talent + mismatch_0 * silence_1 * mismatch_1"]
 pasts += [f"{pasts[1]} * silence_2 * mismatch_2"]
 
 
+# %%
 def iterated(level):
     mean = data["exit"]
     for month, past in reversed(list(enumerate(pasts))):
@@ -270,16 +269,18 @@ columns = {"outcome": "exit", "treatments": months, "histories": known}
 always, never = dict.fromkeys(months, 1), dict.fromkeys(months, 0)
 contrast = {**columns, "regime": always, "reference": never}
 levels = {**contrast, "saturated": "outcome"}
-answers = {
-    "g-formula": regime_difference(data, **levels),
-    "weighting": regime_difference(data, **levels, method="weighting"),
-    "doubly robust": regime_difference(data, **levels, method="doubly_robust"),
-    "marginal structural model": marginal_structural_model(data, **contrast),
-}
-answers = pd.DataFrame(answers).T
+
+# %% [markdown]
+# Four estimators share these arguments. The *g-formula* models the exits and goes back in time as above. *Weighting* models the managers: it keeps those who happened to follow a regime, and lets each stand for all with the same past who did not. *Doubly robust* does both, and is right if either is (Bang and Robins, 2005). A *marginal structural model* (Robins et al., 2000) weights everybody, not only followers, and regresses exits on the mismatches alone.
+
+# %%
+methods = ["g_formula", "weighting", "doubly_robust"]
+answers = {name: regime_difference(data, **levels, method=name) for name in methods}
+answers["marginal_structural_model"] = marginal_structural_model(data, **contrast)
+answers = pd.DataFrame(answers).T.rename(index=lambda name: name.replace("_", " "))
 tables.results(answers, "Always − never, in probability; the truth is 0.180.")
 
-# %% mystnb={"figure": {"name": "fig-midflight-estimates"}, "image": {"alt": "Seven estimates of always minus never against the exact 0.180. The crude comparison and the two regressions lie near 0.08 with intervals that end far below the truth; g-formula, weighting, doubly robust and marginal structural model lie near 0.16 and cover it."}}
+# %% mystnb={"figure": {"name": "fig-midflight-estimates"}, "image": {"alt": "Seven estimates of always minus never against the exact 0.180. The crude comparison and the two regressions lie near 0.08 with intervals that end far below the truth; g-formula, weighting, doubly robust and marginal structural model lie near 0.16 and cover it."}} tags=["hide-input"]
 everything = pd.concat([naive, answers])[["estimate", "ci_low", "ci_high"]]
 figures.estimates(
     everything,
@@ -309,13 +310,10 @@ tables.results(
 # Leave the alarms out, so that silences and mismatches only add up in the managers' decisions. The weights tell. A follower's weight is one over the probability of following so far, and over everybody it must average to 1.
 
 # %%
-supports = {
-    "alarms in": regime_support(data, **columns, regime=always),
-    "alarms left out": regime_support(
-        data, **{**columns, "histories": step_by_step}, regime=always
-    ),
-}
-weights = pd.DataFrame({name: found["mean_weight"] for name, found in supports.items()})
+plain = {**columns, "histories": step_by_step}
+tried = {"alarms in": columns, "alarms left out": plain}
+weights = {n: regime_support(data, **c, regime=always) for n, c in tried.items()}
+weights = pd.DataFrame({name: found["mean_weight"] for name, found in weights.items()})
 tables.results(weights, "Mean weight of those who followed “always” so far.")
 
 # %% [markdown]
@@ -328,9 +326,8 @@ tables.results(weights, "Mean weight of those who followed “always” so far."
 # %%
 eager = scenarios.mid_flight(reaction=6.0)
 rare = eager.sample(4_000, rng=14)
-sparse = {**columns, "histories": step_by_step, "regime": always}
 try:
-    regime_mean(rare, **sparse, saturated=True)
+    regime_mean(rare, **plain, regime=always, saturated=True)
 except ValueError as refusal:
     print(refusal)
 
@@ -338,8 +335,10 @@ except ValueError as refusal:
 # The recipe refuses. Models that let past silences only add up would answer all the same, with an interval, from people who are not like the missing ones. Since an exit is 0 or 1, the data do bound the mean:
 
 # %%
-bounds = regime_bounds(rare, **sparse, low=0, high=1)
-line = regime_mean(rare, **sparse)
+bounds = regime_bounds(rare, **plain, regime=always, low=0, high=1)
+line = regime_mean(rare, **plain, regime=always)
+
+# %% tags=["hide-input"]
 offered = pd.DataFrame(
     {
         "low": [bounds["low"], line["ci_low"]],
@@ -376,20 +375,21 @@ def outcome(rule):
     return 100 * (rows["share"] @ rows["exit"]), 100 * (rows["share"] @ moved)
 
 
+# %% [markdown]
+# What the records can say of them is estimated from the same 4,000 people. The first mismatch stays as it was, so it is history.
+
 # %%
 later = {"outcome": "exit", "treatments": months[1:], "saturated": True}
 later["histories"] = [["talent", "mismatch_0", "silence_1"], ["silence_2"]]
-policy = pd.DataFrame(
-    {name: outcome(rule) for name, rule in {**rules, "managers": {}}.items()},
-    index=["exits", "corrections"],
-).T
-found = pd.DataFrame(
-    {n: regime_mean(data, **later, regime=r) for n, r in rules.items()}
-)
-policy = policy.join(100 * found.T[["estimate", "ci_low", "ci_high"]])
+found = {name: regime_mean(data, **later, regime=r) for name, r in rules.items()}
+
+# %% tags=["hide-input"]
+policy = {name: outcome(rule) for name, rule in {**rules, "managers": {}}.items()}
+policy = pd.DataFrame(policy, index=["exits", "corrections"]).T
+policy = policy.join(100 * pd.DataFrame(found).T[["estimate", "ci_low", "ci_high"]])
 saved = policy.loc["correct nobody", "exits"] - policy["exits"]
 policy["saved per 100 corrections"] = (
-    100 * saved / policy["corrections"].replace(0, np.nan)
+    100 * saved / policy["corrections"].where(saved > 0)
 )
 tables.results(
     policy, "Per 100 people: exact, and as estimated from records.", digits=1
@@ -420,11 +420,11 @@ plt.show()
 # %% [markdown]
 # *Figure 3. What each rule costs and saves, exact. On the dashed line, corrections go at once to a random part of the mismatched.*
 #
-# Correcting everybody at once is best, 34.5<!--midflight-exits-correct-everybody:.1f--> exits in a hundred. If corrections are scarce, look at exits saved per 100 corrections: 14.0<!--midflight-saved-correct-everybody:.1f-->, but only 12.7<!--midflight-saved-correct-the-silent:.1f--> if they go to the silent, and 5.5<!--midflight-saved-managers:.1f--> as managers do it. A silence says who will leave; it does not say whom a correction helps, which is everybody alike. What counts is time: a month late, the same corrections save 9.0<!--midflight-saved-everybody-a-month-late:.1f-->. The managers lose most by the mismatches that they make anew.
+# Correcting everybody at once is best, 34.5<!--midflight-exits-correct-everybody:.1f--> exits in a hundred. If corrections are scarce, look at exits saved per 100 corrections: 14.0<!--midflight-saved-correct-everybody:.1f--> if they come at once, 12.7<!--midflight-saved-correct-the-silent:.1f--> if they wait for a silence, 9.0<!--midflight-saved-everybody-a-month-late:.1f--> a month late. A silence says who will leave. It does not say whom a correction helps, for in this world it helps everybody alike, by the months of mismatch that it spares. What counts is to be early. The managers save 5.5<!--midflight-saved-managers:.1f-->, because they also make new mismatches, which cost 1.9<!--midflight-new:.1f--> exits in a hundred. Their records taught all of this, once read month by month; read in one go they taught the opposite.
 #
 # ## Many worlds
 #
-# What does each analysis say of the whole population? Weight every history by its share and run it: the answer is its limit, without sampling error. We do so in this world and in one where no mismatch does anything. Then 60 fresh samples of 2,000 for spread and coverage.
+# What does each analysis say of the whole population? Weight every history by its share and run it: the answer is its limit, without sampling error. We do so in this world and in one where no mismatch does anything. Then 60 fresh samples of 1,000, for some of them, show the spread.
 
 
 # %% tags=["hide-input"]
@@ -480,9 +480,16 @@ limits = pd.DataFrame(
         for column, rows in whole.items()
     }
 )
-runs = replicate(
-    world, analyses, n=2_000, replications=60, rng=15, estimand="always - never"
-)
+fresh = [
+    "regression, talent",
+    "g-formula",
+    "weighting",
+    "doubly robust",
+    "g-estimation",
+]
+fresh = {name: analyses[name] for name in [*fresh, "doubly robust, silences left out"]}
+samples = {"n": 1_000, "replications": 60, "rng": 15, "estimand": "always - never"}
+runs = replicate(world, fresh, **samples)
 worlds = limits.join(
     runs[["mean_estimate", "bias_error", "coverage", "coverage_error"]]
 )
@@ -503,13 +510,16 @@ tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 60 s
 panel = wage_panel.load().query("year >= 1985")
 varying, fixed = ["union", "lwage", "married"], ["educ", "black", "hisp"]
 men = long_to_wide(panel, unit="nr", time="year", varying=varying, fixed=fixed)
-start = [*fixed, "married_0", "lwage_0", "union_0"]
+
+# %%
 union = {"outcome": "lwage_2", "treatments": ["union_1", "union_2"]}
-union["histories"] = [start, ["married_1", "lwage_1"]]
-both = {"regime": {"union_1": 1, "union_2": 1}}
-neither = {"reference": {"union_1": 0, "union_2": 0}}
-wage = regime_difference(men, **union, **both, **neither)
-followers = regime_support(men, **union, **both)
+union["histories"] = [
+    [*fixed, "married_0", "lwage_0", "union_0"],
+    ["married_1", "lwage_1"],
+]
+both, neither = {"union_1": 1, "union_2": 1}, {"union_1": 0, "union_2": 0}
+wage = regime_difference(men, **union, regime=both, reference=neither)
+followers = regime_support(men, **union, regime=both)
 tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.")
 
 # %% [markdown]
@@ -524,7 +534,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# A mismatch now also acts through the silences, so always − never grows, to 0.213<!--midflight-silence-truth:.3f-->. Talent is still enough for the first decision, and the silences are still needed for the later ones; each now opens a shorter path if left out, `mismatch_1 <- silence_1 -> exit`. The recipe's limit is the new truth: nothing in it assumed that a silence does nothing. The regression with the silences now also blocks a path by which mismatches act, the over-adjustment that the staffing case is about.
+# A mismatch now also acts through the silences, so always − never grows, to 0.203<!--midflight-silence-truth:.3f-->. Talent is still enough for the first decision, and the silences are still needed for the later ones; each now opens a shorter path if left out, `mismatch_1 <- silence_1 -> exit`. The recipe's limit is the new truth: nothing in it assumed that a silence does nothing. The regression with the silences now also blocks a path by which mismatches act, the over-adjustment that the staffing case is about.
 #
 # </details>
 #
@@ -546,7 +556,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# A correction helps everybody alike, and more the earlier it comes. So correct in month 1, by anything that picks half of the mismatched: `{"mismatch_1": lambda mismatch_0, talent: mismatch_0 * (talent < 0.3), "mismatch_2": lambda mismatch_1: mismatch_1}` corrects the talented. (In `SCM.do` a rule is computed from arrays, so use `*` and comparisons.) It saves about 14 exits per 100 corrections. If resilient people were helped more, a silence would be a reason *not* to correct; the exits themselves would not tell.
+# A correction in month 1 saves 14 exits in 100 whoever gets it, one in month 2 saves 9. So stop after month 1: correct the silent then, `{"mismatch_1": lambda mismatch_0, silence_1: mismatch_0 * (1 - silence_1), "mismatch_2": lambda mismatch_1: mismatch_1}`. That is about 21 corrections in 100 people and 14 exits saved per 100 corrections. (A rule is computed from whole columns, so use `*` and comparisons.) Had a correction helped the resilient more, a silence would be a reason *not* to correct; the exits of the silent alone would not tell you.
 #
 # </details>
 
@@ -560,12 +570,12 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (+0.066<!--midflight-naive-correction:.3f-->), although correcting them lowers exits by 0.084<!--midflight-correction:.3f-->. |
+# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (0.066<!--midflight-naive-correction:.3f-->), although correcting them lowers exits by 0.084<!--midflight-correction:.3f-->. |
 # | Static adjustment collapses under such feedback: the joint effect of all months. | holds | 0.077<!--midflight-limit-regression-talent:.3f--> without the silences and 0.087<!--midflight-limit-regression-silences-too:.3f--> with them, for 0.180<!--midflight-truth:.3f-->; in a world of no effects −0.103<!--midflight-null-regression-talent:.3f--> and −0.093<!--midflight-null-regression-silences-too:.3f-->. |
 # | Static adjustment collapses: each month's decision by itself. | holds in part | It need not. {talent} is a valid set for the first decision (ATE 0.077<!--midflight-ate-0:.3f-->), {talent, mismatch_0, silence_1} for the second (0.085<!--midflight-ate-1:.3f-->). These effects do not add up to the joint one. |
 # | A descendant of the treatment must be left out of the adjustment set. | holds in part | For the first decision. For the second the same silence is needed: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
 # | Adjusting for the baseline confounder alone gives the total effect. | holds in part | Of the first decision, with managers reacting as they do. Of three months it gives 0.077<!--midflight-limit-regression-talent:.3f-->, where 0.180<!--midflight-truth:.3f--> is true. |
-# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent is estimated at 0.378<!--midflight-rule-estimate:.3f--> and is 0.378<!--midflight-rule-exact:.3f-->. Where managers always correct, they say only between 0.3<!--midflight-bound-low:.1f--> and 0.6<!--midflight-bound-high:.1f-->. |
+# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent is estimated at 0.372<!--midflight-rule-estimate:.3f--> and is 0.378<!--midflight-rule-exact:.3f-->. Where managers always correct, they say only between 0.3<!--midflight-bound-low:.1f--> and 0.6<!--midflight-bound-high:.1f-->. |
 #
 # </details>
 
@@ -577,6 +587,14 @@ hundred = {
     "crude": "naive: crude",
     "talent": "naive: talent",
     "silences": "naive: talent and silences",
+}
+none_anew = {
+    "mismatch_1": Bernoulli(
+        lambda mismatch_0, silence_1: mismatch_0 * expit(1.5 - 2.5 * silence_1)
+    ),
+    "mismatch_2": Bernoulli(
+        lambda mismatch_1, silence_2: mismatch_1 * expit(1.5 - 2.5 * silence_2)
+    ),
 }
 crude_union = men[men["union_1"] == men["union_2"]].groupby("union_1")["lwage_2"].mean()
 numbers = {
@@ -609,6 +627,7 @@ numbers = {
     **{f"midflight-coverage-{name}": row["coverage"] for name, row in runs.iterrows()},
     "midflight-rule-estimate": policy.loc["correct the silent", "estimate"] / 100,
     "midflight-rule-exact": policy.loc["correct the silent", "exits"] / 100,
+    "midflight-new": policy.loc["managers", "exits"] - outcome(none_anew)[0],
     "midflight-men": len(men),
     "midflight-union": wage["estimate"],
     "midflight-union-crude": crude_union[1] - crude_union[0],
