@@ -51,7 +51,7 @@ class _Chance(NamedTuple):
     own: np.ndarray
     sign: np.ndarray
     rows: np.ndarray
-    regression: _Regression
+    regression: _Regression | None
 
 
 def _choose_models(model="linear", interact=True, saturated=False, *, known=False):
@@ -103,8 +103,8 @@ def _structural(course, models):
     """Regress outcomes on the treatments with stabilized weights; predict for the regime."""
     own, names = _as_taken(course), [d.name for d in course.decisions if not d.lost]
     bare = [d._replace(past=[name for name in d.past if name in names]) for d in own.decisions]
-    given = _chances(own, models.treatment_cells)
-    alone = _chances(own._replace(decisions=bare), models.treatment_cells)
+    given = _chances(own, models.treatment_cells, both=True)
+    alone = _chances(own._replace(decisions=bare), models.treatment_cells, both=True)
     stayed, influence = course.stayed, np.zeros(len(course.y))
     stable = [_ratios(own, chances)[-1][stayed] for chances in (given, alone)]
     w = course.weights[stayed] * stable[0] / stable[1]
@@ -121,7 +121,7 @@ def _structural(course, models):
 
 def _blips(course, modifiers, cells):
     """Return what each month's treatment adds, and each unit's influence, by g-estimation."""
-    chances, y, w = _chances(course, cells), course.y, course.weights
+    chances, y, w = _chances(course, cells, both=True), course.y, course.weights
     found, later = [], []
     steps = zip(course.decisions, chances, modifiers, strict=True)
     for decision, chance, b in list(steps)[::-1]:
@@ -150,7 +150,7 @@ def _blips(course, modifiers, cells):
 def _backward(course, models, limit=None, least=1):
     """Return the mean under the regime given each history, and the regressions that tell it."""
     mean, found = course.y, []
-    needs = _needs(course, models.outcome_cells)
+    needs = _needs(course, models.outcome_cells, models.interact)
     for decision, need in list(zip(course.decisions, needs, strict=True))[::-1]:
         mean, steps = _step_back(course, decision, need, mean, models, (limit, least))
         found.append((mean, steps))
@@ -158,7 +158,7 @@ def _backward(course, models, limit=None, least=1):
     return list(means), list(steps)
 
 
-def _needs(course, cells):
+def _needs(course, cells, interact=True):
     """Tell at each decision whose mean is asked for: those who fit the regression before.
 
     Cells of their own pool nobody, so that with them only the followers so far are needed.
@@ -167,15 +167,16 @@ def _needs(course, cells):
     for decision, follow in zip(course.decisions, _follows(course), strict=True):
         need = need & decision.present
         found.append(need)
-        arms = np.unique(decision.asked[need])
+        arms = np.unique(decision.asked[need]) if interact or decision.lost else (0, 1)
         need = follow if cells else decision.present & np.isin(decision.taken, arms)
     return found
 
 
 def _step_back(course, decision, need, y, models, bounding):
     """Regress y on treatment and history, and predict it as the regime asks."""
-    mean, steps, arms = np.zeros(len(y)), [], np.unique(decision.asked[need])
-    for group in [[arm] for arm in arms] if models.interact else [list(arms)]:
+    mean, steps = np.zeros(len(y)), []
+    apart = models.interact or models.outcome_cells or decision.lost
+    for group in ([0], [1]) if apart else ([0, 1],):
         new = need & np.isin(decision.asked, group)
         fit = decision.present & np.isin(decision.taken, group)
         if models.outcome_cells:
@@ -303,22 +304,34 @@ def _by_steps(steps, gradients):
     return influence
 
 
-def _chances(course, cells):
-    """Return for each decision the probability of what the regime asks, given the history."""
+def _chances(course, cells, *, both=False):
+    """Return for each decision the probability of what the regime asks, given the history.
+
+    In a cell where all do what the regime asks it is 1, unless both arms are needed there.
+    """
     found, follows = [], _follows(course)
-    for decision, need, follow in zip(
-        course.decisions, _needs(course, cells), follows, strict=True
-    ):
+    needs = _needs(course, cells)
+    for decision, need, follow in zip(course.decisions, needs, follows, strict=True):
         rows = need if cells else decision.present
-        own, sign = np.ones(len(rows)), np.where(decision.asked == 1, 1.0, -1.0)
-        if not rows.any():
-            break
-        fit = _treatment_model(course, decision, rows, cells)
-        own[rows] = np.where(decision.asked[rows] == 1, fit.predicted, 1 - fit.predicted)
-        kept = follow & rows
-        _inverse(decision.taken[kept], np.where(sign > 0, own, 1 - own)[kept], "ATE")
+        if cells and not both:
+            key = (decision.name, "uncertain")
+            rows = rows & _once(course, key, _uncertain, decision, rows)
+        own, sign, fit = np.ones(len(rows)), np.where(decision.asked == 1, 1.0, -1.0), None
+        if rows.any():
+            fit = _treatment_model(course, decision, rows, cells)
+            own[rows] = np.where(decision.asked[rows] == 1, fit.predicted, 1 - fit.predicted)
+        if (kept := follow & rows).any():
+            _inverse(decision.taken[kept], np.where(sign > 0, own, 1 - own)[kept], "ATE")
         found.append(_Chance(own, sign, rows, fit))
     return found
+
+
+def _uncertain(course, decision, rows):
+    """Tell whose cell holds units that do otherwise than the regime asks."""
+    names = [name for name in decision.past if _discrete(course.table, name)]
+    cells, words = _cells_of(course.table, names)
+    others = rows & (decision.taken != decision.asked)
+    return np.bincount(cells[others], minlength=len(words))[cells] > 0
 
 
 def _treatment_model(course, decision, rows, cells):
@@ -337,16 +350,18 @@ def _treatment_model(course, decision, rows, cells):
 def _ratios(course, chances):
     """Return after each decision 1 / P(following so far) for followers, 0 for the others."""
     ratio, found = np.ones(len(course.y)), []
-    for follow, chance in zip(_follows(course), chances, strict=False):
+    for follow, chance in zip(_follows(course), chances, strict=True):
         ratio = np.where(follow, ratio / chance.own, 0)
         found.append(ratio)
-    return found + [np.zeros(len(ratio))] * (len(course.decisions) - len(found))
+    return found
 
 
 def _by_chances(chances, shares):
     """Return the influence of each unit through the treatment models, given what they divide."""
     influence = np.zeros(len(shares[0]))
     for chance, share in zip(chances, shares, strict=True):
+        if chance.regression is None:  # all do what the regime asks
+            continue
         gradient = (-chance.sign * share / chance.own)[chance.rows]
         influence[chance.rows] += chance.regression.back(gradient) * chance.regression.residual
     return influence

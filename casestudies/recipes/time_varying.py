@@ -36,6 +36,7 @@ from casestudies.recipes._following import (
     _structural,
     _weighted,
 )
+from casestudies.recipes._panel import _check_constant, _check_unit, _periods
 from casestudies.recipes._regimes import _as_taken, _followed, _follows, _read_course
 from casestudies.recipes._score import _effective
 
@@ -125,6 +126,12 @@ def regime_mean(
     >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> regime_mean(data, **columns, regime={"a0": 1, "a1": lambda l1: 1 - l1}).round(2)
+    estimate     66.25
+    std_error     5.75
+    ci_low       54.99
+    ci_high      77.51
+    n            16.00
+    Name: regime_mean, dtype: float64
     """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": model}
@@ -227,6 +234,12 @@ def regime_difference(
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> always, never = {"a0": 1, "a1": 1}, {"a0": 0, "a1": 0}
     >>> regime_difference(data, **columns, regime=always, reference=never).round(2)
+    estimate      2.00
+    std_error     7.51
+    ci_low      -12.71
+    ci_high      16.71
+    n            16.00
+    Name: regime_difference, dtype: float64
     """
     _check_choice("method", method, METHODS)
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
@@ -313,6 +326,12 @@ def weighted_regime_mean(
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> rule = {"a0": 1, "a1": lambda l1: 1 - l1}
     >>> weighted_regime_mean(data, **columns, regime=rule).round(2)
+    estimate     66.25
+    std_error     5.75
+    ci_low       54.98
+    ci_high      77.52
+    n            16.00
+    Name: weighted_regime_mean, dtype: float64
     """
     _check_choice("variance", variance, ("stacked", "sandwich"))
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
@@ -410,6 +429,12 @@ def doubly_robust_regime_mean(
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> rule = {"a0": 1, "a1": lambda l1: 1 - l1}
     >>> doubly_robust_regime_mean(data, **columns, regime=rule).round(2)
+    estimate     66.25
+    std_error     5.75
+    ci_low       54.98
+    ci_high      77.52
+    n            16.00
+    Name: doubly_robust_regime_mean, dtype: float64
     """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": model}
@@ -500,6 +525,12 @@ def marginal_structural_model(
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> always, never = {"a0": 1, "a1": 1}, {"a0": 0, "a1": 0}
     >>> marginal_structural_model(data, **columns, regime=always, reference=never).round(2)
+    estimate      2.00
+    std_error     7.51
+    ci_low      -12.72
+    ci_high      16.72
+    n            16.00
+    Name: marginal_structural_model, dtype: float64
     """
     _check_choice("variance", variance, ("stacked", "sandwich"))
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
@@ -577,6 +608,9 @@ def g_estimation(
     >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> g_estimation(data, **columns).round(2)
+        estimate  std_error  ci_low  ci_high     n
+    a0       0.0       7.50  -14.71    14.71  16.0
+    a1       2.0       0.25    1.51     2.49  16.0
     """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": None, "weights": weights, "model": "linear"}
@@ -651,6 +685,9 @@ def regime_support(
     >>> data["y"] = 80 - 30 * data["l1"] + 2 * data["a1"] + [1, 0] * 8
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> regime_support(data, **columns, regime={"a0": 1, "a1": 1}).round(2)
+        followers  effective_n  largest_weight  mean_weight
+    a0        8.0          8.0            0.12          1.0
+    a1        4.0          4.0            0.25          1.0
     """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": "linear"}
@@ -737,6 +774,13 @@ def regime_bounds(
     >>> columns = {"outcome": "y", "treatments": ["a0", "a1"], "histories": [[], ["l1"]]}
     >>> known = data[(data["l1"] == 1) | (data["a1"] == 0)]
     >>> regime_bounds(known, **columns, regime={"a0": 1, "a1": 1}, low=40, high=90).round(2)
+    low        48.67
+    high       65.33
+    ci_low     43.76
+    ci_high    79.29
+    unseen      0.33
+    n          12.00
+    Name: regime_bounds, dtype: float64
     """
     columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
     options = {"censored": censored, "weights": weights, "model": "linear"}
@@ -790,58 +834,45 @@ def long_to_wide(data, *, unit, time, varying, fixed=()):
     0   7       0       1
     1   8       1       1
     """
-    several = {"varying": _names("varying", varying), "fixed": _names("fixed", fixed)}
+    varying, fixed = _names("varying", varying), _names("fixed", fixed)
     keys = _read(data, unit=unit, time=time)
-    table = data[[unit, time, *several["varying"], *several["fixed"]]].reset_index(drop=True)
-    months = _months(keys, unit, time)
-    for name in several["fixed"]:
-        _check_kept(table[name], keys[unit], name, unit)
-    wide = table.loc[~keys[unit].duplicated(), [unit, *several["fixed"]]]
-    place = pd.factorize(keys[unit])[0]
-    for month, rows in enumerate(months):
-        order = rows[np.argsort(place[rows])]
-        for name in several["varying"]:
-            label = f"{name}_{month}"
+    _read(data.notna(), several={"unit": unit, "time": time, "varying": varying, "fixed": fixed})
+    _check_unit(keys, unit, time, unit, unit)
+    row, month = _place(keys, unit, time)
+    table = data[[unit, *varying, *fixed]].iloc[np.lexsort((row, month))].reset_index(drop=True)
+    for name in fixed:
+        remedy = f"name it in varying, or give a unit its last value, {_last(unit, name)}"
+        _check_constant(table, name, unit, remedy)
+    units = row.max() + 1
+    wide = table.loc[: units - 1, [unit, *fixed]]
+    for start in range(0, len(table), units):
+        for name in varying:
+            label = f"{name}_{start // units}"
             if label in wide:
-                raise ValueError(f"{label!r} would be there twice; rename that column of data")
-            wide[label] = table[name].iloc[order].array
-    return wide.reset_index(drop=True)
+                raise ValueError(f"there would be two columns {label!r}; rename one in data")
+            wide[label] = table[name].iloc[start : start + units].array
+    return wide
 
 
-def _months(keys, unit, time):
-    """Return the rows of each month, or raise unless every unit has one row in each."""
-    twice = keys[keys.duplicated([unit, time])]
-    if len(twice):
+def _place(keys, unit, time):
+    """Return the place of each row's unit and month, or raise unless all units have all months."""
+    periods, month = _periods(keys, time)
+    row, names = pd.factorize(keys[unit])
+    gap = np.full((len(names), len(periods)), True)
+    gap[row, month] = False
+    for lacking, lacked in np.argwhere(gap)[:1]:
         raise ValueError(
-            f"column {unit!r}: {unit} = {twice[unit].iloc[0]} has more than one row with {time} = "
-            f"{twice[time].iloc[0]} ({len(twice)} such row(s) too many); keep one row per unit and "
-            f"month, for example data.drop_duplicates([{unit!r}, {time!r}], keep='last')"
+            f"column {time!r}: {unit} = {names[lacking]} has no row for {time} = "
+            f"{periods[lacked]} ({gap.sum()} such gap(s)); add these rows, with missing values and "
+            "a column that is 1 from the month in which a unit was lost, for censored=, or keep "
+            f"the units with all months, data[data.groupby({unit!r})[{time!r}].transform('size') "
+            f"== {len(periods)}], and say so"
         )
-    months, units = sorted(keys[time].unique()), keys[unit].nunique()
-    rows = [np.flatnonzero(keys[time] == month) for month in months]
-    for month, found in zip(months, rows, strict=True):
-        if len(found) < units:
-            lacking = keys.loc[~keys[unit].isin(keys[unit].iloc[found]), unit].iloc[0]
-            raise ValueError(
-                f"column {time!r}: {unit} = {lacking} has no row for {time} = {month}, and "
-                f"{units - len(found)} unit(s) have none; add such rows from the source, with a "
-                "column for censored= that is 1 where a unit was lost before, or keep the units "
-                f"with all months, data[data.groupby({unit!r})[{time!r}].transform('size') == "
-                f"{len(months)}], and say so"
-            )
-    return rows
+    return row, month
 
 
-def _check_kept(values, units, name, unit):
-    """Raise if a column that a unit keeps changes."""
-    first = values.groupby(units.to_numpy(), sort=False).transform("first")
-    moved = (values != first) & ~(values.isna() & first.isna())
-    if moved.any():
-        raise ValueError(
-            f"column {name!r} changes within {unit} = {units[moved.to_numpy().argmax()]}; name it "
-            f"in varying, or give a unit its last value, data.groupby({unit!r})[{name!r}]"
-            ".transform('last')"
-        )
+def _last(unit, name):
+    return f"data.groupby({unit!r})[{name!r}].transform('last')"
 
 
 def _answer(method, courses, estimator, models, level, spread=("stacked", 0, None)):
