@@ -225,29 +225,27 @@ book_table = book_table.astype(float).round(10)
 tables.results(book_table, "Table 20.1 of What If, mean outcomes.", digits=2)
 
 # %% [markdown]
-# The book's own numbers, to the digit: 60 under every regime and no effect, where the crude comparison says −13.33<!--midflight-book-crude:.2f--> and either stratum of $L_1$ says −8<!--midflight-book-within:.0f-->. The rule that reads $L_1$ is a dynamic regime; the marginal structural model cannot be asked about it, for its stabilized weights are valid for static ones only.
+# The book's own numbers, to the digit: 60<!--midflight-book-mean:.0f--> under every regime and no effect, where the crude comparison says −13.33<!--midflight-book-crude:.2f--> and either stratum of $L_1$ says −8<!--midflight-book-within:.0f-->. Weighting gets there by copies: each person counts as one over the probability of what they did, and 32,000 become 128,000<!--midflight-copies:,.0f-->, four times themselves, among whom the second treatment has nothing to do with $L_1$. The last rule, which reads $L_1$, is a dynamic regime. The marginal structural model cannot be asked about it: its stabilized weights are valid for static regimes only.
 #
 # ### Three months, in statsmodels
 #
-# With more months the sum over histories is long. Go backwards instead (iterated conditional expectations): regress the exit on all that came before, predict it with the last mismatch set, regress that prediction on what came before it, and so on.
-
-# %%
-pasts = ["talent + mismatch_0"]
-pasts += ["talent + mismatch_0 * silence_1 * mismatch_1"]
-pasts += [f"{pasts[1]} * silence_2 * mismatch_2"]
+# With more months the sum over histories grows long. Iterated conditional expectations get to the same place by regressions, the last month first. Among those who followed the regime to the end, regress the exit on talent and the silences, and predict: what does each past lead to? Among those who followed it until a month before, regress these predictions on what was known then. So on to the start, where the predictions are averaged over everybody.
 
 
 # %%
 def iterated(level):
     mean = data["exit"]
-    for month, past in reversed(list(enumerate(pasts))):
-        fit = smf.ols(f"mean ~ {past}", data.assign(mean=mean)).fit()
-        mean = fit.predict(data.assign(**{f"mismatch_{month}": level}))
+    pasts = {2: "talent + silence_1 * silence_2", 1: "talent + silence_1", 0: "talent"}
+    for month, past in pasts.items():
+        followed = (data[months[: month + 1]] == level).all(axis=1)
+        rows = data.assign(mean=mean)[followed]
+        mean = smf.ols(f"mean ~ {past}", rows).fit().predict(data)
     return mean.mean()
 
 
+# %%
 by_hand = iterated(1) - iterated(0)
-print(f"always − never: {by_hand:.4f}")
+print(f"always − never, by hand: {by_hand:.4f}")
 
 # %% [markdown]
 # ### The recipe
@@ -262,8 +260,8 @@ def with_alarms(rows):
 
 
 data = with_alarms(data)
-known = [["talent"], ["silence_1", "alarm_1"], ["silence_2", "alarm_2"]]
-columns = {"outcome": "exit", "treatments": months, "histories": known}
+with_alarm = [["talent"], ["silence_1", "alarm_1"], ["silence_2", "alarm_2"]]
+columns = {"outcome": "exit", "treatments": months, "histories": with_alarm}
 
 # %%
 always, never = dict.fromkeys(months, 1), dict.fromkeys(months, 0)
@@ -376,12 +374,19 @@ def outcome(rule):
 
 
 # %% [markdown]
-# What the records can say of them is estimated from the same 4,000 people. The first mismatch stays as it was, so it is history.
+# May the records be asked about a rule that reads a silence? Such a rule puts an arrow of its own from the silence into the decision, and the sets are judged with this arrow (Dawid and Didelez, 2010). The first mismatch stays as it was, so it is history.
 
 # %%
-later = {"outcome": "exit", "treatments": months[1:], "saturated": True}
-later["histories"] = [["talent", "mismatch_0", "silence_1"], ["silence_2"]]
-found = {name: regime_mean(data, **later, regime=r) for name, r in rules.items()}
+known = [["talent", "mismatch_0", "silence_1"], ["silence_2"]]
+ask = {"treatments": months[1:], "outcome": "exit", "adjust_for": known}
+judge, graph = identify.sequential_backdoor, world.model.graph
+print({name: judge(graph, **ask, regime=rule).valid for name, rule in rules.items()})
+
+# %%
+later = {"outcome": "exit", "treatments": months[1:], "histories": known}
+found = {
+    n: regime_mean(data, **later, regime=r, saturated=True) for n, r in rules.items()
+}
 
 # %% tags=["hide-input"]
 policy = {name: outcome(rule) for name, rule in {**rules, "managers": {}}.items()}
@@ -428,7 +433,7 @@ plt.show()
 
 
 # %% tags=["hide-input"]
-def by_recipe(method="g_formula", histories=known, saturated="outcome"):
+def by_recipe(method="g_formula", histories=with_alarm, saturated="outcome"):
     asked = {
         **contrast,
         "histories": histories,
@@ -496,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 60 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time has the right limit in both worlds; both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180 while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. A thousand samples of each recipe are on [the scoreboard](../book/scoreboard.md).
+# Every method that takes one decision at a time has the right limit in both worlds; both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. A thousand samples of each recipe are on [the scoreboard](../book/scoreboard.md).
 #
 # ## Take it with you
 #
@@ -545,7 +550,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# With talent alone the limit is 0.180: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
+# With talent alone the limit is the truth, 0.180<!--midflight-truth:.3f-->: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
 #
 # </details>
 #
@@ -575,7 +580,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # | Static adjustment collapses: each month's decision by itself. | holds in part | It need not. {talent} is a valid set for the first decision (ATE 0.077<!--midflight-ate-0:.3f-->), {talent, mismatch_0, silence_1} for the second (0.085<!--midflight-ate-1:.3f-->). These effects do not add up to the joint one. |
 # | A descendant of the treatment must be left out of the adjustment set. | holds in part | For the first decision. For the second the same silence is needed: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
 # | Adjusting for the baseline confounder alone gives the total effect. | holds in part | Of the first decision, with managers reacting as they do. Of three months it gives 0.077<!--midflight-limit-regression-talent:.3f-->, where 0.180<!--midflight-truth:.3f--> is true. |
-# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent is estimated at 0.372<!--midflight-rule-estimate:.3f--> and is 0.378<!--midflight-rule-exact:.3f-->. Where managers always correct, they say only between 0.3<!--midflight-bound-low:.1f--> and 0.6<!--midflight-bound-high:.1f-->. |
+# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent is estimated at 0.372<!--midflight-rule-estimate:.3f--> and is 0.378<!--midflight-rule-exact:.3f-->. Where managers always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->. |
 #
 # </details>
 
@@ -596,6 +601,9 @@ none_anew = {
         lambda mismatch_1, silence_2: mismatch_1 * expit(1.5 - 2.5 * silence_2)
     ),
 }
+first_8 = eight.groupby("a0")["n"].transform("sum") / eight["n"].sum()
+second_8 = eight["n"] / eight.groupby(["a0", "l1"])["n"].transform("sum")
+copies = eight["n"] / (first_8 * second_8)
 crude_union = men[men["union_1"] == men["union_2"]].groupby("union_1")["lwage_2"].mean()
 numbers = {
     "midflight-truth": truth["always - never"],
@@ -611,6 +619,7 @@ numbers = {
     "midflight-book-crude": book_table.loc["crude", "always − never"],
     "midflight-book-within": book_table.loc["within L1 = 0", "always − never"],
     "midflight-book-mean": book_table.loc["g-formula", "always"],
+    "midflight-copies": copies.sum(),
     "midflight-poor-weight": weights["alarms left out"].iloc[-1],
     "midflight-bound-low": bounds["low"],
     "midflight-bound-high": bounds["high"],
@@ -641,6 +650,7 @@ tables.store(
     answers=answers,
     blips=blips,
     book_table=book_table,
+    by_hand=by_hand,
     bounds=bounds,
     limits=limits,
     naive=naive,
