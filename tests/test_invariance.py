@@ -21,6 +21,7 @@ from casestudies.recipes import (
     sensitivity,
     staggered_adoption,
     standardization,
+    time_varying,
     weak_instruments,
     weighting,
 )
@@ -34,6 +35,9 @@ INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
 TWO = {**PANEL, "treated": "treated", "post": "post"}
+COURSE = {"outcome": "y", "treatments": ["z", "d"], "histories": [["x1", "ward"], ["x2"]]}
+RULE = {"regime": {"z": 1, "d": lambda x2: x2 > 0}}
+REGIMES = {**COURSE, **RULE, "reference": {"z": 0, "d": 0}, "weights": "w"}
 STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 2003}
 STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
 
@@ -72,6 +76,13 @@ def twelve_units():
     """Return the first twelve units of the two periods, few enough for all sets of treated."""
     frame = two_periods()
     return frame[frame["unit"] < 512].reset_index(drop=True)
+
+
+def wide(frame):
+    """Return the outcomes of each unit by year, in the order of the units, net of the first."""
+    found = time_varying.long_to_wide(frame, unit="unit", time="year", varying="y", fixed="site")
+    outcomes = found.sort_values("unit").filter(like="y_").astype(float)
+    return outcomes.sub(outcomes["y_0"], axis=0)
 
 
 def study(frame):
@@ -150,6 +161,22 @@ CALLS = {
         ],
     ),
 }
+CALLS |= {
+    "regime_difference": (people, lambda f: time_varying.regime_difference(f, **REGIMES)),
+    "regime_difference, doubly robust": (
+        people,
+        lambda f: time_varying.regime_difference(f, **REGIMES, method="doubly_robust"),
+    ),
+    "marginal_structural_model": (
+        people,
+        lambda f: time_varying.marginal_structural_model(
+            f, **{**REGIMES, "regime": {"z": 1, "d": 1}}
+        ),
+    ),
+    "g_estimation": (people, lambda f: time_varying.g_estimation(f, **COURSE)),
+    "regime_support": (people, lambda f: time_varying.regime_support(f, **COURSE, **RULE)),
+    "long_to_wide": (panel, wide),
+}
 WITHOUT_DATA = {
     "sample_size",
     "robustness_from_t",
@@ -159,6 +186,12 @@ WITHOUT_DATA = {
 }
 BY_RANDOM_DRAWS = {"randomization_test"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
+MEANS = {
+    "regime_mean": {},
+    "weighted_regime_mean": {},
+    "doubly_robust_regime_mean": {},
+    "regime_bounds": {"low": -1e9, "high": 1e9},
+}  # likewise
 
 
 def shuffled(frame):
@@ -205,8 +238,8 @@ def test_every_public_function_that_takes_data_is_called_here():
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in FOLDER.glob("[!_]*.py")]
     public = {n.name for t in trees for n in t.body if isinstance(n, ast.FunctionDef)}
     public = {name for name in public if name[0] != "_"}
-    called = {name.rpartition(".")[2] for name in CALLS}
-    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS == public
+    called = {name.rpartition(".")[2].partition(",")[0] for name in CALLS}
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | set(MEANS) == public
 
 
 @pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
@@ -267,3 +300,20 @@ def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
     moved = standardization.standardized_means(frame.assign(y=frame["y"] + 2**27), **ADJUSTED)
     compare(moved["estimate"] - 2**27, expected["estimate"])
     compare(moved["std_error"], expected["std_error"])
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+@pytest.mark.parametrize("name", MEANS)
+def test_means_of_regimes_move_with_the_outcome_and_with_nothing_else(name, guise):
+    def call(frame):
+        return getattr(time_varying, name)(frame, **COURSE, **RULE, **MEANS[name], weights="w")
+
+    frame = people()
+    expected = call(frame)
+    compare(call(guise(frame)), expected)
+    scaled = call(frame.assign(x1=frame["x1"] * 1e9, x2=frame["x2"] * 1e-9))
+    compare(scaled, expected)
+    if name != "regime_bounds":
+        moved = call(frame.assign(y=frame["y"] + 2**27))
+        compare(moved["estimate"] - 2**27, expected["estimate"])
+        compare(moved["std_error"], expected["std_error"])

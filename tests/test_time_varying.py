@@ -506,7 +506,10 @@ def test_errors_of_a_structural_model_are_those_of_the_stacked_equations(varianc
 
     def equations(a0, a1, g0, g1, beta, difference):
         u = stable(a0, a1, g0, g1)
-        bare = [x * (a - expit(x @ g))[:, None] for x, a, g in zip((z0, z1), taken, (g0, g1))]
+        bare = [
+            x * (a - expit(x @ g))[:, None]
+            for x, a, g in zip((z0, z1), taken, (g0, g1), strict=True)
+        ]
         score = z * (u * (stack.y - stack.curve(z @ beta)))[:, None]
         gap = stack.curve(beta.sum()) - stack.curve(beta[0]) - difference
         return [*stack.treatment_scores(a0, a1), *bare, score, gap * np.ones((len(z), 1))]
@@ -663,7 +666,7 @@ def test_a_treatment_that_is_never_undone_has_a_mean_and_with_cells_weights():
     data["a1"] = np.maximum(data["a0"], data["a1"])
     for regime in ({"a0": 1, "a1": 1}, {"a0": 0, "a1": 0}):
         assert fits(regime_mean(data, **SHORT, regime=regime))
-    with pytest.raises(ValueError, match="'a1' is decided by its history: .* column 'a0'"):
+    with pytest.raises(ValueError, match=r"'a1' is decided by its history: .* column 'a0'"):
         weighted_regime_mean(data, **SHORT, regime={"a0": 0, "a1": 1})
     cells = weighted_regime_mean(data, **SHORT, regime={"a0": 1, "a1": 1}, saturated=True)
     chance = expit(
@@ -782,3 +785,353 @@ def test_a_long_frame_may_lack_values_and_be_told_by_dates():
     assert found["drug_0"].tolist()[1] == 1
     assert found["drug_1"].tolist()[0] == 1
     assert found[["drug_0", "drug_1"]].isna().sum().tolist() == [1, 1]
+
+
+# Refusals, and their remedies followed
+
+ON = {"a0": 1, "a1": 1}
+OFF = {"a0": 0, "a1": 0}
+
+
+def call(data, estimator=regime_mean, **changed):
+    """Call a method on the world of two decisions, with some of its arguments changed."""
+    return estimator(data, **{**SHORT, "regime": ON, **changed})
+
+
+def lacking(data):
+    """Lose the outcomes of some."""
+    return data.assign(y=data["y"].where(data.index % 9 > 0))
+
+
+def chosen(data):
+    """Let the history decide on the second treatment."""
+    return data.assign(a1=data["s"])
+
+
+def crowded(data):
+    """Leave six rows and give them more columns."""
+    rows = data.iloc[:6].assign(a0=[1, 1, 0] * 2, a1=[0, 1] * 3, s=[0, 1, 1, 0, 1, 1])
+    return rows.assign(u=[1, 4, 2, 3, 5, 9], v=[2, 7, 1, 8, 2, 8], y=[0, 1, 1, 0, 0, 1])
+
+
+def split(data):
+    """Lose every fifth unit."""
+    return data.assign(lost=(data.index % 5 == 0) * 1)
+
+
+def rare(data):
+    """Leave nobody with s = 0 and a1 = 1."""
+    return data[(data["s"] == 1) | (data["a1"] == 0)].drop(columns="x")
+
+
+WIDE = [["x"], ["s", "u", "v", "w"]]
+RARE = {"histories": [["old"], ["s"]], "saturated": True}
+REMEDIES = {
+    "a history that names its own treatment": (
+        lambda d: call(d, histories=[["x", "a0"], ["s"]]),
+        r"histories\[0\] names 'a0', which is not known before 'a0'; .* take it out",
+        lambda d: call(d, histories=[["x"], ["s"]]),
+    ),
+    "a history that names a later treatment": (
+        lambda d: call(d, histories=[["x", "a1"], ["s"]]),
+        r"histories\[0\] names 'a1', which is not known before 'a0'",
+        lambda d: call(d, histories=[["x"], ["s"]]),
+    ),
+    "a history that names the outcome": (
+        lambda d: call(d, histories=[["x"], ["s", "y"]]),
+        r"histories\[1\] names 'y', which is not known before 'a1'",
+        lambda d: call(d, histories=[["x"], ["s"]]),
+    ),
+    "a history that names a loss": (
+        lambda d: call(
+            d.assign(lost=d.index % 5 == 0), histories=[["x"], ["lost"]], censored="lost"
+        ),
+        r"histories\[1\] names 'lost', which is not known before",
+        lambda d: call(d.assign(lost=d.index % 5 == 0), histories=[["x"], []], censored="lost"),
+    ),
+    "too few histories": (
+        lambda d: call(d, histories=[["x"]]),
+        r"histories holds 1 list\(s\) for 2 treatment\(s\); .* \[\] where nothing is new",
+        lambda d: call(d, histories=[["x"], []]),
+    ),
+    "a history that is a name": (
+        lambda d: call(d, histories="x"),
+        r"histories holds 1 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[["x"], []]),
+    ),
+    "a covariate that does not vary": (
+        lambda d: call(d.assign(s=3)),
+        "column 's' has one value in all rows; drop it from histories",
+        lambda d: call(d, histories=[["x"], []]),
+    ),
+    "a regime that reads a later column": (
+        lambda d: call(d, regime={"a0": lambda s: s, "a1": 1}),
+        r"the rule for 'a0' reads 's', which is not known before it; it may read 'x'; put",
+        lambda d: call(d, regime={"a0": lambda s: s, "a1": 1}, histories=[["x", "s"], []]),
+    ),
+    "a regime that reads its own treatment": (
+        lambda d: call(d, regime={"a0": 1, "a1": lambda a1: a1}),
+        "the rule for 'a1' reads 'a1', which is not known before it; it may read 'x', 'a0', 's'",
+        lambda d: call(d, regime={"a0": 1, "a1": lambda a0: a0}),
+    ),
+    "a regime that reads where nothing is known": (
+        lambda d: call(d, regime={"a0": lambda x: x > 0, "a1": 1}, histories=[[], ["s"]]),
+        "reads 'x', which is not known before it; it may read nothing; put 'x' into its history",
+        lambda d: call(d, regime={"a0": lambda x: x > 0, "a1": 1}),
+    ),
+    "a regime that takes everything": (
+        lambda d: call(d, regime={"a0": 1, "a1": lambda **past: past["s"]}),
+        r"the rule for 'a1' takes \*past; name the columns that it reads",
+        lambda d: call(d, regime={"a0": 1, "a1": lambda s: s}),
+    ),
+    "a regime of probabilities": (
+        lambda d: call(d, regime={"a0": 1, "a1": lambda s: 0.2 + 0.5 * s}),
+        r"the rule for 'a1' gives 0.\d; .* 0 or 1, so make it a condition, .* \(x > 0.5\) \* 1",
+        lambda d: call(d, regime={"a0": 1, "a1": lambda s: (0.2 + 0.5 * s > 0.5) * 1}),
+    ),
+    "a regime of words": (
+        lambda d: call(d, regime={"a0": "yes", "a1": 1}),
+        "the rule for 'a0' must be 0, 1 or a function that gives these .* got 'yes'",
+        call,
+    ),
+    "a regime of the wrong length": (
+        lambda d: call(d, regime={"a0": [1, 0, 1], "a1": 1}),
+        "the rule for 'a0' must be 0, 1 or a function",
+        call,
+    ),
+    "a regime that is no dict": (
+        lambda d: call(d, regime=1),
+        "regime must be a dict from treatment to 0, 1 or rule, got 1",
+        call,
+    ),
+    "a regime that leaves a treatment out": (
+        lambda d: call(d, regime={"a1": 1}),
+        "regime says nothing about 'a0'; .* moving it from treatments into the history",
+        lambda d: call(d, regime={"a1": 1}, treatments=["a1"], histories=[["x", "a0", "s"]]),
+    ),
+    "a regime that names something else": (
+        lambda d: call(d, regime={**ON, "s": 0}),
+        "regime names 's', which is not among the treatments 'a0', 'a1'; leave it out",
+        call,
+    ),
+    "two regimes that are one": (
+        lambda d: call(d, regime_difference, reference={"a0": lambda x: x > -99, "a1": 1}),
+        "regime and reference ask the same of every unit; change one of them",
+        lambda d: call(d, regime_difference, reference=OFF),
+    ),
+    "a dynamic regime for stabilized weights": (
+        lambda d: call(d, marginal_structural_model, regime=RULE),
+        "'a1' is a function, and stabilized weights are not valid .* use weighted_regime_mean",
+        lambda d: call(d, weighted_regime_mean, regime=RULE),
+    ),
+    "a dynamic reference for stabilized weights": (
+        lambda d: call(d, marginal_structural_model, reference=RULE),
+        "'a1' is a function, and stabilized weights are not valid",
+        lambda d: call(d, marginal_structural_model, reference=OFF),
+    ),
+    "nobody who follows": (
+        lambda d: call(d[(d["a0"] == 0) | (d["a1"] == 0)]),
+        "nobody follows the regime up to 'a1', .* a regime that some follow, or, .* regime_bounds",
+        lambda d: call(d[(d["a0"] == 0) | (d["a1"] == 0)], regime={"a0": 1, "a1": 0}),
+    ),
+    "nobody who follows, bounded": (
+        lambda d: call(d[(d["a0"] == 0) | (d["a1"] == 0)], weighted_regime_mean),
+        "nobody follows the regime up to 'a1', .* for regime_bounds",
+        lambda d: call(d[(d["a0"] == 0) | (d["a1"] == 0)], regime_bounds, low=0, high=1),
+    ),
+    "a treatment that its history decides": (
+        lambda d: call(chosen(d), weighted_regime_mean),
+        "'a1' is decided by its history: no overlap: column 's', at .*, separates the arms",
+        lambda d: call(chosen(d), weighted_regime_mean, histories=[["x"], []]),
+    ),
+    "a treatment that its history decides, in regressions": (
+        lambda d: call(chosen(d)),
+        "no overlap: column 's' lies between 1 and 1 where 'a1' is 1, unlike in .* row",
+        lambda d: call(chosen(d)[lambda d: d["s"] == 1].assign(a1=d["a1"]), histories=[["x"], []]),
+    ),
+    "a treatment that its history decides, in g-estimation": (
+        lambda d: g_estimation(chosen(d), **SHORT),
+        "'a1' is decided by its history",
+        lambda d: g_estimation(chosen(d), **{**SHORT, "histories": [["x"], []]}),
+    ),
+    "too many covariates for the rows": (
+        lambda d: call(crowded(d), weighted_regime_mean, histories=WIDE),
+        "'a1' cannot be modelled by its history: 6 rows cannot carry 7 coefficients .* fewer cov",
+        lambda d: call(crowded(d), weighted_regime_mean, histories=[[], []]),
+    ),
+    "too many covariates for a regression": (
+        lambda d: call(crowded(d), histories=[["x"], ["s", "u"]]),
+        r"3 row\(s\) where 'a1' is 1 cannot carry 5 coefficient\(s\)",
+        lambda d: call(crowded(d), histories=[[], []]),
+    ),
+    "a cell without a unit that does as asked": (
+        lambda d: call(rare(d), **RARE),
+        r"no overlap: \d+ unit\(s\) that followed .* have old = . and a0 = 1 and s = 0, and "
+        "none of them has 'a1' at 1, as it asks; .* for regime_bounds",
+        lambda d: call(rare(d), regime_bounds, histories=[["old"], ["s"]], low=0, high=1),
+    ),
+    "a cell without a unit that does as asked, in weights": (
+        lambda d: call(rare(d), weighted_regime_mean, **RARE),
+        "'a1' is decided by its history: no overlap: .* separates the arms",
+        lambda d: call(rare(d), weighted_regime_mean, **RARE, regime={"a0": 1, "a1": lambda s: s}),
+    ),
+    "a lost outcome": (
+        lambda d: call(lacking(d)),
+        r"'y' has 56 missing value\(s\); name those .* censored='lost', of data.assign\(lost=",
+        lambda d: call(lacking(d).assign(lost=lacking(d)["y"].isna() * 1), censored="lost"),
+    ),
+    "a missing value of a unit that stayed": (
+        lambda d: call(
+            d.assign(x=d["x"].where(d.index != 4), lost=d.index % 9 == 0), censored="lost"
+        ),
+        r"column 'x' has 1 missing value\(s\), the first in row 4",
+        lambda d: call(d.assign(lost=d.index % 9 == 0).drop(4), censored="lost"),
+    ),
+    "losses of another number": (
+        lambda d: call(d.assign(l0=0, l1=0, l2=0), censored=["l0", "l1", "l2"]),
+        r"censored names 3 column\(s\) for 2 treatment\(s\); .* one alone for those lost after",
+        lambda d: call(d.assign(l0=0, l1=d.index % 9 == 0), censored=["l0", "l1"]),
+    ),
+    "losses that are not 0 or 1": (
+        lambda d: call(d.assign(lost=d.index % 3), censored="lost"),
+        "'lost' must be 0 or 1, found 2; recode it to 1 for those who were lost and 0 for those",
+        lambda d: call(d.assign(lost=(d.index % 3 == 2) * 1), censored="lost"),
+    ),
+    "everybody lost": (
+        lambda d: call(d.assign(lost=1), censored="lost"),
+        "'lost' is 1 in all 500 rows, so there is no row of those who stayed",
+        lambda d: call(d.assign(lost=d.index % 2), censored="lost"),
+    ),
+    "a weight of 0": (
+        lambda d: call(d.assign(w=d["w"] - 1), weights="w"),
+        r"'w' has a weight of 0; .* keep the rows above 0, data\[data\['w'\] > 0\]",
+        lambda d: call(d.assign(w=d["w"] - 1)[lambda d: d["w"] > 0], weights="w"),
+    ),
+    "a method of another name": (
+        lambda d: call(d, regime_difference, reference=OFF, method="ipw"),
+        "method must be one of 'g_formula', 'weighting', 'doubly_robust', got 'ipw'",
+        lambda d: call(d, regime_difference, reference=OFF, method="weighting"),
+    ),
+    "a model of another name": (
+        lambda d: call(d, model="logistic"),
+        "model must be one of 'linear', 'logit', got 'logistic'",
+        lambda d: call(d, model="logit"),
+    ),
+    "a logit of another outcome": (
+        lambda d: call(d.assign(y=d["y"] * 2), model="logit"),
+        "'y' must be 0 or 1 for model='logit', found 2; .* use model='linear'",
+        lambda d: call(d.assign(y=d["y"] * 2)),
+    ),
+    "interact as a list": (
+        lambda d: call(d, interact=["x"]),
+        r"interact must be True or False, got \['x'\]",
+        lambda d: call(d, interact=False),
+    ),
+    "cells in another model": (
+        lambda d: call(d, saturated="both"),
+        "saturated must be one of 'outcome', 'treatments', got 'both'",
+        lambda d: call(d, saturated="outcome"),
+    ),
+    "a variance of another name": (
+        lambda d: call(d, variance="sandwich"),
+        "variance must be one of 'stacked', 'bootstrap', got 'sandwich'",
+        lambda d: call(d, variance="stacked"),
+    ),
+    "a variance of another name, of weights": (
+        lambda d: call(d, weighted_regime_mean, variance="bootstrap"),
+        "variance must be one of 'stacked', 'sandwich', got 'bootstrap'",
+        lambda d: call(d, weighted_regime_mean, variance="sandwich"),
+    ),
+    "a bootstrap without a seed": (
+        lambda d: call(d, variance="bootstrap", draws=3),
+        "rng must be an int from 0 on",
+        lambda d: call(d, variance="bootstrap", draws=3, rng=1),
+    ),
+    "one draw": (
+        lambda d: call(d, variance="bootstrap", draws=1, rng=1),
+        "draws must be 2 or more, got 1",
+        lambda d: call(d, variance="bootstrap", draws=2, rng=1),
+    ),
+    "a level above 1": (
+        lambda d: call(d, level=95),
+        r"level must lie between 0 and 1, got 95",
+        lambda d: call(d, level=0.95),
+    ),
+    "limits the wrong way round": (
+        lambda d: call(d, regime_bounds, histories=[["old"], ["s"]], low=1, high=0),
+        "low must be below high, got low=1 and high=0",
+        lambda d: call(d, regime_bounds, histories=[["old"], ["s"]], low=0, high=1),
+    ),
+    "an outcome beyond the limits": (
+        lambda d: call(d, regime_bounds, histories=[["old"], ["s"]], low=0, high=0.5),
+        r"'y' holds 1, outside \[0, 0.5\]; widen low and high",
+        lambda d: call(d, regime_bounds, histories=[["old"], ["s"]], low=0, high=1),
+    ),
+    "a modifier of something else": (
+        lambda d: g_estimation(d, **SHORT, modifiers={"a2": "s"}),
+        "modifiers must be one of 'a0', 'a1', got 'a2'",
+        lambda d: g_estimation(d, **SHORT, modifiers={"a1": "s"}),
+    ),
+    "a modifier that is known later": (
+        lambda d: g_estimation(d, **SHORT, modifiers={"a0": "s"}),
+        r"modifiers\['a0'\] must be one of 'x', got 's'",
+        lambda d: g_estimation(d, **SHORT, modifiers={"a0": "x"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REMEDIES)
+def test_a_refusal_says_what_to_do_and_that_works(case):
+    refused, message, repaired = REMEDIES[case]
+    data = short()
+    with pytest.raises(ValueError, match=message):
+        refused(data)
+    assert fits(repaired(data))
+
+
+LONG = {"unit": "id", "time": "month", "varying": "drug"}
+LONG_REMEDIES = {
+    "a unit twice in a month": (
+        lambda d: pd.concat([d, d.iloc[:1]]),
+        r"id = 8 is seen more than once with month = 2 .* data.groupby\(\['id', 'month'\]",
+        lambda d: d.groupby(["id", "month"], as_index=False).mean(numeric_only=True),
+    ),
+    "a month that a unit lacks": (
+        lambda d: d.iloc[1:],
+        r"id = 8 has no row for month = 2 \(1 such gap.* for censored=, or keep the units with all",
+        lambda d: d[d.groupby("id")["month"].transform("size") == 2],
+    ),
+    "a fixed column that changes": (
+        lambda d: d.assign(died=[1, 0, 0, 0]),
+        r"'died' changes within id = 8 .* its last value, data.groupby\('id'\)\['died'\]",
+        lambda d: d.assign(died=d.groupby("id")["died"].transform("last")),
+    ),
+    "months that are words": (
+        lambda d: d.assign(month=d["month"].map({1: "one", 2: "two"})),
+        r"'month' holds object values such as 'two', .* data\['month'\].map\(",
+        lambda d: d.assign(month=d["month"].map({"two": 2, "one": 1})),
+    ),
+    "a name that is taken": (
+        lambda d: d.rename(columns={"died": "drug_1"}),
+        "there would be two columns 'drug_1'; rename one in data",
+        lambda d: d.rename(columns={"drug_1": "died"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LONG_REMEDIES)
+def test_a_long_frame_is_refused_and_the_advice_works(case):
+    broken, message, repair = LONG_REMEDIES[case]
+    data = broken(months())
+    fixed = [name for name in ("died", "drug_1") if name in data]
+    with pytest.raises(ValueError, match=message):
+        long_to_wide(data, **LONG, fixed=fixed)
+    wide = long_to_wide(repair(data), **LONG, fixed="died")
+    assert {"drug_0", "drug_1", "died"} <= set(wide)
+
+
+def test_anything_but_a_frame_is_told_so():
+    with pytest.raises(TypeError, match=r"data must be a pandas.DataFrame, got dict"):
+        regime_mean(short().to_dict(), **SHORT, regime=ON)
+    with pytest.raises(ValueError, match="no column 'lots' in data; did you mean 'lost'"):
+        regime_mean(short().assign(lost=0), **SHORT, regime=ON, censored="lots")
