@@ -762,7 +762,10 @@ HEADLINES = [
     ),
     (MID_FLIGHT, "midflight-saved-managers", (41.5 - 39.541) / 0.35658, 0.01, "enumeration"),
     (MID_FLIGHT, "midflight-new", 1.940, 1e-3, "enumeration"),
-    (MID_FLIGHT, "midflight-rule-exact", 0.37845, 5e-5, "enumeration"),
+    (MID_FLIGHT, "midflight-gain-correct-everybody", 7.0, 1e-6, "equation"),
+    (MID_FLIGHT, "midflight-gain-everybody-a-month-late", 4.5, 1e-6, "equation"),
+    (MID_FLIGHT, "midflight-gain-correct-the-silent", 41.5 - 37.845, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-copies", 128_000, 1e-6, "What If, section 21.2"),
     # Limits: weighted regressions of statsmodels on every history of the population
     (MID_FLIGHT, "midflight-limit-regression-talent", 0.0772, 1e-4, "normal equations"),
     (MID_FLIGHT, "midflight-limit-regression-silences-too", 0.0865, 1e-4, "normal equations"),
@@ -795,7 +798,9 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-blip-0", 0.04, 4 * 0.0187, "4 errors"),
     (MID_FLIGHT, "midflight-blip-1", 0.05, 4 * 0.0202, "4 errors"),
     (MID_FLIGHT, "midflight-blip-2", 0.09, 4 * 0.0186, "4 errors"),
-    (MID_FLIGHT, "midflight-rule-estimate", 0.37845, 4 * 0.0095, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-correct-everybody", 7.0, 4 * 1.72, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-everybody-a-month-late", 4.5, 4 * 1.84, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-correct-the-silent", 3.655, 4 * 1.32, "4 errors"),
     (MID_FLIGHT, "midflight-poor-weight", 0.84372, 5e-5, "three logits"),
     # Nominal coverage within four errors of 60 samples
     (MID_FLIGHT, "midflight-coverage-g-formula", 0.95, 0.113, "nominal coverage"),
