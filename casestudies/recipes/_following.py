@@ -14,7 +14,6 @@ from casestudies.recipes._columns import (
     _design,
     _group_basis,
     _Matrix,
-    _numeric,
 )
 from casestudies.recipes._regimes import _as_taken, _follows
 from casestudies.recipes._score import (
@@ -125,7 +124,7 @@ def _blips(course, modifiers, cells):
     found, later = [], []
     steps = zip(course.decisions, chances, modifiers, strict=True)
     for decision, chance, b in list(steps)[::-1]:
-        design = _history(course.table, decision.past, cells)
+        design = _history(course, course.table, decision.past, cells)
         x = _with_constant(_axes(design).place(design))
         treated = b * decision.taken[:, np.newaxis]
         surprise = b * (chance.sign * (1 - chance.own))[:, np.newaxis]
@@ -205,7 +204,7 @@ def _once(course, key, make, *arguments):
 def _unseen(course, decision, fit, new, bounding):
     """Tell whose cell has too few units that do what the regime asks, or raise."""
     limit, least = bounding
-    names = [name for name in decision.past if _discrete(course.table, name)]
+    names = [name for name in decision.past if name in course.discrete]
     cells, words = _cells_of(course.table, names)
     unseen = new & (np.bincount(cells[fit], minlength=len(words))[cells] < least)
     if limit is None and unseen.any():
@@ -224,13 +223,13 @@ def _designs(course, decision, fit, new, models):
     """Return what fits a step's regression and what it predicts for, or raise if it cannot."""
     rows = fit | new
     table, cells = course.table[rows], models.outcome_cells
-    design = _history(table, decision.past, cells)
+    design = _history(course, table, decision.past, cells)
     here, there = (design._replace(columns=design.columns[part[rows]]) for part in (fit, new))
     arms = np.unique(decision.asked[new])
+    smooth = [n for n in _varying(table, decision.past) if not (cells and n in course.discrete)]
     for arm in arms:
-        _check_within_reach(
-            table, decision, (fit & (decision.taken == arm))[rows], new[rows], arm, cells
-        )
+        near = (fit & (decision.taken == arm))[rows]
+        _check_within_reach(table, smooth, decision.name, near, new[rows], int(arm))
     if np.ptp(decision.taken[fit]):
         here = _with_column(here, decision.name, decision.taken[fit])
         there = _with_column(there, decision.name, decision.asked[new])
@@ -239,12 +238,11 @@ def _designs(course, decision, fit, new, models):
     return here, there, f"smallest and largest outcomes where {where}"
 
 
-def _check_within_reach(table, decision, here, new, arm, cells):
+def _check_within_reach(table, names, treatment, near, new, arm):
     """Raise if a history is predicted that lies outside all of those that fit."""
-    names = [n for n in _varying(table, decision.past) if not (cells and _discrete(table, n))]
-    rows = here | new
-    if (new & ~here).any():
-        _check_arm(table[rows], here[rows], names, decision.name, int(arm))
+    rows = near | new
+    if (new & ~near).any():
+        _check_arm(table[rows], near[rows], names, treatment, arm)
 
 
 def _with_column(matrix, label, values):
@@ -253,10 +251,10 @@ def _with_column(matrix, label, values):
     return _Matrix([*matrix.labels, label], columns, np.append(matrix.precision, 0))
 
 
-def _history(table, names, cells):
+def _history(course, table, names, cells):
     """Return the columns of a history that vary among these rows, as numbers."""
     names = _varying(table, names)
-    discrete = [name for name in names if cells and _discrete(table, name)]
+    discrete = [name for name in names if cells and name in course.discrete]
     smooth = _design(table, [name for name in names if name not in discrete])
     codes, levels = _cells_of(table, discrete)
     dummies = codes[:, np.newaxis] == np.arange(1, len(levels))
@@ -266,17 +264,12 @@ def _history(table, names, cells):
 
 
 def _past(course, decision, rows, cells):
-    return _history(course.table[rows], decision.past, cells)
+    return _history(course, course.table[rows], decision.past, cells)
 
 
 def _varying(table, names):
     """Return the columns that have more than one value in these rows."""
-    return [name for name in names if not (table[name] == table[name].iloc[0]).all()]
-
-
-def _discrete(table, name):
-    """Tell whether a column is text, a category, or zeros and ones."""
-    return not _numeric(table, name) or bool(table[name].isin((0, 1)).all())
+    return [name for name in names if (table[name] != table[name].iloc[0]).any()]
 
 
 def _cells_of(table, names):
@@ -284,12 +277,13 @@ def _cells_of(table, names):
     codes = np.zeros(len(table), dtype=int)
     for name in names:
         values, kinds = pd.factorize(table[name], sort=True)
-        codes = np.unique(codes * len(kinds) + values, return_inverse=True)[1]
+        codes = pd.factorize(codes * len(kinds) + values, sort=True)[0]
+    if not names:
+        return codes, [""]
     firsts = table[names].iloc[np.unique(codes, return_index=True)[1]]
-    words = [
-        " and ".join(f"{n} = {v}" for n, v in row.items()) for row in firsts.to_dict("records")
-    ]
-    return codes, words or [""]
+    rows = zip(*(firsts[name] for name in names), strict=True)
+    words = [" and ".join(f"{n} = {v}" for n, v in zip(names, row, strict=True)) for row in rows]
+    return codes, words
 
 
 def _by_steps(steps, gradients):
@@ -328,7 +322,7 @@ def _chances(course, cells, *, both=False):
 
 def _uncertain(course, decision, rows):
     """Tell whose cell holds units that do otherwise than the regime asks."""
-    names = [name for name in decision.past if _discrete(course.table, name)]
+    names = [name for name in decision.past if name in course.discrete]
     cells, words = _cells_of(course.table, names)
     others = rows & (decision.taken != decision.asked)
     return np.bincount(cells[others], minlength=len(words))[cells] > 0

@@ -12,6 +12,7 @@ from casestudies.recipes._columns import (
     _listed,
     _names,
     _numbers,
+    _numeric,
     _one,
     _outcome,
     _read,
@@ -38,6 +39,7 @@ class _Course(NamedTuple):
     origin: float
     weights: np.ndarray  # of sum 1
     decisions: list
+    discrete: set  # columns that are text, categories, or zeros and ones
     made: dict  # designs, which do not depend on the weights
 
     @property
@@ -67,7 +69,9 @@ def _read_course(data, *, outcome, treatments, histories, regime, weights, censo
     y, stayed = _numbers(table, outcome), ~gone[-1]
     _outcome(table[stayed], outcome, model)
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
-    return _Course(table, np.where(stayed, y - origin, 0), origin, w, decisions, {})
+    past = [*covariates, *treatments]
+    discrete = {n for n in past if not _numeric(table, n) or table[n].isin((0, 1)).all()}
+    return _Course(table, np.where(stayed, y - origin, 0), origin, w, decisions, discrete, {})
 
 
 def _read_histories(histories, treatments, later):
