@@ -502,7 +502,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time has the right limit in both worlds; both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. A thousand samples of each recipe are on [the scoreboard](../book/scoreboard.md).
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column.
 #
 # ## Take it with you
 #
@@ -621,6 +621,7 @@ numbers = {
     "midflight-book-within": book_table.loc["within L1 = 0", "always − never"],
     "midflight-book-mean": book_table.loc["g-formula", "always"],
     "midflight-copies": copies.sum(),
+    "midflight-g-formula-points": 100 * answers.loc["g formula", "estimate"],
     "midflight-poor-weight": weights["alarms left out"].iloc[-1],
     "midflight-bound-low": bounds["low"],
     "midflight-bound-high": bounds["high"],

@@ -792,6 +792,7 @@ HEADLINES = [
     # The chapter's 4,000 people: statsmodels' regressions and logits, written out
     (MID_FLIGHT, "midflight-by-hand", 0.15577, 5e-5, "iterated least squares"),
     (MID_FLIGHT, "midflight-g-formula", 0.15577, 5e-5, "iterated least squares"),
+    (MID_FLIGHT, "midflight-g-formula-points", 15.577, 5e-3, "iterated least squares"),
     (MID_FLIGHT, "midflight-weighting", 0.15987, 5e-5, "three logits"),
     (MID_FLIGHT, "midflight-doubly-robust", 0.16703, 5e-5, "three logits and regressions"),
     (MID_FLIGHT, "midflight-marginal-structural-model", 0.18, 4 * 0.0284, "4 errors"),
