@@ -221,7 +221,7 @@ book_rows = {label: row + [np.nan] * (3 - len(row)) for label, row in book_rows.
 book_table = pd.DataFrame.from_dict(book_rows, orient="index", columns=list(regimes_8))
 book_table.insert(2, "always − never", book_table["always"] - book_table["never"])
 book_table.loc["g-estimation", "always − never"] = blips_8.sum()
-book_table = book_table.astype(float).round(10)
+book_table = book_table.astype(float).round(10) + 0.0
 tables.results(book_table, "Table 20.1 of What If, mean outcomes.", digits=2)
 
 # %% [markdown]
@@ -480,12 +480,11 @@ analyses = {
 }
 idle = scenarios.mid_flight(mismatch_on_exit=(0.0, 0.0, 0.0))
 whole = {"limit": population(world.model), "limit, no effects": population(idle.model)}
-limits = pd.DataFrame(
-    {
-        column: {n: a(rows, weights="share")["estimate"] for n, a in analyses.items()}
-        for column, rows in whole.items()
-    }
-)
+limits = {
+    column: {n: a(rows, weights="share")["estimate"] for n, a in analyses.items()}
+    for column, rows in whole.items()
+}
+limits = pd.DataFrame(limits).round(6) + 0.0
 fresh = [
     "regression, talent",
     "g-formula",
