@@ -62,16 +62,17 @@ def regime_mean(
 
     The g-formula by iterated conditional expectations: with :math:`Q_{K+1} = Y` and, from the
     last month back, :math:`Q_k(h) = E[Q_{k+1} \mid H_k = h, A_k = d_k(h)]`, the mean is
-    :math:`E[Q_0]`. It needs each :math:`Q_k` modelled rightly, besides sequential
-    exchangeability, positivity and consistency. @COV1@
+    :math:`E[Q_0]`. It assumes sequential exchangeability, positivity, consistency and that each
+    :math:`Q_k` is modelled rightly.
+
+    @COV1@
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
     outcome : str
-        Numeric column known after the last treatment; 0 or 1 for
-        ``model="logit"``.
+        Numeric column known after the last treatment; 0 or 1 for ``model="logit"``.
     treatments : list of str
         Columns of zeros and ones, in order of time.
     histories : list of lists of str
@@ -165,17 +166,18 @@ def regime_difference(
     r"""Estimate the difference between the mean outcomes under two regimes.
 
     :math:`E[Y^d] - E[Y^{d'}]`, by iterated regressions, by the inverse probability of following
-    or by both; the standard error knows that both means come from the same units. Besides
-    sequential exchangeability, positivity and consistency it needs the outcome models to be
-    right, or the treatment models, or either. @COV2@
+    or by both; the standard error knows that both means come from the same units. It assumes
+    sequential exchangeability, positivity, consistency and the outcome models to be right, or
+    the treatment models, or either.
+
+    @COV2@
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
     outcome : str
-        Numeric column known after the last treatment; 0 or 1 for
-        ``model="logit"``.
+        Numeric column known after the last treatment; 0 or 1 for ``model="logit"``.
     treatments : list of str
         Columns of zeros and ones, in order of time.
     histories : list of lists of str
@@ -270,8 +272,10 @@ def weighted_regime_mean(
     r"""Estimate the mean outcome under a regime by the inverse probability of following it.
 
     Followers are averaged with weights :math:`1 / \prod_k P(A_k = d_k \mid H_k)` that are
-    scaled to sum to one (Hajek), each factor a logit. It needs these treatment models to be
-    right, besides sequential exchangeability, positivity and consistency. @COV3@
+    scaled to sum to one (Hajek), each factor a logit. It assumes sequential exchangeability,
+    positivity, consistency and these treatment models to be right.
+
+    @COV3@
 
     Parameters
     ----------
@@ -289,8 +293,8 @@ def weighted_regime_mean(
         parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
     saturated : bool
         Give each combination of a history's discrete columns (zeros and ones, text, categories)
-        a level of its own in the treatment models, among
-        those who followed the regime so far; other columns stay linear.
+        a level of its own in the treatment models, among those who followed the regime so far;
+        other columns stay linear. Where all of them do what the regime asks, that is certain.
     censored : str or list of str, optional
         Column that is 1 for units lost after the last treatment, or one for each treatment.
         Staying is modelled as a treatment is; what would come later may be missing.
@@ -365,16 +369,17 @@ def doubly_robust_regime_mean(
 
     .. math:: Q_0 + \sum_k R_k (Q_{k+1} - Q_k), \quad Q_{K+1} = Y,
 
-    is right if all outcome models are, or all treatment models, besides sequential
-    exchangeability, positivity and consistency. @COV4@
+    It assumes sequential exchangeability, positivity, consistency and that all outcome models
+    are right, or all treatment models.
+
+    @COV4@
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
     outcome : str
-        Numeric column known after the last treatment; 0 or 1 for
-        ``model="logit"``.
+        Numeric column known after the last treatment; 0 or 1 for ``model="logit"``.
     treatments : list of str
         Columns of zeros and ones, in order of time.
     histories : list of lists of str
@@ -463,18 +468,19 @@ def marginal_structural_model(
     :math:`E[Y^{\bar a}] = \beta_0 + \sum_k \beta_k a_k`, or its logit, fitted to all units with
     stabilized weights :math:`\prod_k P(A_k \mid \bar A_{k-1}) / P(A_k \mid H_k)`. With a
     reference it is the difference of two means: a month's :math:`\beta_k` is that of two
-    regimes which differ in this month only. It needs the treatment models and the structural
-    model to be right, besides sequential exchangeability, positivity and consistency; a regime
-    that nobody followed is then an extrapolation. Stabilized weights are not valid for a
-    dynamic regime, which is refused. @COV5@
+    regimes which differ in this month only. It assumes sequential exchangeability, positivity,
+    consistency and the treatment models and the structural model to be right: a regime that
+    nobody followed is then an extrapolation. Stabilized weights are not valid for a dynamic
+    regime, which is refused.
+
+    @COV5@
 
     Parameters
     ----------
     data : pandas.DataFrame
         One row per unit.
     outcome : str
-        Numeric column known after the last treatment; 0 or 1 for
-        ``model="logit"``.
+        Numeric column known after the last treatment; 0 or 1 for ``model="logit"``.
     treatments : list of str
         Columns of zeros and ones, in order of time.
     histories : list of lists of str
@@ -558,9 +564,11 @@ def g_estimation(
     to the mean outcome of those with a history, were there none later; :math:`b_k` holds 1 and
     the modifiers. From the last month back, :math:`Y` less the later blips is regressed on
     history and :math:`b_k A_k` with :math:`b_k (A_k - P(A_k = 1 \mid H_k))` as instruments.
-    It needs sequential exchangeability, consistency, blips of that form, and the treatment
-    models to be right, or the regressions on history. With constant blips static regimes differ
-    by sums of them. The standard error is that of the stacked equations. @COV6@
+    It assumes sequential exchangeability, consistency, blips of that form, and that the
+    treatment models are right, or the regressions on history. With constant blips static
+    regimes differ by sums of them. The standard error is that of the stacked equations.
+
+    @COV6@
 
     Parameters
     ----------
@@ -654,8 +662,8 @@ def regime_support(
         parameter names, that gives each unit 0 or 1: what ``SCM.do`` takes.
     saturated : bool
         Give each combination of a history's discrete columns (zeros and ones, text, categories)
-        a level of its own in the treatment models, among
-        those who followed the regime so far; other columns stay linear.
+        a level of its own in the treatment models, among those who followed the regime so far;
+        other columns stay linear. Where all of them do what the regime asks, that is certain.
     censored : str or list of str, optional
         Column that is 1 for units lost after the last treatment, or one for each treatment.
         Staying is modelled as a treatment is; what would come later may be missing.
@@ -722,7 +730,7 @@ def regime_bounds(
     Iterated regressions with a level for each combination of a history's discrete columns.
     Where fewer than `least` followers have a combination and do next what the regime asks, the
     mean from there on is set to `low` for the lower bound and to `high` for the upper. Between
-    them lies the mean, under sequential exchangeability and consistency, without positivity.
+    them lies the mean, assuming sequential exchangeability and consistency, without positivity.
 
     Parameters
     ----------
@@ -753,9 +761,9 @@ def regime_bounds(
     Returns
     -------
     pandas.Series
-        low, high: the bounds; ci_low, ci_high: the ends of their intervals, which cover both
-        bounds at the level or more often; unseen: the share of units whose mean was set in
-        some month, as weighted by their probability of coming there; n.
+        low, high: the bounds; ci_low and ci_high: the lower end of the interval of the one and
+        the upper of that of the other, between which the mean lies at least as often as the
+        level says; unseen: the probability under the regime of coming where it is not seen; n.
 
     Raises
     ------
