@@ -12,6 +12,7 @@ from stored import SCRIPTS, numbers, outputs
 DOWHY = "four_steps_with_dowhy"
 READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
+MID_FLIGHT = "mid_flight_corrections"
 
 # notebook, key, expected value, tolerance, source
 HEADLINES = [
@@ -819,6 +820,84 @@ HEADLINES = [
     (OFF_POLICY, "policy-coverage-weighted", 0.95, 0.062, "nominal coverage"),
     (OFF_POLICY, "policy-coverage-self-normalized", 0.95, 0.062, "nominal coverage"),
     (OFF_POLICY, "policy-coverage-doubly-robust", 0.95, 0.062, "nominal coverage"),
+    # Enumeration of the mid-flight world's histories, quadrature over talent (test_mid_flight)
+    (MID_FLIGHT, "midflight-truth", 0.18, 1e-9, "enumeration"),
+    (MID_FLIGHT, "midflight-truth-points", 18.0, 1e-9, "enumeration"),
+    (MID_FLIGHT, "midflight-crude-points", 7.9, 0.05, "enumeration"),
+    (MID_FLIGHT, "midflight-talent-points", 7.7, 0.05, "enumeration"),
+    (MID_FLIGHT, "midflight-silences-points", 8.7, 0.05, "enumeration"),
+    (MID_FLIGHT, "midflight-correction-points", 8.4, 0.05, "enumeration"),
+    (MID_FLIGHT, "midflight-correction", 0.084, 5e-4, "enumeration"),
+    (MID_FLIGHT, "midflight-naive-correction", 0.484 - 0.418, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-ate-0", 0.0769, 1e-4, "enumeration"),
+    (MID_FLIGHT, "midflight-ate-1", 0.0849, 1e-4, "enumeration"),
+    (MID_FLIGHT, "midflight-ate-2", 0.09, 1e-9, "enumeration"),
+    (MID_FLIGHT, "midflight-silence-truth", 0.2028, 5e-5, "enumeration"),
+    (MID_FLIGHT, "midflight-exits-correct-everybody", 34.5, 1e-6, "enumeration"),
+    (MID_FLIGHT, "midflight-exits-correct-the-silent", 37.845, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-exits-managers", 39.541, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-saved-correct-everybody", 100 * (0.05 + 0.09), 1e-6, "equation"),
+    (MID_FLIGHT, "midflight-saved-everybody-a-month-late", 100 * 0.09, 1e-6, "equation"),
+    (
+        MID_FLIGHT,
+        "midflight-saved-correct-the-silent",
+        (41.5 - 37.845) / 0.28797,
+        0.01,
+        "enumeration",
+    ),
+    (MID_FLIGHT, "midflight-saved-managers", (41.5 - 39.541) / 0.35658, 0.01, "enumeration"),
+    (MID_FLIGHT, "midflight-new", 1.940, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-gain-correct-everybody", 7.0, 1e-6, "equation"),
+    (MID_FLIGHT, "midflight-gain-everybody-a-month-late", 4.5, 1e-6, "equation"),
+    (MID_FLIGHT, "midflight-gain-correct-the-silent", 41.5 - 37.845, 1e-3, "enumeration"),
+    (MID_FLIGHT, "midflight-copies", 128_000, 1e-6, "What If, section 21.2"),
+    # Limits: weighted regressions of statsmodels on every history of the population
+    (MID_FLIGHT, "midflight-limit-regression-talent", 0.0772, 1e-4, "normal equations"),
+    (MID_FLIGHT, "midflight-limit-regression-silences-too", 0.0865, 1e-4, "normal equations"),
+    (MID_FLIGHT, "midflight-limit-g-formula", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-weighting", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-doubly-robust", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-marginal-structural-model", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-g-estimation", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-doubly-robust-alarms-left-out", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-doubly-robust-exits-added-up", 0.18, 1e-6, "the truth"),
+    (MID_FLIGHT, "midflight-limit-weighting-alarms-left-out", 0.13973, 5e-5, "three logits"),
+    (MID_FLIGHT, "midflight-limit-doubly-robust-silences-left-out", 0.05635, 5e-5, "three logits"),
+    (MID_FLIGHT, "midflight-null-regression-talent", -0.1028, 1e-4, "normal equations"),
+    (MID_FLIGHT, "midflight-null-regression-silences-too", -0.0935, 1e-4, "normal equations"),
+    (MID_FLIGHT, "midflight-null-g-formula", 0.0, 1e-6, "nothing acts"),
+    (MID_FLIGHT, "midflight-null-weighting", 0.0, 1e-6, "nothing acts"),
+    (MID_FLIGHT, "midflight-null-doubly-robust", 0.0, 1e-6, "nothing acts"),
+    (MID_FLIGHT, "midflight-null-marginal-structural-model", 0.0, 1e-6, "nothing acts"),
+    (MID_FLIGHT, "midflight-null-g-estimation", 0.0, 1e-6, "nothing acts"),
+    # Hernan and Robins, What If, Table 20.1 and sections 20.3, 21.1 to 21.3
+    (MID_FLIGHT, "midflight-book-crude", 54.67 - 68.00, 0.01, "What If, Table 20.1"),
+    (MID_FLIGHT, "midflight-book-within", -8.0, 1e-6, "What If, Table 20.1"),
+    (MID_FLIGHT, "midflight-book-mean", 60.0, 1e-6, "What If, Table 20.1"),
+    # The chapter's 4,000 people: statsmodels' regressions and logits, written out
+    (MID_FLIGHT, "midflight-by-hand", 0.15577, 5e-5, "iterated least squares"),
+    (MID_FLIGHT, "midflight-g-formula", 0.15577, 5e-5, "iterated least squares"),
+    (MID_FLIGHT, "midflight-g-formula-points", 15.577, 5e-3, "iterated least squares"),
+    (MID_FLIGHT, "midflight-weighting", 0.15987, 5e-5, "three logits"),
+    (MID_FLIGHT, "midflight-doubly-robust", 0.16703, 5e-5, "three logits and regressions"),
+    (MID_FLIGHT, "midflight-marginal-structural-model", 0.18, 4 * 0.0284, "4 errors"),
+    (MID_FLIGHT, "midflight-blip-0", 0.04, 4 * 0.0187, "4 errors"),
+    (MID_FLIGHT, "midflight-blip-1", 0.05, 4 * 0.0202, "4 errors"),
+    (MID_FLIGHT, "midflight-blip-2", 0.09, 4 * 0.0186, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-correct-everybody", 7.0, 4 * 1.72, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-everybody-a-month-late", 4.5, 4 * 1.84, "4 errors"),
+    (MID_FLIGHT, "midflight-estimate-correct-the-silent", 3.655, 4 * 1.32, "4 errors"),
+    (MID_FLIGHT, "midflight-poor-weight", 0.84372, 5e-5, "three logits"),
+    # Nominal coverage within four errors of 50 samples
+    (MID_FLIGHT, "midflight-coverage-g-formula", 0.95, 0.123, "nominal coverage"),
+    (MID_FLIGHT, "midflight-coverage-weighting", 0.95, 0.123, "nominal coverage"),
+    (MID_FLIGHT, "midflight-coverage-doubly-robust", 0.95, 0.123, "nominal coverage"),
+    (MID_FLIGHT, "midflight-coverage-g-estimation", 0.95, 0.123, "nominal coverage"),
+    # Vella and Verbeek's men, 1985 to 1987: group means, two regressions, two logits
+    (MID_FLIGHT, "midflight-men", 545, 0, "Vella and Verbeek (1998)"),
+    (MID_FLIGHT, "midflight-union-crude", 0.15850, 5e-5, "group means"),
+    (MID_FLIGHT, "midflight-union", 0.03576, 5e-5, "iterated least squares"),
+    (MID_FLIGHT, "midflight-union-effective", 15.506, 5e-3, "two logits"),
 ]
 
 

@@ -49,6 +49,7 @@ CHAPTERS = {
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
     "off_policy_evaluation": "Off-policy evaluation",
+    "mid_flight_corrections": "Managers who correct mid-flight",
 }
 
 LEAVES = {
@@ -76,6 +77,11 @@ LEAVES = {
         "Adjustment",
         "ATE or ATT, of your choice",
         ("hospital_confounding", "staffing_mediator_trap", "four_steps_with_dowhy"),
+    ),
+    "over-time": Leaf(
+        "Decisions over time",
+        "difference between two regimes",
+        ("mid_flight_corrections",),
     ),
     "no-overlap": Leaf(
         "Nobody to compare with",
@@ -126,6 +132,7 @@ PATH = (
         "without much error, from before the treatment?",
         (
             ("Yes, and at each level some are treated and some are not", "adjust"),
+            ("Yes, before each of several decisions that answer one another", "over-time"),
             ("Yes, but some units have no counterpart", "no-overlap"),
         ),
         "No, or you would not swear to it",
