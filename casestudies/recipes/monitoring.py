@@ -7,14 +7,32 @@ here may be looked at after every batch. Drift of the inputs is neither necessar
 for a change of the effect, and is not what these functions watch.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import optimize, special
 
-from casestudies.recipes._columns import _check_level, _numbers, _outcome, _read, _real, _zero_one
+from casestudies.recipes._cells import _code
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_frame,
+    _check_level,
+    _count,
+    _design,
+    _names,
+    _numbers,
+    _one,
+    _outcome,
+    _read,
+    _real,
+    _reals,
+    _result,
+    _zero_one,
+)
 from casestudies.recipes._panel import _periods, _shown
+from casestudies.recipes._score import _effective, _regress
 
 
 def batch_moments(data, *, outcome, treatment, batch):
@@ -368,6 +386,388 @@ def sample_ratio(
     return table
 
 
+def repeated_looks(looks, *, level=0.95, critical=None):
+    r"""Return the chance that a test has rung by each look if there is nothing to find.
+
+    A z statistic is formed after each of `looks` equal batches from all data to date, and rings
+    where :math:`|Z_k| > c_k`. The density of the cumulative sum among the paths that have not
+    rung is carried from one look to the next by quadrature, exact to rounding.
+
+    Parameters
+    ----------
+    looks : int
+        Number of looks, one or more; some hundreds take a second.
+    level : float
+        Coverage of each look's interval, between 0 and 1, which sets :math:`c_k`.
+    critical : float or sequence of float, optional
+        Other limits :math:`c_k` of the absolute z statistic: one for all looks, or one for each.
+
+    Returns
+    -------
+    pandas.Series
+        The chance to have rung at this look or before, indexed by look.
+
+    Raises
+    ------
+    ValueError
+        If there is no look, a level or limit lies outside its range, or there are not as many
+        limits as looks.
+
+    References
+    ----------
+    Armitage, McPherson and Rowe (1969), Journal of the Royal Statistical Society A 132(2),
+    235-244.
+
+    Examples
+    --------
+    >>> repeated_looks(10).loc[[1, 2, 5, 10]].round(3)
+    look
+    1     0.050
+    2     0.083
+    5     0.142
+    10    0.193
+    Name: chance, dtype: float64
+    """
+    looks = _count("looks", looks)
+    _check_level(level)
+    limits = _reals("critical", special.ndtri((1 + level) / 2) if critical is None else critical)
+    if len(limits) not in (1, looks):
+        raise ValueError(
+            f"critical has {len(limits)} limits for {looks} looks; give one or {looks}"
+        )
+    for limit in limits:
+        _real("critical", limit, above=0)
+    index = pd.RangeIndex(1, looks + 1, name="look")
+    return pd.Series(_ringing(limits * np.ones(looks)), index=index, name="chance")
+
+
+def group_sequential_boundary(looks, *, kind, level=0.95):
+    r"""Return the limits at which a test may be repeated a fixed number of times.
+
+    Pocock: :math:`c_k = c`; O'Brien and Fleming: :math:`c_k = c \sqrt{K / k}` for the
+    :math:`k`-th of :math:`K` looks. The constant :math:`c` makes the chance that a z statistic,
+    formed after each of equal batches from all data to date, ever passes its limit
+    1 - `level` if there is nothing to find. The number of looks is to be fixed beforehand: after
+    the last one there is no guarantee.
+
+    Parameters
+    ----------
+    looks : int
+        Number :math:`K` of looks, one or more; some hundreds take seconds.
+    kind : {"pocock", "obrien_fleming"}
+        Equal limits, or limits that are wide at first.
+    level : float
+        Probability that no look rings, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        The limits of the absolute z statistic, indexed by look; the last one is :math:`c`.
+
+    Raises
+    ------
+    ValueError
+        If there is no look, or an option is not what it must be.
+
+    References
+    ----------
+    Pocock (1977), Biometrika 64(2), 191-199.
+    O'Brien and Fleming (1979), Biometrics 35(3), 549-556.
+
+    Examples
+    --------
+    >>> group_sequential_boundary(5, kind="pocock").round(3).to_list()
+    [2.413, 2.413, 2.413, 2.413, 2.413]
+    >>> group_sequential_boundary(5, kind="obrien_fleming").round(3).to_list()
+    [4.562, 3.226, 2.634, 2.281, 2.04]
+    """
+    looks = _count("looks", looks)
+    _check_choice("kind", kind, ("pocock", "obrien_fleming"))
+    _check_level(level)
+    index = pd.RangeIndex(1, looks + 1, name="look")
+    shape = np.ones(looks) if kind == "pocock" else np.sqrt(looks / index.to_numpy())
+    few, many = (special.ndtri(1 - (1 - level) / 2 / count) for count in (1, looks))
+    constant = optimize.brentq(  # Bonferroni's limits are wide enough
+        lambda c: _ringing(c * shape)[-1] - (1 - level), few * (1 - 1e-9), many * (1 + 1e-9)
+    )
+    return pd.Series(constant * shape, index=index, name="critical")
+
+
+def effect_change(data, *, outcome, treatment, period, adjust_for, level=0.95):
+    r"""Split the change of an effect into a change of the people and one of their effects.
+
+    With :math:`q_p(x)` the share of people in cell :math:`x` in period :math:`p` and
+    :math:`\tau_p(x)` the difference in means in it,
+
+    .. math:: \underbrace{\sum_x q_1 \tau_1 - \sum_x q_0 \tau_0}_{\text{change}} =
+              \underbrace{\sum_x (q_1 - q_0) \tau_0}_{\text{mix}} +
+              \underbrace{\sum_x q_1 (\tau_1 - \tau_0)}_{\text{mechanism}}.
+
+    The effect before at the mix after, :math:`\sum_x q_1 \tau_0`, is also what the effect of one
+    place transports to another, with the places as periods; the mechanism is then the error of
+    transporting it. Mix is valued at the effects before: the other order divides the interaction
+    of the two otherwise.
+
+    Estimand: the average treatment effects of the two periods' people, and the parts of their
+    difference. Assumptions: the treatment is randomized within the cells of each period (or
+    `adjust_for` blocks every backdoor path), one person's treatment leaves the others alone, and
+    no outcome is missing by treatment. A modifier of the effect that is not in `adjust_for` and
+    has changed is counted as mechanism. Standard errors, of independent people with shares that
+    are estimated too (:math:`v_p(x)` the variance of :math:`\hat\tau_p(x)`, :math:`n_p` people),
+    are those of :math:`\sum_x a_0 \tau_0 + a_1 \tau_1`: with :math:`g_p` its derivative by
+    :math:`q_p`,
+
+    .. math:: \widehat{se}^2 = \sum_p \Big[ \sum_x a_p^2 v_p
+              + \mathrm{Var}_{q_p}(g_p) / n_p \Big].
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per person.
+    outcome : str
+        Numeric column.
+    treatment : str
+        Column of zeros and ones.
+    period : str
+        Column of 0 (before) and 1 (after).
+    adjust_for : str or list of str
+        Columns whose combinations are the cells; numbers of many values are to be cut first.
+    level : float
+        Coverage of each interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        estimate, std_error, ci_low, ci_high and n of before, after, reweighted (the effect
+        before, at the mix after), change, mix and mechanism.
+
+    Raises
+    ------
+    ValueError
+        If a cell has fewer than two people in an arm of a period, or no noise; if a column is
+        missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Kitagawa (1955), Journal of the American Statistical Association 50(272), 1168-1194.
+
+    Examples
+    --------
+    >>> cells = [(p, s, a, y) for p in (0, 1) for s in (0, 1) for a in (0, 1) for y in (0, 4)]
+    >>> people = pd.DataFrame(cells, columns=["late", "senior", "offer", "sales"])
+    >>> people["sales"] += people["offer"] * (1 + people["senior"])
+    >>> people = pd.concat([people, people.query("late == 1 and senior == 1")])
+    >>> effect_change(people, outcome="sales", treatment="offer", period="late",
+    ...               adjust_for="senior")[["estimate", "std_error", "n"]].round(2)
+                estimate  std_error     n
+    before          1.50       2.01   8.0
+    after           1.67       1.45  12.0
+    reweighted      1.67       2.11  20.0
+    change          0.17       2.47  20.0
+    mix             0.17       0.70  20.0
+    mechanism       0.00       2.55  20.0
+    """
+    _check_level(level)
+    roles = {"outcome": outcome, "treatment": treatment, "period": period}
+    share, effect, noise, size = _effects_by_cell(data, adjust_for, **roles)
+    (now, then), (tau, later), none = share.T[::-1], effect.T, np.zeros(len(share))
+    parts = {  # weights of the effects before and after, then derivatives by the shares
+        "before": np.array([then, none, tau, none]),
+        "after": np.array([none, now, none, later]),
+        "reweighted": np.array([now, none, none, tau]),
+    }
+    parts["change"] = parts["after"] - parts["before"]
+    parts["mix"] = parts["reweighted"] - parts["before"]
+    parts["mechanism"] = parts["after"] - parts["reweighted"]
+    rows = []
+    for name, part in parts.items():
+        weights, slopes = part[:2].T, part[2:].T
+        spread = (share * (slopes - (share * slopes).sum(axis=0)) ** 2).sum(axis=0) / size
+        std_error = np.sqrt((weights**2 * noise).sum() + spread.sum())
+        n = size[part.any(axis=1)[:2] | part.any(axis=1)[2:]].sum()
+        rows.append(_result(name, (weights * effect).sum(), std_error, n=n, level=level))
+    return pd.DataFrame(rows)
+
+
+def missing_outcome(data, *, outcome, treatment, adjust_for, level=0.95):
+    r"""Estimate an effect from those whose outcome is known, as they are and weighted.
+
+    Where an outcome is missing for reasons that also bear on it, those who are left are no
+    longer alike in both arms. The weighted estimate fits, in each arm, a logit of being known on
+    the covariates and weights everybody known by the inverse of the fitted probability
+    :math:`\pi`:
+
+    .. math:: \hat\mu_d = \sum_{D = d} \frac{R}{\hat\pi} Y \Big/ \sum_{D = d} \frac{R}{\hat\pi},
+              \qquad \hat\tau = \hat\mu_1 - \hat\mu_0,
+
+    with the standard error of its stacked estimating equations (the logits' scores and the two
+    weighted means). The complete cases have Neyman's standard error.
+
+    Estimand: the average treatment effect of everybody, known or not. Assumptions: the treatment
+    is randomized; within an arm and given the covariates, who is missing has nothing to do with
+    the outcome; the logits hold and nobody is certain to be missing. The complete cases need
+    more: that missingness has nothing to do with what bears on the outcome at all, or strikes
+    both arms' outcomes alike. Without any of this, bounds are what is left.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per person.
+    outcome : str
+        Numeric column, in which values may be missing.
+    treatment : str
+        Column of zeros and ones, complete.
+    adjust_for : str or list of str
+        Covariates of the logits, complete; a category enters as dummies without its first level.
+    level : float
+        Coverage of each interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        estimate, std_error, ci_low, ci_high, n (rows with an outcome) and missing (rows without)
+        of complete_cases and weighted. ``attrs["effective_n"]`` holds Kish's effective sample
+        size of each arm by weights.
+
+    Raises
+    ------
+    ValueError
+        If an arm has fewer than two outcomes, if covariates separate those known from those
+        missing, or if another column is missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Seaman and White (2013), Statistical Methods in Medical Research 22(3), 278-295.
+
+    Examples
+    --------
+    The old buy more and answer less, if they have no offer.
+
+    >>> people = pd.DataFrame({"offer": [0] * 8 + [1] * 8, "old": ([0] * 4 + [1] * 4) * 2})
+    >>> people["sales"] = [1, 3, 2, None, 8, 9, None, None, 2, 3, 4, None, 9, 9, 9, None]
+    >>> missing_outcome(people, outcome="sales", treatment="offer", adjust_for="old").round(2)
+                    estimate  std_error  ci_low  ci_high     n  missing
+    complete_cases      1.40       2.13   -2.77     5.57  11.0      5.0
+    weighted            0.75       1.61   -2.40     3.90  11.0      5.0
+    """
+    _check_level(level)
+    names = _names("adjust_for", adjust_for)
+    table, y, known = _with_gaps(data, outcome, treatment=treatment, several={"adjust_for": names})
+    d, design = _zero_one(table, treatment), _design(table, names)
+    means, influence, crude, effective = {}, np.zeros(len(d)), [], {}
+    for arm, word in enumerate(("control", "treated")):
+        rows = np.flatnonzero(d == arm)
+        _check_known(known[rows], outcome, f"{treatment!r} is {arm}")
+        chance, carry = _chance_known(design, rows, known, f"{treatment!r} is {arm}")
+        weights = known[rows] / chance
+        means[arm] = weights @ y[rows] / weights.sum()
+        residual = (y[rows] - means[arm]) / weights.sum()
+        influence[rows] = weights * residual - carry(weights / chance * residual)
+        crude.append(y[rows][known[rows]])
+        effective[word] = _effective(weights)
+    noise = sum(group.var(ddof=1) / len(group) for group in crude)
+    answers = {
+        "complete_cases": (crude[1].mean() - crude[0].mean(), np.sqrt(noise)),
+        "weighted": (means[1] - means[0], np.sqrt(influence @ influence)),
+    }
+    options = {"n": known.sum(), "level": level}
+    table = pd.DataFrame([_result(name, *parts, **options) for name, parts in answers.items()])
+    table["missing"] = float((~known).sum())
+    table.attrs["effective_n"] = effective
+    return table
+
+
+def outcome_bounds(data, *, outcome, treatment, low, high, level=0.95):
+    r"""Bound an effect when outcomes are missing for reasons unknown.
+
+    The lower bound gives `low` to every treated and `high` to every untreated person whose
+    outcome is missing, the upper bound the reverse; each is a difference in means with Neyman's
+    standard error. The interval reaches :math:`c` standard errors beyond, where
+
+    .. math:: \Phi\!\left(c + \frac{\hat u - \hat l}{\max(\widehat{se}_l, \widehat{se}_u)}\right)
+              - \Phi(-c) = level,
+
+    and covers the effect itself, not all of the set, with that probability.
+
+    Estimand: the average treatment effect of everybody, known or not. Assumptions: the treatment
+    is randomized, one person's treatment leaves the others alone, and every outcome lies
+    between `low` and `high`. Nothing is assumed about why outcomes are missing.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per person.
+    outcome : str
+        Numeric column, in which values may be missing.
+    treatment : str
+        Column of zeros and ones, complete.
+    low, high : float
+        Least and largest outcome possible, in units of the outcome.
+    level : float
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        lower and upper (the bounds), their standard errors std_error_lower and std_error_upper,
+        ci_low, ci_high, n (rows with an outcome) and missing (rows without).
+
+    Raises
+    ------
+    ValueError
+        If an outcome lies beyond the limits, these are not in order, an arm has fewer than two
+        outcomes, or another column is missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Horowitz and Manski (2000), Journal of the American Statistical Association 95(449), 77-84.
+    Imbens and Manski (2004), Econometrica 72(6), 1845-1857.
+    Stoye (2009), Econometrica 77(4), 1299-1315.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"offer": [0] * 10 + [1] * 10, "left": [0, 1] * 10}, dtype=float)
+    >>> people.loc[[0, 19], "left"] = None
+    >>> outcome_bounds(people, outcome="left", treatment="offer", low=0, high=1).round(2)
+    lower             -0.20
+    upper              0.00
+    std_error_lower    0.23
+    std_error_upper    0.24
+    ci_low            -0.59
+    ci_high            0.40
+    n                 18.00
+    missing            2.00
+    Name: outcome_bounds, dtype: float64
+    """
+    _check_level(level)
+    if _real("high", high) <= _real("low", low):
+        raise ValueError(f"high must be above low, got low={low!r} and high={high!r}; swap them")
+    table, y, known = _with_gaps(data, outcome, treatment=treatment)
+    d = _zero_one(table, treatment)
+    for value in y[known & ((y < low) | (y > high))]:
+        raise ValueError(
+            f"column {outcome!r} has {value:g}, which is not between low={low:g} and "
+            f"high={high:g}; give the least and the largest outcome possible"
+        )
+    for arm in (0, 1):
+        _check_known(known[d == arm], outcome, f"{treatment!r} is {arm}")
+    (lower, below), (upper, above) = (
+        _filled_in(y, known, d, worst, best) for worst, best in ((low, high), (high, low))
+    )
+    reach = _reach((upper - lower) / max(below, above), level)
+    entries = {
+        "lower": lower,
+        "upper": upper,
+        "std_error_lower": below,
+        "std_error_upper": above,
+        "ci_low": lower - reach * below,
+        "ci_high": upper + reach * above,
+        "n": known.sum(),
+        "missing": (~known).sum(),
+    }
+    return pd.Series(entries, name="outcome_bounds", dtype=float)
+
+
 class _Batches(NamedTuple):
     """Batches by arm: a row for each batch, a column for the holdout and one for the treated."""
 
@@ -462,8 +862,8 @@ def _both_arms(batches, roles):
 
 
 def _mixture_boundary(v, tuned_for, alpha):
-    """Return the two-sided normal mixture (Howard and others 2021, equations 14 and 15)."""
-    rho = tuned_for / (-special.lambertw(-(alpha**2) / np.e, -1).real - 1)
+    """Return the two-sided normal mixture (Howard and others 2021, equation 3.7)."""
+    rho = tuned_for / (-special.lambertw(-(alpha**2) / np.e, -1).real - 1)  # equation 3.14
     return np.sqrt((v + rho) * np.log((v + rho) / (rho * alpha**2)))
 
 
@@ -497,3 +897,114 @@ def _detect(names, size, starts, average_run_length):
     with np.errstate(over="ignore"):  # evidence beyond the largest number is infinite
         table["e_value"] = np.exp(table["e_value"])
     return table.assign(alarm=table["e_value"] >= limit)
+
+
+def _ringing(limits):
+    """Return the chance to have left the limits by each look.
+
+    Between the limits the density of the sum is that of the sum before, smoothed by one more
+    standard normal step (Armitage, McPherson and Rowe 1969).
+    """
+    edges = limits * np.sqrt(np.arange(1, len(limits) + 1))
+    nodes, weights = np.polynomial.legendre.leggauss(24 + int(4 * edges.max()))
+    chances, density = [2 * special.ndtr(-edges[0])], _normal(edges[0] * nodes)
+    for before, edge in itertools.pairwise(edges):
+        place, mass = before * nodes, before * weights * density
+        chances.append(mass @ (special.ndtr(place - edge) + special.ndtr(-place - edge)))
+        density = mass @ _normal(place[:, np.newaxis] - edge * nodes)
+    return np.cumsum(chances)
+
+
+def _normal(z):
+    """Return the standard normal density."""
+    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+
+
+def _effects_by_cell(data, adjust_for, *, outcome, treatment, period):
+    """Return shares, effects and their variances by cell and period, and the periods' sizes."""
+    names = _names("adjust_for", adjust_for)
+    roles = {"outcome": outcome, "treatment": treatment, "period": period}
+    table = _read(data, several={"adjust_for": names}, **roles)
+    y, d = _outcome(table, outcome), _zero_one(table, treatment)
+    later = _zero_one(table, period, ("the period before", "the period after"))
+    cell = (4 * _code(table, names) + 2 * later + d).astype(int)
+    size = np.bincount(cell, minlength=4 * (cell.max() // 4 + 1))
+    _check_thin(table, names, cell, size, treatment, period)
+    y = y - y.mean()
+    mean = np.bincount(cell, y) / size
+    noise = np.bincount(cell, (y - mean[cell]) ** 2) / (size - 1) / size
+    size, mean, noise = (part.reshape(-1, 2, 2) for part in (size, mean, noise))
+    rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps)
+    if noise.max() <= (rounding * np.abs(table[outcome]).max()) ** 2:
+        raise ValueError(
+            f"column {outcome!r} does not vary within the cells, so there is no noise to "
+            "estimate; check how it was made"
+        )
+    people = size.sum(axis=2)
+    total = people.sum(axis=0)
+    return people / total, mean[..., 1] - mean[..., 0], noise.sum(axis=2), total
+
+
+def _check_thin(table, names, cell, size, treatment, period):
+    """Raise unless each cell has two people in both arms of both periods."""
+    thin = np.flatnonzero(size < 2)
+    for place in thin[:1]:
+        row = table.iloc[np.flatnonzero(cell // 4 == place // 4)[0]]
+        where = ", ".join(f"{name} = {row[name]}" for name in names)
+        raise ValueError(
+            f"no overlap: where {where}, {size[place]} row(s) have {treatment!r} {place % 2} and "
+            f"{period!r} {place % 4 // 2} ({len(thin)} such group(s) have fewer than the 2 that an "
+            "effect and its error need); merge categories, cut numbers into classes, for example "
+            f"with pd.qcut(data[{names[0]!r}], 4), or keep only cells that both periods and arms "
+            "share, and say so"
+        )
+
+
+def _with_gaps(data, outcome, **roles):
+    """Return the other columns, the outcome with 0 where it is missing, and where it is known."""
+    table = _read(data, **roles)
+    _check_frame(data, {_one("outcome", outcome): "outcome"})
+    known = data[outcome].notna().to_numpy()
+    if not known.any():
+        raise ValueError(f"column {outcome!r} is missing in all {len(known)} rows; check the data")
+    y = np.zeros(len(known))
+    y[known] = _outcome(_read(data[known], outcome=outcome, **roles), outcome)
+    return table, y, known
+
+
+def _check_known(known, outcome, group):
+    """Raise unless a group has the two outcomes that a mean and its error need."""
+    if known.sum() < 2:
+        raise ValueError(
+            f"column {outcome!r} is known in {known.sum()} of {len(known)} rows where {group}; two "
+            "are needed, so wait for more outcomes"
+        )
+
+
+def _chance_known(design, rows, known, group):
+    """Return the fitted chance that an outcome is known, and what fitting adds to an influence."""
+    if known[rows].all():
+        return np.ones(len(rows)), np.zeros_like
+    arm = design._replace(columns=design.columns[rows])
+    try:
+        return _regress(arm, known[rows].astype(float), arm)
+    except ValueError as error:
+        raise ValueError(
+            f"among the rows where {group}, with those that lack an outcome as one arm: {error}"
+        ) from None
+
+
+def _filled_in(y, known, d, treated, control):
+    """Return the difference in means, and its error, with a value for the missing of each arm."""
+    y = np.where(known, y, np.where(d == 1, treated, control))
+    groups = y[d == 1], y[d == 0]
+    noise = sum(group.var(ddof=1) / len(group) for group in groups)
+    return groups[0].mean() - groups[1].mean(), np.sqrt(noise)
+
+
+def _reach(gap, level):
+    """Return how many errors an interval reaches beyond bounds that lie a gap apart."""
+    ends = special.ndtri(level), special.ndtri((1 + level) / 2)
+    return optimize.brentq(
+        lambda c: special.ndtr(c + gap) - special.ndtr(-c) - level, ends[0] - 1e-9, ends[1] + 1e-9
+    )
