@@ -368,7 +368,7 @@ def sample_ratio(
     3     500            0.6  27030105.2      2   True
     """
     p = _real("share_treated", share_treated, above=0, below=1)
-    spread = np.sqrt(p * (1 - p))
+    spread = float(np.sqrt(p * (1 - p)))
     change = min(p, 1 - p) / 10 if change is None else change
     total = (spread / _real("change", change, above=0, below=spread)) ** 2 - 1
     table = _read(data, treatment=treatment, batch=batch, **_given(size=size))
@@ -430,13 +430,12 @@ def repeated_looks(looks, *, level=0.95, critical=None):
     """
     looks = _count("looks", looks)
     _check_level(level)
-    limits = _reals("critical", special.ndtri((1 + level) / 2) if critical is None else critical)
+    usual = special.ndtri((1 + level) / 2)
+    limits = _reals("critical", usual if critical is None else critical, above=0)
     if len(limits) not in (1, looks):
         raise ValueError(
             f"critical has {len(limits)} limits for {looks} looks; give one or {looks}"
         )
-    for limit in limits:
-        _real("critical", limit, above=0)
     index = pd.RangeIndex(1, looks + 1, name="look")
     return pd.Series(_ringing(limits * np.ones(looks)), index=index, name="chance")
 
@@ -889,7 +888,7 @@ def _detect(names, size, starts, average_run_length):
     table = pd.DataFrame(
         {
             "n": size.sum(axis=1).astype(np.int64),
-            "e_value": [special.logsumexp(log) for log in logs],
+            "e_value": [np.logaddexp.reduce(log) for log in logs],
             "since": names[[log.argmax() for log in logs]],
         },
         index=names,
@@ -949,8 +948,8 @@ def _check_thin(table, names, cell, size, treatment, period):
     """Raise unless each cell has two people in both arms of both periods."""
     thin = np.flatnonzero(size < 2)
     for place in thin[:1]:
-        row = table.iloc[np.flatnonzero(cell // 4 == place // 4)[0]]
-        where = ", ".join(f"{name} = {row[name]}" for name in names)
+        row = np.flatnonzero(cell // 4 == place // 4)[0]
+        where = ", ".join(f"{name} = {table[name].iloc[row]}" for name in names)
         raise ValueError(
             f"no overlap: where {where}, {size[place]} row(s) have {treatment!r} {place % 2} and "
             f"{period!r} {place % 4 // 2} ({len(thin)} such group(s) have fewer than the 2 that an "
