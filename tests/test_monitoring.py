@@ -1,6 +1,7 @@
 """Effects under watch: exact recursion, mixtures by quadrature, a simulated company, refusals."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -290,6 +291,26 @@ def test_an_arm_that_goes_unlogged_rings_the_ratio():
     first = alarms(60, seed=5, unlogged=0.5)
     assert (first["ratio"] >= HALF).mean() > 0.95
     assert (first["change"] >= HALF).mean() > 0.9  # a false alarm, which the ratio overrides
+
+
+def test_rare_outcomes_break_the_promise_as_the_docstring_says():
+    stated = float(re.search(r"in ([\d.]+)% where 0.3 had", confidence_sequence.__doc__)[1]) / 100
+    runs, rng, missed = 200, np.random.default_rng(6), 0
+    for _ in range(runs):
+        cells = year(rng, rates=(0.005, 0.004))
+        sequence = confidence_sequence(cells, **CELLS, tuned_for=HALF * 600)
+        missed += excludes(sequence, -0.001).any()
+    assert abs(missed / runs - stated) < 4 * error(stated, runs)
+
+
+def test_halves_of_people_watch_the_estimate_of_any_design():
+    """Two arms of n / 2 with variance n se^2 / 4 have the estimate, and about the error, of it."""
+    cells = pd.DataFrame({"week": [0, 0], "programme": [0, 1], "n": 100.5})
+    cells = cells.assign(exit_mean=[0, 0.3], exit_var=201 * 0.1**2 / 4)
+    found = confidence_sequence(cells, **CELLS, tuned_for=90).iloc[0]
+    assert found["n"] == 201
+    assert found["estimate"] == pytest.approx(0.3)
+    assert found["std_error"] == pytest.approx(0.1 * np.sqrt(100.5 / 99.5))
 
 
 # Change detectors
@@ -647,11 +668,6 @@ REMEDIES = {
         lambda: sample_ratio(cells().assign(n=[0, *[9] * 7]), **COUNTS, share_treated=0.8),
         "'n' must be a number of people, 1 or more, found 0; drop the rows",
         lambda: sample_ratio(cells().assign(n=9)[1:], **COUNTS, share_treated=0.8),
-    ),
-    "a fraction of a person": (
-        lambda: sample_ratio(cells().assign(n=1.5), **COUNTS, share_treated=0.8),
-        "'n' must be a number of people, 1 or more, found 1.5",
-        lambda: sample_ratio(cells().assign(n=2.0), **COUNTS, share_treated=0.8),
     ),
     "a negative variance": (
         lambda: confidence_sequence(cells().assign(exit_var=-1.0), **CELLS, tuned_for=90),

@@ -82,7 +82,7 @@ def batch_moments(data, *, outcome, treatment, batch):
     moments = {
         batch: batches.names[place],
         treatment: arm,
-        "n": size,
+        "n": _whole(size),
         f"{outcome}_mean": batches.origin + batches.mean[place, arm],
         f"{outcome}_var": batches.scatter[place, arm] / size,
     }
@@ -113,10 +113,15 @@ def confidence_sequence(
 
     Estimand: the average treatment effect of the people to date, batches weighted by
     :math:`w_j` (by their people, if the share treated does not change). Assumptions: the
-    treatment is randomized within each batch, one person's treatment leaves the others alone, and
-    no outcome is missing by treatment. Guarantee: with probability `level`, in large samples,
-    every interval of the sequence holds its own estimand, whenever you look and whenever you
-    stop.
+    treatment is randomized within each batch, nobody is in two of them, one person's treatment
+    leaves the others alone, and no outcome is missing by treatment. Guarantee: with probability
+    `level`, in large samples, every interval of the sequence holds its own estimand, whenever you
+    look and whenever you stop.
+
+    Large is the smaller arm's number of events. Of simulated years of 52 weeks, 600 people a week
+    and a tenth held out, a 95% sequence missed in 1.4% where 19 a week had an event in the
+    holdout (normal batches: 1.8%, exactly), in 4.9% where 1.2 had, and in 8.8% where 0.3 had
+    (1,000 years or more, Monte Carlo error 0.3, 0.7 and 0.9 points).
 
     Parameters
     ----------
@@ -180,7 +185,7 @@ def confidence_sequence(
     estimate = np.cumsum(weight * gap) / total
     table = pd.DataFrame(
         {
-            "n": np.cumsum(batches.size.sum(axis=1)),
+            "n": _whole(np.cumsum(batches.size.sum(axis=1))),
             "estimate": estimate,
             "std_error": np.sqrt(spent) / total,
             "ci_low": estimate - margin,
@@ -220,13 +225,14 @@ def change_detector(
     may have come.
 
     Estimand: the average treatment effect of each batch, `reference` as long as nothing has
-    changed. Assumptions: the treatment is randomized within each batch, one person's treatment
-    leaves the others alone, and no outcome is missing by treatment. Guarantee, in large samples:
-    with the effect at `reference` the alarm rings after `average_run_length` batches or more on
-    average, and within the first :math:`m` batches with a probability of at most :math:`m` over
-    `average_run_length`. It is not a guarantee for ever: a detector that is left alone rings one
-    day. The reference is taken as known: an estimate with an error of its own rings by that error
-    too, so estimate it on many more people than a change has to show in.
+    changed. Assumptions: the treatment is randomized within each batch, nobody is in two of them,
+    one person's treatment leaves the others alone, and no outcome is missing by treatment.
+    Guarantee, in large samples: with the effect at `reference` the alarm rings after
+    `average_run_length` batches or more on average, and within the first :math:`m` batches with a
+    probability of at most :math:`m` over `average_run_length`. It is no guarantee for ever: a
+    detector that is left alone rings one day. The reference is taken as known: an estimate with
+    an error of its own rings by that error too, so estimate it on many more people than a change
+    has to show in.
 
     Parameters
     ----------
@@ -311,11 +317,11 @@ def sample_ratio(
 
     with mean :math:`p` and standard deviation `change`; the detector is the sum over :math:`j`.
 
-    Assumption: each person was assigned by a draw of their own (not in blocks of fixed
-    composition, which hold the share too well for it to ring). Guarantee, exact in all samples:
-    with the share as set the alarm rings after `average_run_length` batches or more on average,
-    and within the first :math:`m` batches with a probability of at most :math:`m` over
-    `average_run_length`.
+    Assumptions: each person was assigned by a draw of their own (not in blocks of fixed
+    composition, which hold the share too well for it to ring) and is in one batch only.
+    Guarantee, exact in all samples: with the share as set the alarm rings after
+    `average_run_length` batches or more on average, and within the first :math:`m` batches with a
+    probability of at most :math:`m` over `average_run_length`.
 
     Parameters
     ----------
@@ -815,7 +821,7 @@ def _batches(data, size, variance, *, outcome, treatment, batch):
     count = np.bincount(cell, people, cells)
     mean = np.bincount(cell, people * y, cells) / np.maximum(count, 1)
     scatter = np.bincount(cell, people * (within + (y - mean[cell]) ** 2), cells)
-    parts = (part.reshape(-1, 2) for part in (count.astype(np.int64), mean, scatter))
+    parts = (part.reshape(-1, 2) for part in (count, mean, scatter))
     return _Batches(names, *parts, origin, rounding)
 
 
@@ -825,12 +831,17 @@ def _arms(table, treatment, batch, size):
         _zero_one(table, treatment)
     names, place = _periods(table, batch)
     people = np.ones(len(table)) if size is None else _numbers(table, size)
-    for bad in people[(people < 1) | (people % 1 > 0)]:
+    for bad in people[people < 1]:
         raise ValueError(
             f"column {size!r} must be a number of people, 1 or more, found {bad:g}; drop the rows "
             "that stand for nobody"
         )
     return names, 2 * place + table[treatment].to_numpy(dtype=int), people
+
+
+def _whole(counts):
+    """Return counts as whole numbers if they are."""
+    return counts.astype(np.int64) if (counts % 1 == 0).all() else counts
 
 
 def _given(**roles):
@@ -887,7 +898,7 @@ def _detect(names, size, starts, average_run_length):
     logs = [starts(k) for k in range(len(names))]
     table = pd.DataFrame(
         {
-            "n": size.sum(axis=1).astype(np.int64),
+            "n": _whole(size.sum(axis=1)),
             "e_value": [np.logaddexp.reduce(log) for log in logs],
             "since": names[[log.argmax() for log in logs]],
         },
