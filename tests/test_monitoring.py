@@ -373,6 +373,24 @@ def test_the_ratio_detector_grows_by_one_a_batch_on_average_by_enumeration():
     assert expected == pytest.approx([1, 2], rel=1e-9)
 
 
+def test_the_ratio_detector_mixes_over_shares_around_the_one_that_was_set_by_quadrature():
+    cells = pd.DataFrame({"week": [0, 0, 1, 1], "programme": [0, 1, 0, 1], "n": [5, 15, 6, 34]})
+    found = sample_ratio(cells, **COUNTS, share_treated=0.8)["e_value"]
+    total = 0.8 * 0.2 / 0.02**2 - 1  # a Beta with mean 0.8 and deviation a tenth of 0.2
+    prior = stats.beta(0.8 * total, 0.2 * total)
+    assert [prior.mean(), prior.std()] == pytest.approx([0.8, 0.02])
+
+    def mixed(treated, control):
+        def ratio(share):
+            odds = (share / 0.8) ** treated * ((1 - share) / 0.2) ** control
+            return prior.pdf(share) * odds
+
+        return integrate.quad(ratio, 0.6, 0.95)[0]
+
+    assert found[0] == pytest.approx(mixed(15, 5), rel=1e-6)
+    assert found[1] == pytest.approx(mixed(49, 11) + mixed(34, 6), rel=1e-6)
+
+
 def test_the_ratio_is_the_same_seen_from_either_arm():
     data = people()
     mirrored = data.assign(programme=1 - data["programme"])
