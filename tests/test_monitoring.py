@@ -215,6 +215,13 @@ def test_moments_of_batches_give_the_answers_of_their_people():
     )
 
 
+def test_a_batch_in_which_nothing_happens_has_moments_too():
+    found = batch_moments(people().assign(exit=0.0), **PEOPLE)
+    assert found[["exit_mean", "exit_var"]].eq(0).all(axis=None)
+    quiet = confidence_sequence(people().assign(exit=0.0), **PEOPLE, tuned_for=90)
+    assert np.isinf(quiet["ci_high"]).all()
+
+
 def test_rows_that_share_a_batch_and_an_arm_are_pooled():
     data = people().assign(site=np.arange(240) % 3)
     finer = pd.concat([batch_moments(rows, **PEOPLE) for _, rows in data.groupby("site")])
@@ -231,6 +238,10 @@ def test_batches_are_taken_in_the_order_of_their_dates():
     assert found.index.is_monotonic_increasing
     expected = confidence_sequence(data, **PEOPLE, tuned_for=90)
     np.testing.assert_allclose(found.astype(float), expected.astype(float), rtol=1e-9)
+    watched = change_detector(dated.iloc[::-1], **PEOPLE, reference=1)
+    numbered = change_detector(data, **PEOPLE, reference=1)
+    weeks = (watched["since"] - dated["week"].min()).dt.days // 7
+    assert weeks.to_list() == numbered["since"].to_list()
 
 
 def test_before_both_arms_have_varied_nothing_is_known():
@@ -617,8 +628,9 @@ def test_the_interval_of_the_weighted_answer_covers_and_the_complete_cases_do_no
         found = missing_outcome(answered(rng, 4_000), **ANSWER)
         held.append((found["ci_low"] <= EFFECT) & (found["ci_high"] >= EFFECT))
     share = pd.DataFrame(held).mean()
-    assert abs(share["weighted"] - 0.95) < 4 * error(0.95, runs)
-    assert share["complete_cases"] < 0.7
+    stated = re.search(r"in (0.9\d+) of .*? in (0.5\d+) from", missing_outcome.__doc__, re.S)
+    for name, promised in zip(("weighted", "complete_cases"), stated.groups(), strict=True):
+        assert abs(share[name] - float(promised)) < 4 * error(float(promised), runs)
 
 
 def test_with_no_outcome_missing_both_answers_are_the_difference_in_means():
@@ -804,6 +816,16 @@ REMEDIES = {
         lambda: outcome_bounds(half_answered(), **BOUNDS | {"low": 1, "high": 0}),
         "high must be above low, got low=1 and high=0; swap them",
         lambda: outcome_bounds(half_answered(), **BOUNDS),
+    ),
+    "outcomes that the arm decides": (
+        lambda: outcome_bounds(half_answered().assign(exit=lambda d: d["programme"]), **BOUNDS),
+        "'exit' does not vary within the groups of 'programme', so there is no noise",
+        lambda: outcome_bounds(half_answered(), **BOUNDS),
+    ),
+    "a column with the name of a result": (
+        lambda: batch_moments(people().rename(columns={"week": "n"}), **PEOPLE | {"batch": "n"}),
+        "column 'n' has the name of a result; rename it",
+        lambda: batch_moments(people(), **PEOPLE),
     ),
     "a misspelled outcome": (
         lambda: outcome_bounds(half_answered(), **BOUNDS | {"outcome": "exits"}),
