@@ -15,6 +15,7 @@ from casestudies.recipes import (
     honest_bounds,
     instrumental_variables,
     matching,
+    monitoring,
     off_policy,
     pretrends,
     propensity,
@@ -43,6 +44,7 @@ STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 20
 POLICY = {"action": "d", "propensity": "p", "target": "q"}
 VALUE = {"outcome": "y", **POLICY}
 TRACK = {**POLICY, "unit": "unit", "time": "year", "event": "event"}
+WATCHED = {**EFFECT, "batch": "week"}
 STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
 
 
@@ -68,6 +70,23 @@ def panel():
     y = np.sin(unit).round(2) * 4 // 1 + treated * (year >= 2003) + noise
     frame = {"y": y, "unit": unit, "year": year, "treated": treated, "start": later}
     return pd.DataFrame({**frame, "site": (unit - 500) // 4, "late": (year >= 2003) * 1})
+
+
+def weeks():
+    """Return the people in six weeks and two periods, with a mark of those who do not answer."""
+    place = np.arange(240)
+    return people().assign(week=place // 40 + 3, late=place % 2, silent=place % 3 // 2)
+
+
+def gaps(frame):
+    """Return the weeks without the outcomes of those who do not answer."""
+    return frame.assign(y=frame["y"].where(frame["silent"] == 0))
+
+
+def moments(frame):
+    """Return the weeks' moments, an outcome's mean less the least outcome."""
+    table = monitoring.batch_moments(frame, **WATCHED)
+    return table.assign(y_mean=table["y_mean"] - frame["y"].min())
 
 
 def two_periods():
@@ -156,6 +175,30 @@ CALLS = {
         lambda f: weak_instruments.anderson_rubin(f, **INSTRUMENTS)[["ci_low", "ci_high"]],
     ),
     "t_f": (people, lambda f: weak_instruments.t_f(f, **INSTRUMENT, cov="robust")),
+    "batch_moments": (weeks, moments),
+    "confidence_sequence": (
+        weeks,
+        lambda f: monitoring.confidence_sequence(f, **WATCHED, tuned_for=100),
+    ),
+    "change_detector": (weeks, lambda f: monitoring.change_detector(f, **WATCHED, reference=1)),
+    "sample_ratio": (
+        weeks,
+        lambda f: monitoring.sample_ratio(f, treatment="d", batch="week", share_treated=0.5),
+    ),
+    "effect_change": (
+        weeks,
+        lambda f: monitoring.effect_change(f, **EFFECT, period="late", adjust_for="ward"),
+    ),
+    "missing_outcome": (
+        weeks,
+        lambda f: monitoring.missing_outcome(gaps(f), **ADJUSTED),
+    ),
+    "outcome_bounds": (
+        weeks,
+        lambda f: monitoring.outcome_bounds(
+            gaps(f), **EFFECT, low=f["y"].min() - 1, high=f["y"].max() + 1
+        ),
+    ),
     "two_by_two": (
         two_periods,
         lambda f: difference_in_differences.two_by_two(f, **TWO, cluster="site"),
@@ -240,6 +283,8 @@ WITHOUT_DATA = {
     "e_value",
     "shock_sensitivity",
     "shock_breakdown",
+    "repeated_looks",
+    "group_sequential_boundary",
 }
 BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
