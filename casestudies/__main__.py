@@ -101,7 +101,7 @@ SYNONYMS = {  # other words for a name, told apart by letters and digits alone
 }
 
 
-class Refusal(Exception):
+class Refusal(ValueError):
     """A request that cannot be met; the message says why and what to do."""
 
 
@@ -172,7 +172,7 @@ def main(argv=None):
             _say(arguments.answer(arguments), sys.stdout)
         finally:
             print(end="", flush=True)
-    except Refusal as error:
+    except ValueError as error:
         _say(f"casestudies: {error}", sys.stderr)
         return 2
     except BrokenPipeError:  # who reads, as `head` does, has seen enough
@@ -182,7 +182,8 @@ def main(argv=None):
 
 def _arguments(argv):
     """Parse the command line, where names to copy may also follow an option."""
-    parser = _parser()
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = _parser(argv)
     arguments, more = parser.parse_known_args(argv)
     if more and (arguments.answer is not _copy or any(word.startswith("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
@@ -197,7 +198,7 @@ def _say(text, stream):
     print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
-def _parser():
+def _parser(argv):
     parser = argparse.ArgumentParser(
         prog="casestudies",
         description="Simulated worlds, published data and estimators made to be copied.",
@@ -206,6 +207,19 @@ def _parser():
     )
     parser.set_defaults(answer=lambda arguments: parser.format_help().rstrip())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    if "production" in argv:  # here, because the other commands do without its imports
+        try:
+            from casestudies.production.commands import add_to
+        except ModuleNotFoundError as error:
+            raise Refusal(
+                f"production needs {error.name}; install the package with it: "
+                "pip install '.[production]'"
+            ) from error
+        add_to(commands)
+    else:
+        text = "keep an effect under watch: production --help"
+        commands.add_parser("production", help=text, add_help=False)
 
     text = "list scenarios, archives and recipes"
     commands.add_parser("list", help=text, description=text).set_defaults(answer=_list)
