@@ -74,7 +74,7 @@ def _forward(chain, start, periods, states, state):
     return masses
 
 
-def _backward(chain, periods):
+def _value_to_go(chain, periods):
     """Return how many stay through 0, 1, ... further periods, by state, and after each action."""
     values, onward = [np.ones(len(chain.policy))], [np.ones(chain.policy.shape)]
     for _ in range(periods):

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from casestudies.recipes._chain import _backward, _by_state, _forward, _frequencies, _gradients
+from casestudies.recipes._chain import _value_to_go, _by_state, _forward, _frequencies, _gradients
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
@@ -878,7 +878,7 @@ def _g_formula(log, names, target, grid, left, periods):
     chain = _frequencies(_by_state(log.table, names, target, state), *cell, left, later)
     start = state[grid[:, 0]]
     masses = _forward(chain, start, periods, log.table[names], state)
-    values, onward = _backward(chain, len(periods))
+    values, onward = _value_to_go(chain, len(periods))
     curve = np.array([(mass * (1 - chain.hazard)).sum() for mass in masses])
     errors = []
     for t in range(1, len(curve) + 1):
