@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from casestudies.recipes._chain import _value_to_go, _by_state, _forward, _frequencies, _gradients
+from casestudies.recipes._chain import _by_state, _forward, _frequencies, _gradients, _value_to_go
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
