@@ -668,18 +668,28 @@ def test_with_whole_histories_as_states_the_g_formula_is_weighting_by_observed_s
     assert formula["estimate"].to_list() == pytest.approx(weighted["estimate"].to_list())
 
 
+def drift(n, rng, months=4):
+    """Draw months in which a state decides on the exit, and the action on the next state."""
+    rng = np.random.default_rng(rng)
+    state, parts, alive = rng.random(n) < 0.4, [], np.ones(n, bool)
+    for month in range(months):
+        stretch, leaves = rng.random(n) < 0.5, rng.random(n) < 0.05 + 0.45 * state
+        frame = {"who": np.arange(n), "month": month, "state": state * 1, "stretch": stretch * 1}
+        parts.append(pd.DataFrame({**frame, "exit": leaves * 1})[alive])
+        state, alive = rng.random(n) < 0.1 + 0.4 * stretch + 0.3 * state, alive & ~leaves
+    return pd.concat(parts, ignore_index=True).assign(old=0.5)
+
+
 def test_error_of_the_g_formula_is_that_of_the_jackknife():
-    log = under(
-        careers(150, rng=5, months=4).assign(strain=lambda d: d["strain"].clip(0, 1)), "half"
-    )
-    columns = CURVE | {"states": ["strain", "group"], "target": "share"}
-    log["share"] = 0.2 + 0.3 * log["strain"]
+    log = drift(200, rng=5).assign(new=lambda d: 0.9 - 0.6 * d["state"])
+    log = log[log["month"] <= 1 + log["who"] % 7]  # people are followed for 2 to 4 months
+    columns = CURVE | {"states": "state"}
     found = retention_curve(log, **columns)
     left = np.array(
-        [retention_curve(log[log["who"] != who], **columns)["estimate"] for who in range(150)]
+        [retention_curve(log[log["who"] != who], **columns)["estimate"] for who in range(200)]
     )
-    jackknife = np.sqrt(149 / 150 * np.square(left - left.mean(axis=0)).sum(axis=0))
-    assert found["std_error"].to_list() == pytest.approx(jackknife.tolist(), rel=0.03)
+    jackknife = np.sqrt(199 / 200 * np.square(left - left.mean(axis=0)).sum(axis=0))
+    assert found["std_error"].to_list() == pytest.approx(jackknife.tolist(), rel=0.02)
 
 
 def test_the_logged_probabilities_do_not_move_the_g_formula():
@@ -701,6 +711,14 @@ def test_a_policy_that_nobody_follows_to_the_end_is_refused_and_never_a_zero():
     assert (early["effective_n"] > 0).all()
     assert fits(early.iloc[-1])
     assert fits(retention_curve(log, **CURVE, states=STATES))
+
+
+def test_a_last_follower_who_leaves_in_the_last_period_is_no_curve_of_zero():
+    log = pd.DataFrame({"who": [1, 1, 2, 2, 3, 4], "month": [1, 2, 1, 2, 1, 1]})
+    log = log.assign(exit=[0, 1, 0, 0, 1, 0], stretch=[1, 1, 1, 0, 1, 0], old=0.5, new=1)
+    with pytest.raises(ValueError, match=r"no unit of 4 followed .* month = 2 and stayed"):
+        retention_curve(log, **CURVE)
+    assert fits(retention_curve(log[log["month"] < 2], **CURVE))
 
 
 def test_until_the_first_event_that_counts_there_is_no_error():

@@ -60,7 +60,8 @@ def policy_value(
     :math:`\hat V = \sum w_i Y_i / \sum w_i` with influences
     :math:`w_i (Y_i - \hat V) / \sum w_i`; else :math:`\hat V = \sum w_i Y_i / n` with
     :math:`(w_i Y_i - \hat V) / n`, where :math:`w = \pi(A \mid X) / p(A \mid X)`. The standard
-    error is the root of the sum of the squared influences, summed by cluster before.
+    error is the root of the sum of the squared influences; with clusters, of their squared sums
+    times :math:`G / (G - 1)`, for t on :math:`G - 1` degrees.
 
     Parameters
     ----------
