@@ -11,7 +11,7 @@ import statsmodels.formula.api as smf
 from confounded import fits, m_estimator
 from scipy.special import expit
 
-from casestudies.recipes import time_varying
+from casestudies.recipes import _following, time_varying
 from casestudies.recipes._following import (
     _augmented_mean,
     _choose_models,
@@ -613,7 +613,8 @@ def test_a_bootstrap_of_units_says_the_same(method):
 
 
 def test_a_bootstrap_of_a_mean_away_from_0_says_the_same():
-    data, options = short(300), {"regime": {"a0": 1, "a1": 0}, "model": "logit"}
+    data = short(300).assign(y=lambda d: 1 - d["y"])
+    options = {"regime": {"a0": 1, "a1": 0}, "model": "logit"}
     stacked = regime_mean(data, **SHORT, **options)
     drawn = regime_mean(data, **SHORT, **options, variance="bootstrap", draws=100, rng=2)
     assert drawn["std_error"] == pytest.approx(stacked["std_error"], rel=4 / np.sqrt(200))
@@ -1189,6 +1190,18 @@ def test_a_long_frame_is_refused_and_the_advice_works(case):
         long_to_wide(data, **LONG, fixed=fixed)
     wide = long_to_wide(repair(data), **LONG, fixed="died")
     assert {"drug_0", "drug_1", "died"} <= set(wide)
+
+
+def test_a_follower_with_a_vanishing_probability_is_refused(monkeypatch):
+    fit = _following._regress_weighted
+
+    def vanishing(*arguments, **options):
+        found = fit(*arguments, **options)
+        return found._replace(predicted=np.full_like(found.predicted, 1e-12))
+
+    monkeypatch.setattr(_following, "_regress_weighted", vanishing)
+    with pytest.raises(ValueError, match=r"no overlap: \d+ row\(s\) have the treatment that their"):
+        weighted_regime_mean(short(), **SHORT, regime=ON)
 
 
 def test_anything_but_a_frame_is_told_so():
