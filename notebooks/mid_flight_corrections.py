@@ -130,7 +130,7 @@ tables.results([seen.drop("n")], "Exits, the corrected of month 1 minus the othe
 # %% [markdown]
 # Wrong in sign. Managers correct the silent, and the silent lack resilience: they leave more often whatever anybody does.
 #
-# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project must have had the other cause, a lack of resilience; those on a bad one need not. With silence held fixed, a mismatch comes with resilience, and looks harmless. Leave the silence out and be wrong; put it in and be wrong.
+# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project must have had the other cause, a lack of resilience; those on a bad one need not. With silence held fixed, a mismatch comes with resilience, and looks harmless. A silence is a time-varying confounder that earlier decisions bring about (Robins et al., 2000). Leave it out and be wrong; put it in and be wrong.
 
 # %% [markdown]
 # ## What must be true
@@ -501,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column.
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the right methods cover as they should, within Monte Carlo errors; those of the regression with talent cover 28%<!--midflight-coverage-regression-talent:.0%--> of the time.
 #
 # ## Take it with you
 #
