@@ -501,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the right methods cover as they should, within Monte Carlo errors; those of the regression with talent cover 28%<!--midflight-coverage-regression-talent:.0%--> of the time.
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the right methods cover as they should, within Monte Carlo errors; those of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time.
 #
 # ## Take it with you
 #
