@@ -11,7 +11,7 @@
 #
 # **The question.** In April 1992 New Jersey raised its minimum wage from 4.25 to 5.05 dollars an hour, and Pennsylvania did not. What did the raise do to employment in New Jersey's fast-food stores?
 #
-# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> full-time jobs a store, with a 95% interval from 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->. You will reproduce that figure and the tables around it (Card and Krueger, 1994) to the last printed digit but three, which the paper reckoned from rounded figures, offline. Then you will see what the interval takes for granted: that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for the interval to reach zero, and data on two states cannot say how large such shocks are. The last part uses a simulated panel to show what more counties and more quarters buy, and where they mislead.
+# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> jobs a store in full-time equivalents, with a 95% interval from 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->. You will reproduce that figure and the tables around it (Card and Krueger, 1994) offline, 27 of 30 figures of its Table 3 to the last printed digit. Then you will see what the interval takes for granted: that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for the interval to reach zero, and data on two states cannot say how large such shocks are. The last part uses a simulated panel to show what more counties and more quarters buy, and where they mislead.
 #
 # The study is the classic case in two of our documents: AI/ML Explained (2026), which tells it, and "We Need to Talk about Causal ML" (Anonymous, n.d.), which explains the method.
 
@@ -180,7 +180,7 @@ for ask in (
         print(f"refused: {refusal}")
 
 # %% [markdown]
-# Anticipation cannot be tested either, for the same reason. Spill-over could be looked at with the distance to the river, which is in the original file. Composition can be tested, and Table 3 below does it: all stores, only those seen twice, and the temporarily closed counted as empty give nearly the same answer.
+# Anticipation cannot be tested either, for the same reason. Spill-over could be looked at by region, which is in the original file. Composition can be tested, and Table 3 below does it: all stores, only those seen twice, and the temporarily closed counted as empty give nearly the same answer.
 #
 # **What came after.** Neumark and Wascher (2000) went back to stores of the same chains with payroll records instead of telephone answers and found that employment had fallen in New Jersey relative to Pennsylvania; they also found that the survey's changes varied far more than the payrolls' did. Card and Krueger (2000) answered with the employment records that stores must file for unemployment insurance, and found changes too small and too uncertain to tell from none. Each side criticized the other's sample. Later work compared neighbouring counties along state borders all over the country, not along one, and over many years (Dube et al., 2010). The table of 1994 is right; whether its Pennsylvania is the right counterfactual is what the argument is about.
 
@@ -309,7 +309,7 @@ table_3["estimate less published"] = ours["estimate"] - theirs["estimate"]
 tables.results(table_3, "Table 3 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# Of these thirty figures 27 are the published ones within rounding, and three differ by one in the last digit: the paper reckoned −2.16, 2.76 and the 1.07 from figures that it had rounded first. The 2.76 is 2.754<!--ck-t3-means-did:.3f-->. And the survey's headline is there. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
+# Of these thirty figures 27 are the published ones within rounding, and three differ by one in the last digit. The paper's −2.16 and 1.07 are what its own rounded figures give; its 2.76 is neither their difference nor the unrounded 2.754<!--ck-t3-means-did:.3f-->. And the survey's headline is there. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
 
 # %% [markdown]
 # ### Table 4: regressions, and a second comparison
@@ -888,7 +888,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The right analyses cover about as often as they promise. The others miss nearly always, and more counties would only make them surer.
+# The right analyses cover about as often as they promise. The others miss in nine samples of ten or in all, and more counties would only make them surer.
 
 # %% [markdown]
 # ## Take it with you
@@ -930,7 +930,10 @@ for weights in (frame["popwt"], None):
 laws = pd.DataFrame([*laws, careful]).set_axis(
     ["fixed effects, by population", "fixed effects", "not yet treated"]
 )
-tables.results(laws, "Effect of the laws on log homicides; published about 0.08.")
+tables.results(
+    laws,
+    "The laws and log homicides: two coefficients and an ATT; published about 0.08.",
+)
 
 # %% [markdown]
 # The habitual regression finds what was published. The recipe, without weights, finds 0.004<!--ck-castle:.3f-->. Look at the years before, as you would in any study, to see why:
@@ -988,7 +991,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `early = calm.model.do(employment_4=lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5))`, three quarters' growth of 2 and the cut. The reference itself is now too low by 0.5, so that every estimate, before and after, moves up by 0.5: the effects look smaller and the estimates before look positive, all alike. A reference before anybody knew repairs it; in the recipe, give quarter 4 as `first_treated_time`. The test sees a step of one standard error or two about as seldom as it sees a drift of that size.
+# A start: `early = calm.model.do(employment_4=lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5))`, three quarters' growth of 2 and the cut. The reference itself is now too low by 0.5, so that every estimate, before and after, moves up by 0.5: the effects look smaller and the estimates before look positive, all alike. A reference before anybody knew repairs it; in the recipe, give quarter 4 as `first_treated_time`. The test catches this step in 40%<!--ck-step-caught:.0%--> of samples, and a drift that biases the average effect as much in 15%<!--ck-drift-as-bad-caught:.0%-->.
 #
 # </details>
 
@@ -1003,12 +1006,12 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | From 18 to 25 against 20 to 22, difference in differences gives 5. | holds | Four calculations give 5. Four numbers give no standard error, and a fitted regression cannot either. |
-# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19 to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall. |
-# | The first difference removes fixed differences between the groups, the second the trend that both share. | holds | Counties that raise are larger by 12, and all grow by 2 a quarter: raised against the rest is off by 12.9<!--ck-raw-bias:.1f-->, not-yet-treated comparisons by −0.021 (hundred jobs). |
+# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall. |
+# | The first difference removes fixed differences between the groups, the second the trend that both share. | holds | Counties that raise are larger by 12, and all grow by 2 a quarter: raised against the rest is off by 12.9<!--ck-raw-bias:.1f-->, not-yet-treated comparisons by −0.021<!--ck-stag-bias:.3f--> (hundred jobs; its error is 0.016<!--ck-stag-bias-error:.3f-->). |
 # | After both subtractions, what is left is the causal effect. | holds in part | Only if trends are parallel, on the scale used. A drift of 0.15 a quarter leaves a bias of 0.68<!--ck-drift-bias:.2f-->; growth in percent leaves one in levels, without any effect. |
 # | Parallel trends cannot be proven, only supported by earlier periods. | holds | The survey has one period before: nothing to support it with. In a panel the period after stays untested. |
 # | Always plot several periods before, to confirm that the lines stayed parallel. | holds in part | Plot, but it confirms little: a drift worth 2<!--ck-power-two-in-se:.0f--> standard errors of bias is caught 13%<!--ck-power-two:.0%--> of the time, ours worth 3.1<!--ck-drift-in-se:.1f--> in 26%<!--ck-power:.0%-->. |
-# | With parallel pre-trends, before-and-after data and a control group, use difference in differences. | holds in part | Where units start at different times the usual regression fails in spite of parallel trends: a loss of 1.00<!--ck-stag-twfe-size:.2f--> where the ATT is one of 1.92<!--ck-stag-att-size:.2f-->. |
+# | With parallel pre-trends, before-and-after data and a control group, use difference in differences. | holds in part | Where units start at different times and effects grow, the usual regression fails in spite of parallel trends: a loss of 1.00<!--ck-stag-twfe-size:.2f--> where the ATT is one of 1.92<!--ck-stag-att-size:.2f-->. |
 # | A group already on another path before the treatment is mistaken for an effect. | holds | Drift of 0.15: the usual interval covers in 11%<!--ck-drift-coverage:.0%--> of samples. |
 # | Ask how badly the assumption must fail before the conclusion flips. | holds | It can be computed: state shocks of 0.25<!--ck-tau:.2f--> FTE in the survey; in the panel, steps of 0.34<!--ck-mbar:.2f--> times the largest before. |
 #
@@ -1019,7 +1022,7 @@ tables.results(
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | If the factors nobody recorded do not change over time, difference in differences still works. | holds in part | Their weight must not change either. The size of a county is not recorded and constant; the bias is −0.021, its error 0.016<!--ck-stag-bias-error:.3f--> (hundred jobs). |
+# | If the factors nobody recorded do not change over time, difference in differences still works. | holds in part | Their weight must not change either. The size of a county is not recorded and constant; the bias is −0.021<!--ck-stag-bias:.3f-->, its error 0.016<!--ck-stag-bias-error:.3f--> (hundred jobs). |
 # | Assume that the treated would have changed as the others did; anything more is the effect. | holds in part | It is the assumption, rightly named. The surplus also holds every shock to one state: four of them in a two by two. |
 #
 # </details>
@@ -1042,6 +1045,15 @@ safe = [
     shock_breakdown(everybody, treated_groups=h, control_groups=h)["shock_sd"]
     for h in (15, 16)
 ]
+
+
+def caught(before):
+    """Return how often 100 counties' test catches these means before the raise."""
+    covariance = (np.eye(3) + 1) / 25  # 50 counties in each arm, noise of 1 a quarter
+    shift = before @ np.linalg.solve(covariance, before)
+    return stats.ncf.sf(stats.f.ppf(0.95, 3, 96), 3, 96, shift)
+
+
 numbers = {
     **{
         f"ck-{key}": naive.loc[row, "estimate"]
@@ -1098,6 +1110,8 @@ numbers = {
     "ck-coverage-half": assumed["coverage of the usual interval"].loc[0.5],
     "ck-coverage-one": assumed["coverage of the usual interval"].loc[1.0],
     "ck-power": actual["power"],
+    "ck-step-caught": caught(np.full(3, 0.5)),
+    "ck-drift-as-bad-caught": caught(0.5 / 4.5 * np.arange(1, 4)),
     "ck-power-two": power["power"].iloc[2],
     "ck-drift-bias": actual["bias"],
     "ck-drift-in-se": actual["in_std_errors"],
@@ -1175,20 +1189,21 @@ tables.store(
 row_3, row_4 = (f"Card and Krueger, Table 3{row}" for row in (", row 3", ", row 4"))
 table_3 = row_3.removesuffix(", row 3")
 usual, straight = (
-    {**bounds.iloc[i], "estimate": bounds["set_low"].iloc[i]} for i in (0, 3)
+    {**ends, "estimate": ends.mean()}
+    for _, ends in bounds.iloc[[0, 3]][["ci_low", "ci_high"]].iterrows()
 )
 drift, exact = drifting.truth["ATT"], staggered.truth["ATT"]
 known = {
-    "after: New Jersey − Pennsylvania": (naive.iloc[0], "ATT", 2.76, table_3),
-    "New Jersey: after − before": (naive.iloc[1], "ATT", 2.76, table_3),
-    "difference in differences, all answers": (everybody, "ATT", 2.76, row_3),
-    "difference in differences, seen twice": (twice, "ATT", 2.75, row_4),
-    "NJ dummy": (table_4.loc["i, NJ"], "ATT", 2.33, "Table 4, column i"),
-    "wage gap": (table_4.loc["iii, gap"], "slope", 15.65, "Table 4, column iii"),
-    "drift, usual interval": (usual, "ATT", drift, "exact, drifting world"),
-    "drift, straight line allowed": (straight, "ATT", drift, "exact, drifting world"),
-    "staggered, two-way fixed effects": (habit, "ATT", exact, "exact, staggered world"),
-    "staggered, not yet treated": (not_yet, "ATT", exact, "exact, staggered world"),
-    "self-defence laws, fixed effects": (laws.iloc[0], "log homicides", 0.08, "Cheng and Hoekstra, abstract"),
+    "after: New Jersey − Pennsylvania": (naive.iloc[0], "difference after", "-0.14", f"{table_3}, row 2", "published figure"),
+    "New Jersey: after − before": (naive.iloc[1], "change", "0.47", row_4, "published figure"),
+    "difference in differences, all answers": (everybody, "ATT", "2.76", row_3, "published figure"),
+    "difference in differences, seen twice": (twice, "ATT", "2.75", row_4, "published figure"),
+    "NJ dummy": (table_4.loc["i, NJ"], "ATT", "2.33", "Table 4, column i", "published figure"),
+    "wage gap": (table_4.loc["iii, gap"], "slope", "15.65", "Table 4, column iii", "published figure"),
+    "drift, usual interval": (usual, "ATT", drift, "drifting world", "exact truth"),
+    "drift, straight line allowed": (straight, "ATT", drift, "drifting world", "exact truth"),
+    "staggered, two-way fixed effects": (habit, "ATT", exact, "staggered world", "exact truth"),
+    "staggered, not yet treated": (not_yet, "ATT", exact, "staggered world", "exact truth"),
+    "self-defence laws, fixed effects": (laws.iloc[0], "coefficient", "0.08", "Cheng and Hoekstra, abstract", "published figure"),
 }  # fmt: skip
 tables.scoreboard(known)

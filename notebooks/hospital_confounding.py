@@ -11,7 +11,7 @@
 #
 # **The question.** A drug is given to the sickest patients. Does it make them better, by how much, and for whom?
 #
-# **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others. That is the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Five ways of adjusting for recorded health recover the effect where their model is right; a straight line through a curved world does not. And when the confounder is not in the records, all of them agree on the same wrong answer.
+# **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others. That is the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Adjusting for recorded health recovers the ATE or the ATT, whichever the estimator is after, where its model is right; a straight line through a curved world does not. And when the confounder is not in the records, the estimators agree with each other and all of them are wrong.
 #
 # The scenario is from "We Need to Talk about Causal ML" (Anonymous, n.d.). This chapter is also the book's reference on closing observed backdoors.
 
@@ -103,7 +103,7 @@ tables.results(
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **Conditional exchangeability**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors see something that the record does not hold. We make it fail below.
+# > - **Conditional exchangeability**: among patients of equal recorded health, who gets the drug has nothing to do with how severe they would become. It fails if doctors act on a sign of severity that the record does not hold. We make it fail below.
 # > - **Overlap**: at every level of health some get the drug and some do not. It fails if guidelines force the drug on the sickest.
 # > - **Consistency, no interference**: one drug, one dose, and one patient's drug leaves the others alone. It fails if beds are short.
 # > - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).
@@ -150,9 +150,9 @@ tables.results(
 )
 
 # %% [markdown]
-# In the straight world the coefficient is the effect. In the curved one it misses by more than a point, and the picture shows why: the line is fitted mostly to the untreated in the middle, and extrapolates badly to the sick, where the treated are.
+# In the straight world the coefficient estimates the ATE, which is also the ATT. In the curved one it misses by more than a point, and the picture shows why: among the sickest, with four in ten of the treated and one in ten of the others, severity lies above the line, and the coefficient takes the gap for harm.
 
-# %% mystnb={"figure": {"name": "fig-hospital-curve"}, "image": {"alt": "Severity without the drug against health in the curved world. The true curve rises steeply for the sickest; the straight line of the regression runs far below it there, where most treated patients are, so the regression blames the drug for the gap."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-hospital-curve"}, "image": {"alt": "Severity without the drug against health in the curved world. The true curve rises steeply for the sickest; the straight line of the regression runs far below it there, where four in ten of the treated and one in ten of the others are, so the regression blames the drug for the gap."}} tags=["hide-input"]
 bent = scenarios.hospital(heterogeneity=0.0, curvature=3.0)
 patients = bent.sample(4_000, rng=11)
 line = smf.ols("severity ~ drug + health", patients).fit().params
@@ -173,26 +173,28 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Severity without the drug in the curved world: the truth, and the straight line that the regression assumes. The strip below shows whom the drug reached.*
 #
-# In the third world nothing is curved, and still the coefficient is neither the ATE nor the ATT. With effects that vary, the coefficient weights each level of health by the variance of the treatment there (Angrist, 1998; Słoczyński, 2022): it listens most to patients for whom the doctors were undecided.
+# In the third world nothing is curved, and still the coefficient is neither the ATE nor the ATT. With effects that vary, the coefficient weights each level of health by the variance of the treatment there (Angrist, 1998; Słoczyński, 2022), exactly so if the probability of treatment is a straight line: it listens most to patients for whom the doctors were undecided.
 
 # %%
-e = 1 / (1 + np.exp(1 + 1.2 * grid))
-shape = pd.DataFrame(
-    {"health": grid, "ATE": 1.0, "ATT": e, "OLS": e * (1 - e)}
-).set_index("health")
-shape = shape.mul(np.exp(-(grid**2) / 2), axis=0)
-whom = shape.mul(grid, axis=0).sum() / shape.sum()
+levels = np.linspace(-6, 6, 121)
+density = np.exp(-(levels**2) / 2)
+e = 1 / (1 + np.exp(1 + 1.2 * levels))
+line = np.polyval(np.polyfit(levels, e, 1, w=np.sqrt(density)), levels)
+shape = {"ATE": 1.0, "ATT": e, "variance weights": e * (1 - e)}
+shape |= {"coefficient": e * (1 - line)}
+shape = pd.DataFrame(shape, index=levels).mul(density, axis=0)
+whom = shape.mul(levels, axis=0).sum() / shape.sum()
 implied = pd.DataFrame(
     {"mean health of those weighted": whom, "their effect": -3 + 1.5 * whom}
 )
 tables.results(
     implied,
-    "Whose effect each estimand reports: implied mean health and effect.",
+    "Whose effect is reported: implied mean health and effect, exact.",
     digits=2,
 )
 
 # %% [markdown]
-# The variance weights explain most of the coefficient of −3.57<!--hospital-ols-varies:.2f-->; the rest comes from the treatment probability not being a straight line in health. Either way the number has no population of its own. Say first whom the answer is for, then choose an estimator that targets them.
+# The coefficient tends to −3.55<!--hospital-ols-limit:.2f-->. Variance weights alone would give −3.46<!--hospital-variance-weights:.2f-->; the rest comes from the probability of treatment not being a straight line in health. Either way nobody chose its population. Say first whom the answer is for, then choose an estimator that targets them.
 #
 # ### Standardization
 #
@@ -280,7 +282,7 @@ plt.show()
 #
 # ### Matching
 #
-# For every treated patient find the nearest untreated one. The recipe uses ties as Abadie and Imbens (2006) do, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the Abadie–Imbens standard error. The bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
+# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006). The bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
 
 # %%
 pairs = [
@@ -372,7 +374,7 @@ tables.results(
 # %% [markdown]
 # (Weighting for the ATE has the error 0.30<!--hospital-weighting-error-stacked:.2f--> here and 0.42<!--hospital-weighting-error:.2f--> above: above, the scores are taken as known, which is the recipe's cautious default for the ATE; here their estimation is counted too.)
 
-# %% mystnb={"figure": {"name": "fig-hospital-all"}, "image": {"alt": "Nine estimates in the straight world and in the curved world against the exact ATE of minus 3 and ATT of minus 3.98. In the straight world all but the raw difference and the regression coefficient sit on their target. In the curved world regression and standardization with a straight line miss, while matching, weighting and doubly robust estimates stay on target."}}
+# %% mystnb={"figure": {"name": "fig-hospital-all"}, "image": {"alt": "Eight estimates in the straight world and in the curved world against the exact ATE of minus 3 and ATT of minus 3.98. In the straight world the intervals of all but the regression coefficient hold their target. In the curved world standardization with a straight line misses ATE and ATT, while the intervals of matching, weighting and doubly robust estimates hold theirs."}}
 _, panels = plt.subplots(2, 1, figsize=(5.6, 6.8))
 for ax, (name, table) in zip(panels, tried.items(), strict=True):
     exact = {key: world.truth[key] for key in ("ATE", "ATT")}
@@ -420,11 +422,11 @@ tables.results(
 )
 
 # %% [markdown]
-# The estimators agree with each other, and all are wrong by about three points. Agreement among methods that share an assumption is no evidence for the assumption. Doubly robust protects against one wrong model, not against a missing column.
+# For either estimand the estimators agree with each other, and all miss it by more than three points. Agreement among methods that share an assumption is no evidence for the assumption. Doubly robust protects against one wrong model, not against a missing column.
 #
 # ### How strong would it have to be?
 #
-# Cinelli and Hazlett (2020) turn the question around: how much of the treatment and of the outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. What it says of the sign carries over, what it says of the size does not.
+# Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
 
 # %%
 strength = robustness_value(data, **columns, adjust_for=["age", "health"])
@@ -480,7 +482,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The frailty explains about as much of the drug as health does, and half of that would have been enough to mislead. The E-value (VanderWeele and Ding, 2017) puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
+# The frailty explains about as much of the drug as health does and less of severity. Leaving it out moves the coefficient from −3.47<!--hospital-frail-linear:.2f--> to −0.10<!--hospital-frail-regression:.2f-->. The E-value (VanderWeele and Ding, 2017) puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
 
 # %%
 risk = standardize(
@@ -500,7 +502,7 @@ tables.results(
 # %% [markdown]
 # ### Before a randomized benchmark
 #
-# Real data, with the answer known. LaLonde (1986) took a randomized job-training experiment, threw its controls away, replaced them by people from a national survey, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of Dehejia and Wahba (1999), with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
+# Real data, with the answer known. LaLonde (1986) took a randomized job-training experiment, threw its controls away, replaced them by people from national surveys, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of Dehejia and Wahba (1999), with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
 
 # %%
 from causaldata import cps_mixtape, nsw_mixtape
@@ -515,7 +517,7 @@ mixed = mixed.assign(
 )
 naive_lalonde = difference_in_means(mixed, **earnings)
 usual = "age + educ + black + hisp + marr + nodegree + re74 + re75"
-published = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
+customary = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
 
 # %% [markdown]
 # Now every estimator three times: without the earnings of the years before, with them, and with them on the men whose propensity scores lie between 0.1 and 0.9.
@@ -549,11 +551,11 @@ lalonde = pd.DataFrame(
     }
 )
 lalonde.loc["spread of the four"] = lalonde.max() - lalonde.min()
-caption = "Training and earnings (dollars), ATT; the experiment says 1,794."
+caption = "Training and earnings (dollars): ATT, for regression the coefficient; the experiment says 1,794."
 tables.results(lalonde, caption, digits=0)
 
 # %% [markdown]
-# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and the published regression gives 699<!--hospital-lalonde-ols:,.0f--> (548<!--hospital-lalonde-ols-se:,.0f-->). Read the table by columns, then by rows. Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 643<!--hospital-lalonde-spread-past:,.0f--> with them, 403<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
+# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (548<!--hospital-lalonde-ols-se:,.0f-->). Read the table by columns, then by rows. Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 643<!--hospital-lalonde-spread-past:,.0f--> with them, 403<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
 
 # %% [markdown]
 # ## The decision
@@ -586,7 +588,7 @@ assert cost["mean severity"].sort_values().index.tolist() == best_first
 # %% [markdown]
 # ## Many worlds
 #
-# One sample is one draw. Over 60 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
+# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
 
 
 # %% tags=["hide-input"]
@@ -627,12 +629,16 @@ analyses = dict(
 
 # %%
 estimands = {name: "ATT" if name.endswith("ATT") else "ATE" for name in kept_ones}
-worlds = replicate(world, analyses, n=1_000, replications=60, rng=7, estimand=estimands)
+worlds = replicate(
+    world, analyses, n=1_000, replications=150, rng=7, estimand=estimands
+)
 shown = ["estimand", "bias", "bias_error", "rmse", "coverage", "coverage_error"]
-tables.results(worlds[shown], "60 samples of 1,000 patients, straight world.", digits=2)
+tables.results(
+    worlds[shown], "150 samples of 1,000 patients, straight world.", digits=2
+)
 
 # %% [markdown]
-# Sixty samples are few: an interval that covers 0.95 shows between 0.89 and 1.00, so the rows do not rank the methods. Weighting with stacked errors really covers less than it says here, 0.92 in 1,500 samples, because a few patients carry large weights; errors that take the scores as known cover more, 0.98 to 0.99.
+# In 150 samples an interval that covers 0.95 shows between 0.91 and 0.99, so the rows do not rank the methods below the regression. Weighting with stacked errors covers less than it promises, 0.92 for the ATE and 0.93 for the ATT in 2,000 samples, because a few patients carry large weights; errors that take the scores as known cover more, 0.98 to 0.99.
 
 # %% [markdown]
 # ## Take it with you
@@ -710,7 +716,7 @@ tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | A model that sees the drug given to the sickest will say that the drug harms. | holds | Raw +2.65<!--hospital-raw:+.2f--> points where the ATT is −3.98<!--hospital-att:.2f-->: a selection bias of 6.66<!--hospital-bias:.2f-->. |
+# | A model that sees the drug given to the sickest will say that the drug harms. | holds | Raw +2.68<!--hospital-raw-truth:+.2f--> points where the ATT is −3.98<!--hospital-att:.2f-->: a selection bias of 6.66<!--hospital-bias:.2f-->. |
 # | Adding the confounder to a linear regression recovers the effect of the drug. | holds in part | −3.07<!--hospital-ols-straight:.2f--> for an effect of −3 in the straight world; −1.74<!--hospital-ols-curved:.2f--> in the curved one; with effects that vary the coefficient is neither ATE nor ATT. |
 # | Where the relation is not linear, regression fails and matching solves it. | holds in part | With a straight line it fails, and matching gives −4.10<!--hospital-curved-matching-att:.2f--> for an ATT of −3.98<!--hospital-att:.2f-->. Standardization with the square gives −3.08<!--hospital-standardized:.2f--> for an ATE of −3: regression can bend. |
 # | Pairs with like propensity scores make a synthetic randomized trial; the groups become exchangeable. | holds in part | Only in what was recorded, and with overlap. With an unrecorded frailty matching gives −0.77<!--hospital-frail-matching-att:.2f--> for an ATT of −3.85<!--hospital-frail-att:.2f-->. |
@@ -721,7 +727,7 @@ tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
 # What the pages and the tests of the book read from this chapter.
-regression = published.conf_int().loc["treat"]
+low, high = customary.conf_int().loc["treat"]
 four = lalonde.drop(index="spread of the four")
 past_moves, trim_moves = four.diff(axis=1).iloc[:, 1:].to_numpy(float).T
 good = [r for r in tried["straight"].index if r not in ("raw", "regression")]
@@ -740,6 +746,10 @@ numbers = {
     "hospital-best-rule": -3 * stats.norm.cdf(2) - 1.5 * stats.norm.pdf(2),
     "hospital-sicker-half": -3 * stats.norm.cdf(0) - 1.5 * stats.norm.pdf(0),
     "hospital-linear": strength["estimate"],
+    "hospital-ols-limit": implied.loc["coefficient", "their effect"],
+    "hospital-variance-weights": implied.loc["variance weights", "their effect"],
+    "hospital-other-sign": implied.loc["coefficient", "their effect"] + 3.3,
+    "hospital-frail-linear": robustness_value(oracle, **asked)["estimate"],
     "hospital-weighting-error": answers.loc["weighting, ATE", "std_error"],
     "hospital-weighting-error-stacked": tried["straight"].loc[
         "weighting, ATE", "std_error"
@@ -772,8 +782,8 @@ numbers = {
         for part in ("estimate", "std_error")
     },
     "hospital-lalonde-naive": naive_lalonde["estimate"],
-    "hospital-lalonde-ols": published.params["treat"],
-    "hospital-lalonde-ols-se": published.bse["treat"],
+    "hospital-lalonde-ols": customary.params["treat"],
+    "hospital-lalonde-ols-se": customary.bse["treat"],
     "hospital-lalonde-kept": len(comparable),
     **{
         f"hospital-coverage-{name}": worlds.loc[name, "coverage"]
@@ -802,32 +812,16 @@ tables.store(
     truth_inside=truth_inside,
     worlds=worlds,
 )
-board = {"raw difference": (raw, "ATT", world.truth["ATT"], "exact, this world")}
-for name in good:
-    estimand = name[-3:]
-    board[name] = (
-        tried["straight"].loc[name],
-        estimand,
-        world.truth[estimand],
-        "exact, this world",
-    )
-frail = (agreed.loc["weighting, ATE"], "ATE", -3.0, "exact, frail world")
-survey = {
-    "estimate": published.params["treat"],
-    "ci_low": regression[0],
-    "ci_high": regression[1],
-}
-board["weighting with unrecorded frailty"] = frail
-board["training and earnings, regression on the survey"] = (
-    survey,
-    "ATT",
-    1794.0,
-    "the experiment",
-)
-board["quitting and weight (NHEFS)"] = (
-    nhefs.loc["weighting"],
-    "ATE",
-    3.44,
-    "What If, section 12.4",
-)
+att = world.truth["ATT"]
+board = {"raw difference": (raw, "ATT", att, "this world", "exact truth")}
+board |= {
+    name: (tried["straight"].loc[name], name[-3:], world.truth[name[-3:]], "this world", "exact truth")
+    for name in good
+}  # fmt: skip
+survey = {"estimate": customary.params["treat"], "ci_low": low, "ci_high": high}
+board |= {
+    "weighting with unrecorded frailty": (agreed.loc["weighting, ATE"], "ATE", -3.0, "the frail world", "exact truth"),
+    "training and earnings, regression on the survey": (survey, "coefficient", experiment["estimate"], "ATT by the experiment", "own comparison"),
+    "quitting and weight (NHEFS)": (nhefs.loc["weighting"], "ATE", "3.4", "What If, section 12.2", "published figure"),
+}  # fmt: skip
 tables.scoreboard(board, digits=2)

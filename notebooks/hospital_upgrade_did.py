@@ -465,7 +465,7 @@ tables.results(
 #
 # ### What a passed test is worth
 #
-# It is weak evidence even against what does show before. Let the burden's weight drift, so that the groups move apart by a fixed amount each month, a time-varying confounder. The recipe computes how often the test would notice, from the event study's own covariance (Roth, 2022). ([See it move](../book/see_it_move.md) lets you turn the drift.)
+# It is weak evidence even against what does show before. Let the burden's weight drift, so that the groups move apart by a fixed amount each month. The recipe computes how often the test would notice, from the event study's own covariance (Roth, 2022). ([See it move](../book/see_it_move.md) lets you turn the drift.)
 
 # %%
 power = pretrend_power(study)
@@ -513,7 +513,7 @@ tables.results(
 )
 
 # %% [markdown]
-# A drift that biases *DiD* by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->. A drift that biases the *average of the event study* by two of its (larger) standard errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. These take normal errors with a known covariance; the recipe estimates it from 40 hospitals and catches a little less, the last column. The table before, with our one sample's covariance, says 36%<!--upgrade-power:.0%--> for the steeper one. Looking only at studies that passed makes matters worse, as that table's last column says.
+# A drift that biases *DiD* by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->. A drift that biases the *average of the event study* by two of its (larger) standard errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. These take normal errors with a known covariance; Hotelling's test, which estimates it from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->. The table before, with our one sample's covariance, says 36%<!--upgrade-power:.0%--> for the steeper one. Looking only at studies that passed makes matters worse, as that table's last column says.
 
 # %% [markdown]
 # ### How far from parallel may it be?
@@ -577,7 +577,7 @@ composition = pd.DataFrame(
 tables.results(composition, "With another intake of patients; points.")
 
 # %% [markdown]
-# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f--> again. The intake may be adjusted for if the drug does not change who is admitted. In this world the grant changes it and the drug does not. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients. (All drug hospitals start in the same month, so this regression is DiD. With staggered starts it need not be: see the exercises.)
+# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f--> again. The intake may be adjusted for if the drug does not change who is admitted. In this world the grant changes it and the drug does not. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients. (All drug hospitals start in the same month, so this regression is DiD, with a larger error because it counts the hospitals' intercepts too. With staggered starts it need not be: see the exercises.)
 
 # %% [markdown]
 # ### Two hospitals, or ten
@@ -726,7 +726,7 @@ tables.results(
 # %% [markdown]
 # ## Many worlds
 #
-# One sample proves little. First the world without equipment: 100 fresh regions of 40 hospitals, DiD clustered by hospital against a regression that counts every hospital-month as independent.
+# One sample proves little. First the world without equipment: 200 fresh regions of 40 hospitals, DiD clustered by hospital against a regression that counts every hospital-month as independent.
 
 
 # %% tags=["hide-input"]
@@ -734,10 +734,19 @@ def clustered(sample):
     return two_by_two(before_after(sample), outcome="severity", **roles)
 
 
+def net_of_means(sample, column):
+    wide = sample.pivot_table(column, "hospital", "month").to_numpy(float)
+    wide = wide - wide.mean(axis=1, keepdims=True)
+    return wide - wide.mean(axis=0)
+
+
 def rows_independent(sample):
-    fit = smf.ols(within, sample).fit()
-    low, high = fit.conf_int().loc["drug"]
-    return {"estimate": fit.params["drug"], "ci_low": low, "ci_high": high}
+    d, y = (net_of_means(sample, column) for column in ("drug", "severity"))
+    estimate, freedom = (d * y).sum() / (d * d).sum(), y.size - sum(y.shape)
+    left = ((y - estimate * d) ** 2).sum() / freedom
+    margin = stats.t.ppf(0.975, freedom) * np.sqrt(left / (d * d).sum())
+    ends = {"ci_low": estimate - margin, "ci_high": estimate + margin}
+    return {"estimate": estimate, **ends}
 
 
 def own_past_only(sample):
@@ -760,7 +769,7 @@ def triple(sample):
 # Then the world with the coincident upgrade, for DiD and the triple difference.
 
 # %%
-setting = {"n": 40, "replications": 100, "rng": 31, "estimand": "ATT"}
+setting = {"n": 40, "replications": 200, "rng": 31, "estimand": "ATT"}
 plain = {
     "after, drug minus others": after_the_start,
     "after minus before": own_past_only,
@@ -772,10 +781,10 @@ loud = replicate(everyone, {"DiD": clustered, "triple difference": triple}, **se
 worlds = pd.concat({"no equipment": quiet, "equipment at once": loud})
 worlds.index.names = ["", ""]
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
-tables.results(worlds[shown], "100 regions of 40 hospitals against the exact ATT.")
+tables.results(worlds[shown], "200 regions of 40 hospitals against the exact ATT.")
 
 # %% [markdown]
-# Where trends are parallel, the clustered interval covers about as often as it promises; the same estimate with months counted as independent covers in 81%<!--upgrade-rows-coverage:.0%--> of regions. With the equipment DiD is off by 3 points and its interval never covers. It is a good interval for the wrong quantity.
+# Where trends are parallel, the clustered interval covers about as often as it promises; the same estimate with months counted as independent covers in 84%<!--upgrade-rows-coverage:.0%--> of regions, give or take 3%<!--upgrade-rows-coverage-error:.0%-->. With the equipment DiD is off by 3 points and its interval never covers. It is a good interval for the wrong quantity.
 
 # %% [markdown]
 # ## Take it with you
@@ -804,7 +813,7 @@ test = randomization_over_units(states, **your_columns, rng=0)
 print(test.to_string())
 
 # %% [markdown]
-# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each of the other states in turn shows that 5<!--upgrade-donors-as-large:.0f--> of the 27, California included, changed by as much relative to the rest. So the p-value is 0.19<!--upgrade-donors-p:.2f-->; the published standard error rests on a variance that one treated state cannot show. But this p-value treats the 27 states as exchangeable, and they are not: California is large, and its rate moves less from quarter to quarter than that of all but two others. Scaled by each state's own noise its change ranks second or fourth of 27, depending on how noise is measured: p between 0.07 and 0.15 (MacKinnon and Webb, 2020; Ferman and Pinto, 2019).
+# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each of the other states in turn shows that 5<!--upgrade-donors-as-large:.0f--> of the 27, California included, changed by as much relative to the rest. So the p-value is 0.19<!--upgrade-donors-p:.2f-->; the published standard error rests on a variance that one treated state cannot show. But this p-value treats the 27 states as exchangeable, and they are not: within the quarters before, and within those after, California's rate moves less than that of all but two others. Scaled by each state's own such noise its change ranks fourth of 27, p = 0.15<!--upgrade-donors-p-scaled:.2f-->; with the rates first taken relative to the mean of the states, second, p = 0.07<!--upgrade-donors-p-relative:.2f--> (MacKinnon and Webb, 2020; Ferman and Pinto, 2019).
 
 # %% [markdown]
 # ## Exercises
@@ -838,7 +847,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the effect. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
+# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the ATT. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
 #
 # </details>
 
@@ -856,7 +865,7 @@ print(test.to_string())
 # | It does so for hidden factors that do not change over time. | holds in part | The factor's weight must not change either: the same fixed burden with a drifting weight of 0.25 points a month biases DiD by 1.12<!--upgrade-drift-bias:.2f-->, and the test before catches it in 27%<!--upgrade-caught:.0%--> of regions. |
 # | Any additional change in the treated group is the causal effect. | holds in part | Of everything that changed there: −5.24<!--upgrade-did-upgraded:.2f--> with the equipment, −3.24<!--upgrade-mixed:.2f--> with another intake, against −2.28<!--upgrade-att:.2f-->. |
 # | If equipment is upgraded at the same time, DiD will split the credit. | does not hold | It adds up: the estimate moves by −3.000<!--upgrade-moved:.3f-->, the whole effect of the equipment, and all goes to the drug. An equal split appears only if both are columns, and changes with their unit. |
-# | The estimate is then polluted. | holds | A bias of −3.00<!--upgrade-polluted-bias:.2f--> points; the 95% interval covers in 0%<!--upgrade-polluted-coverage:.0%--> of 100 regions. |
+# | The estimate is then polluted. | holds | A bias of −3.00<!--upgrade-polluted-bias:.2f--> points; the 95% interval covers in 0%<!--upgrade-polluted-coverage:.0%--> of 200 regions. |
 # | Check for collinearity before shipping. | holds in part | It rings if the upgrade is a column that coincides with the drug. Unrecorded, R² is zero and the bias 3 points. |
 #
 # </details>
@@ -875,6 +884,18 @@ runs = {
     "polluted": worlds.loc[("equipment at once", "DiD")],
     "rows": worlds.loc[("no equipment", "DiD, each month independent")],
 }
+rates = donors.pivot_table("Rate", "State", "Quarter_Num")
+
+
+def share_as_large(rates):
+    """Return the share of states that changed as much as California, by their own noise."""
+    first, last = rates.loc[:, :3], rates.loc[:, 4:]
+    change = last.mean(axis=1) - first.mean(axis=1)
+    noise = np.sqrt(first.var(axis=1) + last.var(axis=1))
+    scaled = abs(change - change.mean()) / noise
+    return (scaled >= scaled["California"]).mean()
+
+
 numbers = {
     "upgrade-raw": after_only["estimate"],
     "upgrade-own-past": own_past["estimate"],
@@ -915,6 +936,8 @@ numbers = {
         for i, which in enumerate(["did", "average"])
         for key, column in {"power": CAUGHT[0], "cover": "DiD covers"}.items()
     },
+    "upgrade-power-did-estimated": noticed[CAUGHT[1]].iloc[0],
+    "upgrade-power-average-estimated": noticed[CAUGHT[1]].iloc[1],
     "upgrade-caught": noticed[CAUGHT[1]].iloc[2],
     "upgrade-slope": 0.25 * spread,
     "upgrade-breakdown": breakdown["relative magnitudes"],
@@ -946,6 +969,9 @@ numbers = {
     "upgrade-donors": test["statistic"],
     "upgrade-donors-p": test["p_value"],
     "upgrade-donors-as-large": 27 * test["p_value"],
+    "upgrade-donors-p-scaled": share_as_large(rates),
+    "upgrade-donors-p-relative": share_as_large(rates - rates.mean()),
+    "upgrade-rows-coverage-error": runs["rows"]["coverage_error"],
     "upgrade-drift-bias": spread,
 }
 tables.store(
@@ -979,14 +1005,14 @@ tables.store(
 )
 att, upgraded = world.truth["ATT"], everyone.truth["ATT"]
 known = {
-    "after, drug minus others": (after_only, "ATT", att, "exact, this world"),
-    "drug hospitals, after minus before": (own_past, "ATT", att, "exact, this world"),
-    "DiD": (recipe, "ATT", att, "exact, this world"),
-    "DiD, equipment at once": (third.iloc[0], "ATT", upgraded, "exact, this world"),
-    "the same, as drug plus equipment": (third.iloc[0], "ATT + equipment", everyone.truth["DiD"], "exact, this world"),
-    "triple difference, equipment at once": (third.iloc[2], "ATT", upgraded, "exact, this world"),
-    "second control group with equipment": (second.iloc[1], "ATT", upgraded, "exact, this world"),
-    "DiD, other patients": (composition.iloc[0], "ATT", mixed.truth["ATT"], "exact, this world"),
-    "DiD, frail patients held fixed": (composition.iloc[1], "ATT", mixed.truth["ATT"], "exact, this world"),
+    "after, drug minus others": (after_only, "ATT", att, "this world", "exact truth"),
+    "drug hospitals, after minus before": (own_past, "ATT", att, "this world", "exact truth"),
+    "DiD": (recipe, "ATT", att, "this world", "exact truth"),
+    "DiD, equipment at once": (third.iloc[0], "ATT", upgraded, "this world", "exact truth"),
+    "the same, as drug plus equipment": (third.iloc[0], "ATT + equipment", everyone.truth["DiD"], "this world", "exact truth"),
+    "triple difference, equipment at once": (third.iloc[2], "ATT", upgraded, "this world", "exact truth"),
+    "second control group with equipment": (second.iloc[1], "ATT", upgraded, "this world", "exact truth"),
+    "DiD, other patients": (composition.iloc[0], "ATT", mixed.truth["ATT"], "this world", "exact truth"),
+    "DiD, frail patients held fixed": (composition.iloc[1], "ATT", mixed.truth["ATT"], "this world", "exact truth"),
 }  # fmt: skip
 tables.scoreboard(known, digits=2)

@@ -11,7 +11,7 @@
 #
 # **The question.** A service has deploys and incidents. Do incidents go along with deploys? Do deploys cause incidents? Was last night's incident caused by last night's deploy? Are these three questions or one?
 #
-# **The answer in short.** Three, and they need different knowledge. In this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points; and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and the opposite effect. A third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
+# **The answer in short.** Three, and they need different knowledge. In this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points; and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and an effect of the opposite sign. A third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
 #
 # Judea Pearl calls this the ladder of causation (Pearl and Mackenzie, 2018). Wael (n.d.) and AI/ML Explained (2026) both build on it; we check what they say with worlds small enough to be counted exactly.
 
@@ -99,7 +99,7 @@ tables.results([raw], "Incident rate in hours with a deploy minus hours without.
 # >
 # > - **Rung 1: the future is drawn like the past.** It fails if the log leaves out hours, or if somebody acts on the answer and so changes which hours have a deploy.
 # > - **Rung 2, besides: the graph is right, and what it says to adjust for is recorded** (no open backdoor path). It fails if deploys also avoid another danger that nobody writes down, or if load is a *consequence* of the deploy, as in a world below. Also overlap: at each load some hours have a deploy and some do not.
-# > - **Rung 3, besides: how each hour's noise enters its equation.** It fails if hours that break without a deploy are others than those that break with it. No data can show that, and no experiment.
+# > - **Rung 3, besides: how each hour's noise enters its equation.** It fails if hours that break without a deploy are others than those that break with it. Data and experiments bound that and do not settle it.
 
 # %%
 print(identify.backdoor(world.model.graph, **roles, adjust_for=[]))
@@ -155,7 +155,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The third row uses the true equations; only which hours were drawn is random. Someone who has the log alone would put estimated rates into $1 - p_0 / p_1$: the same estimate up to noise, with a standard error of 0.025 instead of 0.010, and still the assumption about units.
+# The third row uses the true equations; only the hours and their noise are drawn. Someone who has the log alone would put estimated rates into $1 - p_0 / p_1$: the same estimate up to noise, with a standard error of 0.025 instead of 0.010, and still the assumption about units.
 
 # %% mystnb={"figure": {"name": "fig-ladder-rungs"}, "image": {"alt": "Two estimates with 95% intervals against the exact effect of a deploy, plus 0.110. The difference that is seen lies at about minus 0.08, on the other side of zero; the estimate with load held fixed lies near plus 0.11 and covers the effect."}}
 figures.estimates(
@@ -222,11 +222,11 @@ acted = pd.DataFrame({name: dict(w.truth) for name, w in names.items()}).loc[key
 tables.results(acted, "Two worlds with the same data: what is seen, and what is done.")
 
 # %% [markdown]
-# Freezing deploys prevents incidents in the first world and causes them in the second. This is what the title of the book means, as a theorem in eight rows: **no function of the data, however clever, gives the effect of a deploy in both worlds**, because it would have to give two answers to one input. Bareinboim et al. (2022) prove that this is the rule: a model whose lower rung settles the higher one is the exception, of measure zero. What separates the twins is not in the log. It is how deploys are scheduled, and somebody has to know it or try it out.
+# Freezing deploys prevents incidents in the first world and causes them in the second. This is what the title of the book means, as a theorem in eight rows: **no function of the data, however clever, gives the ATE of a deploy in both worlds**, because it would have to give two answers to one input. Bareinboim et al. (2022) prove that this is the rule: a model whose lower rung settles the higher one is the exception, of measure zero. What separates the twins is not in the log. It is how deploys are scheduled, and somebody has to know it or try it out.
 #
 # ### What a predictive model can say
 #
-# A predictive model is such a function: it takes rows and returns conditional probabilities. We train one in each world (a logistic regression with all interactions; any learner would converge to the same function, since it is determined by the eight chances) and ask it for the effect of a deploy in the two ways one might: compare its predictions for the hours as they came, or switch the deploy column on and off in every row.
+# A predictive model is such a function: it takes rows and returns conditional probabilities. We train one in each world (a logistic regression with all interactions; any consistent learner converges to the same function, since it is determined by the eight chances) and ask it for the effect of a deploy in the two ways one might: compare its predictions for the hours as they came, or switch the deploy column on and off in every row.
 
 
 # %%
@@ -372,7 +372,7 @@ tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 # .venv/bin/casestudies copy randomized_experiment
 # ```
 #
-# Rung three then comes as bounds. Here for real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of the trained who did, how many owe it to the training? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
+# Rung three then comes as bounds. Here for real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of those with an offer who did, how many owe it to the offer? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
 
 # %%
 men = nsw_mixtape.load_pandas().data
@@ -385,10 +385,10 @@ z = np.array([0, 1.96, -1.96])
 training = pd.DataFrame([effect[["estimate", "ci_low", "ci_high"]]], index=["ATE"])
 training.loc["PN at least"] = 1 - p0 / p1 * np.exp(z * sd_least)
 training.loc["PN at most"] = (1 - p0) / p1 * np.exp(-z * sd_most)
-tables.results(training, "Training and having earnings in 1978, with 95% intervals.")
+tables.results(training, "Offer of training, any earnings in 1978: 95% intervals.")
 
 # %% [markdown]
-# Training raised the share with earnings by 11 points. Of the trained men with earnings, between 15% and 47% owe it to the training, before sampling error. A larger trial would shrink the intervals around those two ends; it would not bring the ends together.
+# The offer raised the share with earnings by 11 points. Of the men with an offer and earnings, between 15% and 47% owe these to the offer, before sampling error. A larger trial would shrink the intervals around those two ends; it would not bring the ends together.
 
 # %% [markdown]
 # ## Exercises

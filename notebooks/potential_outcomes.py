@@ -11,7 +11,7 @@
 #
 # **The question.** You work with a timer on some days: 25 minutes of work, 5 of rest, repeat (the Pomodoro technique). Does it raise your output, and how could one person find out?
 #
-# **The answer in short.** In this world it raises output by 4.0<!--outcomes-ate:.1f--> points a day on average. A diary of self-chosen days says −3.9<!--outcomes-raw:.1f-->, because the timer comes out on bad days. A coin flipped each morning repairs that: the difference in means is then right on average, whatever else differs between days. It is not right in any particular fortnight. The two weeks that the document recommends find this effect in 11<!--outcomes-power-14:.0f--> of a hundred trials; 200<!--outcomes-days:.0f--> days are needed for 80, or 74<!--outcomes-days-adjusted:.0f--> if you write down each morning how you feel. And whoever looks at the result again and again and stops when it pleases will find effects that are not there.
+# **The answer in short.** In this world it raises output by 4.0<!--outcomes-ate:.1f--> points a day on average. A diary of self-chosen days says −3.9<!--outcomes-raw:.1f-->, because the timer comes out on bad days. A coin flipped each morning repairs that: the difference in means is then right on average, whatever else differs between days. It need not be near in any particular fortnight. After the two weeks that the document recommends the 95% interval excludes zero in 11<!--outcomes-power-14:.0f--> of a hundred trials; 172<!--outcomes-days:.0f--> days are needed for 80, or 76<!--outcomes-days-adjusted:.0f--> if you write down each morning how you feel. And whoever looks every ten days and stops when it pleases finds an effect in one of four trials of a useless timer.
 #
 # The trial, the code and the claims are from the second section of AI/ML Explained (2026).
 
@@ -129,7 +129,7 @@ identity = pd.Series(
 tables.results(identity, "The identity, exact in this world.", digits=2)
 
 # %% [markdown]
-# The timer adds to a day's output, and the bad days on which it was used take away twice as much. The identity is arithmetic and holds in every sample. What the diary lacks is a way to know the terms on its right-hand side.
+# The timer adds 5.1<!--outcomes-att:.1f--> points to the days on which it was used, and these would have had 9.0 less than the others anyway. The identity is arithmetic and holds in every sample. What the diary lacks is a way to know the terms on its right-hand side.
 #
 # ## What must be true
 #
@@ -274,7 +274,7 @@ for n_days in (14, 60, 200):
     df = parts.sum(axis=0) ** 2 / (parts**2 / (size - 1)).sum(axis=0)
     sure = abs(gain) > stats.t.ppf(0.975, df) * np.sqrt(parts.sum(axis=0))
     found[n_days] = [sure.mean(), (gain < 0).mean(), abs(gain)[sure].mean()]
-names = ["effect found", "wrong sign", "mean size when found"]
+names = ["excludes zero", "wrong sign", "mean size if it does"]
 power = pd.DataFrame(found, index=names).T.rename_axis("days").round(2)
 tables.results(
     power,
@@ -284,20 +284,20 @@ tables.results(
 )
 
 # %% [markdown]
-# A fortnight finds the effect about one time in ten, and points the wrong way about one time in five. The trials that do find something report 12<!--outcomes-exaggeration:.0f--> points on average for a true 4: to stand out from so much noise an estimate has to be exaggerated. So plan the size before the first coin.
+# A fortnight's interval excludes zero about one time in ten, and its estimate points the wrong way about one time in five. Where zero is excluded the estimate has a size of 12<!--outcomes-exaggeration:.0f--> points on average for a true 4: to stand out from so much noise an estimate has to be exaggerated. So plan the size before the first coin.
 
 # %%
 days_needed = pd.Series(
     {
-        "difference in means": sample_size(effect=4, std_dev=10),
-        "state adjusted for": sample_size(effect=4, std_dev=6),
+        "difference in means": sample_size(effect=4, std_dev=np.sqrt(86)),
+        "state adjusted for": sample_size(effect=4, std_dev=np.sqrt(37)),
     },
     name="days",
 )
 tables.results(days_needed, "Days needed to find 4 points a day with probability 0.8.")
 
 # %% [markdown]
-# The standard deviation of the output is 10 points without the timer; what is left of it when the state is known is 6. A note each morning is worth more than four months of coins. (On timer days the spread is a little smaller, which is why 200 days have slightly more power above than planned.)
+# The variance of the output is 100 without the timer and 72 with it, 86 on average. When the state is known 36 are left, and 1 more for an effect that varies with the state. A note each morning is worth more than three months of coins.
 #
 # ### Looking every ten days
 #
@@ -473,7 +473,7 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # <details>
 # <summary>Solution</summary>
 #
-# `sample_size(effect=4, std_dev=10, share_treated=0.2)` gives about 310 days instead of 200: the variance grows with $1 / (s (1 - s))$, which is 6.25 instead of 4. The difference in means stays unbiased at any share, as long as the coin decides.
+# About 247 instead of 172<!--outcomes-days:.0f-->: with $n$ days the variance of the difference is $72 / (0.2\,n) + 100 / (0.8\,n) = 485 / n$ instead of $344 / n$. (`sample_size` takes one standard deviation for both groups; at the larger one, 10, it gives 309.) The difference in means stays unbiased at any share, as long as the coin decides.
 #
 # </details>
 #
@@ -502,10 +502,10 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # | Where people choose, treated minus untreated carries selection bias. | holds | −3.9<!--outcomes-raw:.1f--> points = 5.1<!--outcomes-att:.1f--> (effect on timer days) + (−9.0<!--outcomes-bias:.1f-->); the ATE is 4.0<!--outcomes-ate:.1f-->. |
 # | Under random assignment the difference of the groups is an unbiased ATE; its code gives about 4.0. | holds | 4.29<!--outcomes-document:.2f--> (95% 3.73<!--outcomes-document-low:.2f--> to 4.85<!--outcomes-document-high:.2f-->) from its seed; no bias over 200 fresh trials. |
 # | Randomization makes the groups statistically identical before treatment. | holds in part | In distribution. In 37<!--outcomes-gap-percent:.0f--> of 100 fortnights the mean states differ by more than half a standard deviation. |
-# | Flip a coin each day and compare after two weeks. | holds in part | Unbiased, and far too short: the effect is found in 11<!--outcomes-power-14:.0f--> of 100 trials and has the wrong sign in 22<!--outcomes-wrong-sign-14-percent:.0f-->; 200<!--outcomes-days:.0f--> days are needed. |
-# | Randomization spares you from modelling control variables. | holds in part | For bias, yes. For precision, one recorded state lowers the days needed from 200<!--outcomes-days:.0f--> to 74<!--outcomes-days-adjusted:.0f-->. |
+# | Flip a coin each day and compare after two weeks. | holds in part | Unbiased, and far too short: the interval excludes zero in 11<!--outcomes-power-14:.0f--> of 100 trials, the estimate has the wrong sign in 22<!--outcomes-wrong-sign-14-percent:.0f-->; 172<!--outcomes-days:.0f--> days are needed. |
+# | Randomization spares you from modelling control variables. | holds in part | For bias, yes. For precision, one recorded state lowers the days needed from 172<!--outcomes-days:.0f--> to 76<!--outcomes-days-adjusted:.0f-->. |
 # | A treatment and a control group do not make a comparison fair. | holds | The diary has both and shows −3.7<!--outcomes-diary:.1f-->. |
-# | Randomization is the only clean way to get the other outcome back. | holds in part | It is the one that needs no list of causes. Adjusting for the recorded state works in the diary too (bias 0.06<!--outcomes-slips-bias:.2f-->), and a randomized coin that is not obeyed needs more: −2.5<!--outcomes-as-treated:.1f--> as treated. |
+# | Randomization is the only clean way to get the other outcome back. | holds in part | It is the one that needs no list of causes. Adjusting for the recorded state works in the diary too (bias 0.06<!--outcomes-slips-bias:.2f-->, less than its error), and a randomized coin that is not obeyed needs more: −2.5<!--outcomes-as-treated:.1f--> as treated. |
 #
 # </details>
 

@@ -200,7 +200,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The document sums this up in a line: *corr(X, Y) = true effect + backdoor*. In linear worlds that is an identity for the **slope**, known as the omitted variables formula (Angrist and Pischke, 2009): the raw slope is the effect plus (effect of $Z$ on $Y$) times (slope of $Z$ on $X$). For the **correlation** it is not. Turn the effect up and compare.
+# The document sums this up in a line: *corr(X, Y) = true effect + backdoor*. In linear worlds that is an identity for the **slope**, known as the omitted variables formula (Angrist and Pischke, 2009): the raw slope is the effect plus (direct effect of $Z$ on $Y$, with $X$ held fixed) times (slope of $Z$ on $X$). For the **correlation** it is not. Turn the effect up and compare.
 
 # %%
 sums = pd.DataFrame(
@@ -254,9 +254,9 @@ ax.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# *Figure 4. The same growing table, analysed without and with the confounder. More rows make both answers more certain and neither more right.*
+# *Figure 4. The same growing table, analysed without and with the confounder. More rows make both answers more certain; only the one with the confounder nears the truth.*
 #
-# The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the third decimal. Bias from confounding is a property of the question, not of the sample size.
+# The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the second decimal. Bias from confounding is a property of the comparison, not of the sample size.
 
 # %%
 wrong = pd.DataFrame(
@@ -312,7 +312,7 @@ patients = pd.DataFrame(
 tables.results(patients, "Treated with success, of all treated (Charig et al. 1986).")
 
 # %% [markdown]
-# Open surgery is better for small stones (93% against 87%), better for large ones (73% against 69%), and worse for all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which row should a patient believe?
+# Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which row should a patient believe?
 
 # %% mystnb={"figure": {"name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
 lines = {
@@ -338,7 +338,7 @@ plt.show()
 #
 # The arithmetic does not say; the story does, that is, the graph. We give the column a neutral name, *severe*, and tell three stories that fit the table exactly.
 #
-# 1. **Confounder.** Severity is noted at admission. Surgeons operate openly on the severe cases. Compare within severity.
+# 1. **Confounder.** Severity is noted at admission. Surgeons operate openly on most severe cases. Compare within severity.
 # 2. **Mediator.** The treatment is assigned by coin, 350 patients each. Severity is noted a week later: some treatments make it worse. Splitting by it removes a part of what the treatment does; use the table as a whole.
 # 3. **Proxy.** Severity is noted at admission, and one record in twenty is wrong. Splitting by the record leaves some confounding inside each half. Neither table will do.
 
@@ -479,7 +479,7 @@ tables.results(
 # .venv/bin/casestudies copy standardization
 # ```
 #
-# Here it is on real counts: 4,526 applicants to the six largest graduate departments of Berkeley in 1973 (Bickel et al., 1975). Among all of them, women were admitted less often. Departments differ in how many they admit and in who applies.
+# Here it is on real counts, R's table `UCBAdmissions`: 4,526 applicants to the six largest graduate departments of Berkeley in 1973 (on the case, without these counts, Bickel et al., 1975). Among all of them, women were admitted less often. Departments differ in how many they admit and in who applies.
 
 # %%
 men = {"A": (512, 313), "B": (353, 207), "C": (120, 205)}
@@ -619,10 +619,10 @@ tables.store(
     wrong=wrong,
 )
 known = {
-    "CPU and latency: dashboard": (naive, "effect of one point", world.truth["ATE"], "this world", "exact truth"),
-    "CPU and latency: with traffic": (answers.iloc[2], "effect of one point", world.truth["ATE"], "this world", "exact truth"),
-    "explainer: without Z": (without_z, "effect of usage", 0.0, "its code", "exact truth"),
-    "explainer: with Z": (with_z, "effect of usage", 0.0, "its code", "exact truth"),
+    "CPU and latency: dashboard": (naive, "ATE of one point", world.truth["ATE"], "this world", "exact truth"),
+    "CPU and latency: with traffic": (answers.iloc[2], "ATE of one point", world.truth["ATE"], "this world", "exact truth"),
+    "explainer: without Z": (without_z, "ATE of usage", 0.0, "its code", "exact truth"),
+    "explainer: with Z": (with_z, "ATE of usage", 0.0, "its code", "exact truth"),
     "deploys: reviewed hours": (picked.iloc[1], "ATE", reviews.truth["ATE"], "this world", "exact truth"),
     "deploys: all hours": (picked.iloc[0], "ATE", reviews.truth["ATE"], "this world", "exact truth"),
 }  # fmt: skip

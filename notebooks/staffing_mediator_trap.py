@@ -11,7 +11,7 @@
 #
 # **The question.** Some candidates are sent to projects that do not fit them. How many exits does a mismatch cause, and is it the mismatch or the silence that follows it that a company should repair?
 #
-# **The answer in short.** In this world a mismatch raises the probability of an exit by 0.293<!--staffing-ate:.3f--> (the average treatment effect, ATE, exact). Comparing the mismatched with the rest gives 0.357<!--staffing-raw:.3f-->, because talent drives both; a model that also holds the later silence fixed gives 0.146<!--staffing-flattened:.3f-->, because it removes the path through which the harm is done; adjusting for talent alone gives 0.289<!--staffing-adjusted:.3f-->. Feature importance ranks the silence first whether silence causes exits or not, so it cannot say which lever works.
+# **The answer in short.** In this world a mismatch raises the probability of an exit by 0.293<!--staffing-ate:.3f--> (the average treatment effect, ATE, exact). Comparing the mismatched with the rest gives 0.357<!--staffing-raw:.3f-->, because talent drives both; a model that also holds the later silence fixed gives 0.146<!--staffing-flattened:.3f-->, because it removes the path through which most of the harm is done; adjusting for talent alone gives 0.289<!--staffing-adjusted:.3f-->. Feature importance ranks the silence first whether silence causes exits or not, so it cannot say which lever works.
 #
 # The scenario, its script and several claims come from Iwai (n.d.). We rerun the script to the digit and then ask what its numbers mean.
 
@@ -106,7 +106,7 @@ tables.results(
 )
 
 # %% [markdown]
-# These are the document's numbers: 1.12<!--staffing-a0-flattened-estimate:.2f-->, 1.81<!--staffing-m-flattened-estimate:.2f--> and 2.00<!--staffing-a0-without-m-estimate:.2f-->. They are no accident of the seed: on fresh samples of the same size the three coefficients move only in the second decimal.
+# These are the document's numbers: 1.12<!--staffing-a0-flattened-estimate:.2f-->, 1.81<!--staffing-m-flattened-estimate:.2f--> and 2.00<!--staffing-a0-without-m-estimate:.2f-->. They are no accident of the seed: on fresh samples of the same size the three coefficients vary with a standard deviation of 0.05 to 0.07.
 
 
 # %%
@@ -153,7 +153,7 @@ tables.results(
 # %% [markdown]
 # ### Feature importance answers another question
 #
-# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute TreeSHAP, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
+# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute SHAP values, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
 
 
 # %%
@@ -349,7 +349,7 @@ assert routes["seen, not reweighted"] > routes["truncated factorization, exact"]
 # | NDE | mismatch changes, silence stays what it would have been without | the above, no common cause of silence and exit that the mismatch changes, and a cross-world independence that no experiment can check |
 # | NIE | mismatch stays, silence changes as it would have | the same as the NDE |
 #
-# The natural effects add up to the ATE (Pearl, 2001). The product of two regression coefficients equals the NIE only in a linear model without interaction; here there is neither linearity nor the need for it, because the mediation formula can be written down.
+# So defined, the natural effects add up to the ATE. The product of two regression coefficients equals the NIE only in a linear model without interaction; here there is neither linearity nor the need for it, because the mediation formula can be written down.
 
 
 # %%
@@ -394,7 +394,7 @@ tables.results(effects, "Direct, indirect and total effects: exact, and estimate
 # %% [markdown]
 # ## Try to break it
 #
-# ### The same table, another story
+# ### The same ranking, another story
 #
 # In a second world silence is a mere symptom. The mismatch makes people miserable, nobody records the misery, and misery drives both the silence and the exit. Silence has no arrow into exit at all.
 
@@ -577,7 +577,7 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(worlds[shown], "300 samples of 2,000 candidates against the exact ATE.")
 
 # %% [markdown]
-# The adjusted interval covers about as often as it promises. The two wrong analyses are wrong in every sample, and more data would only make them more sure.
+# The adjusted interval covers about as often as it promises. The two wrong analyses miss in all but a few samples, and more data would only make them more sure.
 
 # %% [markdown]
 # ## Take it with you
@@ -645,7 +645,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `world.model.do(mismatch=Bernoulli(lambda talent: np.where(talent > 0.84, 0.0, expit(1.5 * talent))))` re-matches the most talented fifth (`Bernoulli` lives in `casestudies.scm`). The effect on the probability scale is largest where the exit probability under a mismatch is near one half, and mismatches are most common among the talented; both speak for re-matching at the top. A policy that looks at silence acts too late in the first world and on a symptom in the second.
+# A start: `world.model.do(mismatch=Bernoulli(lambda talent: np.where(talent > 0.84, 0.0, expit(1.5 * talent))))` re-matches the most talented fifth (`Bernoulli` lives in `casestudies.scm`). On the probability scale the effect of a mismatch (the CATE) grows with talent, from 0.23 at −1 to 0.36 at 1 and 0.41 at 2, and mismatches are most common among the talented; both speak for re-matching at the top. A policy that looks at silence acts too late in the first world and on a symptom in the second.
 #
 # </details>
 
@@ -659,7 +659,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | The flattened model puts 1.12<!--staffing-a0-flattened-estimate:.2f--> on the match and 1.81<!--staffing-m-flattened-estimate:.2f--> on the silence; without the silence the match gets 2.00<!--staffing-a0-without-m-estimate:.2f-->. | holds | The same to the digit from the same seed, and within 0.1 on 20 fresh samples. |
+# | The flattened model puts 1.12<!--staffing-a0-flattened-estimate:.2f--> on the match and 1.81<!--staffing-m-flattened-estimate:.2f--> on the silence; without the silence the match gets 2.00<!--staffing-a0-without-m-estimate:.2f-->. | holds | The same to the digit from the same seed; their means over 20 fresh samples are within 0.1. |
 # | 2.00<!--staffing-a0-without-m-estimate:.2f--> is the true structural coefficient, and 1.12<!--staffing-a0-flattened-estimate:.2f--> is it with credit stolen. | does not hold | Its equation has 1.2, a direct coefficient, which the flattened model finds within two errors. For the total effect exact log odds ratios are 2.075<!--staffing-log-or-minus-1:.3f-->, 2.042<!--staffing-log-or-0:.3f-->, 2.001<!--staffing-log-or-1:.3f--> at talent −1, 0, 1 and 1.970<!--staffing-log-or-marginal:.3f--> for everybody; odds ratios move without any confounding. |
 # | Conditioning on the mediator understates the total effect. | holds | On the probability scale 0.146<!--staffing-flattened:.3f--> instead of 0.293<!--staffing-ate:.3f--> here. In other worlds it can also inflate or flip the estimate. |
 # | Adjusting for the baseline confounder alone recovers the total effect. | holds | 0.289<!--staffing-adjusted:.3f--> against 0.293<!--staffing-ate:.3f-->, by the backdoor criterion; said of its own world. |
@@ -668,7 +668,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # | The mediator absorbs the bulk of the gradient updates. | holds in part | The largest share, not the bulk: of the way that gradient descent travels on the document's rows silence gets 0.48<!--staffing-way-silence:.2f-->, the match 0.32<!--staffing-way-mismatch:.2f-->. No theft: the coefficients end where the equations put them. |
 # | Given silence, the exit is all but certain. | does not hold | In its own data a share of 0.503<!--staffing-p-exit-given-silence:.3f--> of the silent leave. |
 # | Feature importance ranks the mediator first and is not a causal attribution. | holds | First by gain and by SHAP, in a world where it causes exits and in one where it does not. |
-# | Alerts and nudges that repair communication will fail. | does not hold | In its own world abolishing silence lowers exits from 0.2395<!--staffing-base:.4f--> to 0.1126<!--staffing-no-silence:.4f-->, better matching to 0.0753<!--staffing-no-mismatch:.4f-->. It holds only where silence is a mere symptom. |
+# | Alerts and nudges that repair communication will fail. | does not hold | In its own world abolishing silence lowers exits from 0.2395<!--staffing-base:.4f--> to 0.1126<!--staffing-no-silence:.4f-->, better matching to 0.0753<!--staffing-no-mismatch:.4f-->. It holds where silence is a mere symptom, or where a nudge does not end it. |
 # | After surgery, what association remains between the forced action and the outcome is causal. | holds | Surgery, truncated factorization and backdoor formula give the same exit rate. |
 # | Surgery turns historical logs into an unbiased A/B test. | holds in part | Only where everything that drives both assignment and exit is recorded, and with overlap. |
 # | The backdoor path is A → Z → Y. | does not hold | It is A ← Z → Y: a backdoor path starts with an arrow into the treatment. |
@@ -763,6 +763,7 @@ tables.store(
     answers=answers,
     as_published=as_published,
     effects=effects,
+    fresh=fresh,
     ranked=ranked,
     worlds=worlds,
 )

@@ -121,7 +121,10 @@ def test_table_3_is_reproduced_means_and_standard_errors(stores, row):
 def test_the_difference_in_differences_of_all_stores_is_2_754_printed_as_2_76(stores):
     before, after = (np.array(table_3(stores)[row])[:, 0] for row in ("before", "after"))
     assert (after - before)[2] == pytest.approx(2.754, abs=0.0005)
-    # Row 3 prints -2.16, 0.59 and 2.76, differences of figures rounded first: a unit off.
+    # Row 3 prints -2.16, the difference of rounded figures, 0.59 and 2.76, which is neither the
+    # difference of rounded figures (2.75) nor this: a unit off.
+    assert round(21.17 - 23.33, 2) == -2.16
+    assert round(0.59 + 2.16, 2) == round(-0.14 + 2.89, 2) == 2.75
     assert np.abs(after - before - [-2.16, 0.59, 2.76]).max() <= 0.01
 
 
@@ -405,9 +408,11 @@ def test_a_download_that_is_not_the_pinned_file_is_refused(monkeypatch, tmp_path
 
 
 def test_the_files_are_pinned_to_a_commit_and_a_content():
-    for url, digest in originals.ORIGINALS.values():
-        commit = url.removeprefix("https://raw.githubusercontent.com/").split("/")[2]
-        assert len(bytes.fromhex(commit)) == 20
+    for name, (url, digest) in originals.ORIGINALS.items():
+        assert (url is None) == (name == "email_experiment_2008.csv")  # no licence, no download
+        if url is not None:
+            commit = url.removeprefix("https://raw.githubusercontent.com/").split("/")[2]
+            assert len(bytes.fromhex(commit)) == 20
         assert len(bytes.fromhex(digest)) == 32
 
 

@@ -12,6 +12,13 @@ from causaldata import nsw_mixtape
 from chapter_pages import VERDICTS
 from stamps import STAMP
 from stored import numbers
+from test_quarter_of_birth_cohorts import (
+    TREND,
+    YEARS,
+    conditional_likelihood_ratio,
+    cross_products,
+    ends,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -218,6 +225,14 @@ def test_the_intervals_of_the_blame_are_those_of_the_men_in_the_programme():
     said = field("blame", "The data say")
     assert f"(95% interval {least[0]:.2f} to {least[1]:.2f})" in said
     assert f"({most[0]:.2f} to {most[1]:.2f})" in said
+
+
+def test_the_likelihood_ratio_sets_on_the_page_are_those_of_the_census():
+    for controls, form in [(YEARS, "{:.2f} to {:.2f}"), (TREND, "{:.0%} to {:+.0%}")]:
+        found = ends(conditional_likelihood_ratio, *cross_products(controls))
+        said = form.format(*found).replace("-", "−")
+        assert said in field("instrument", "The data say")
+    assert PAGE.count(said) == 2
 
 
 def error_of_log_ratio(p, n, q, m):

@@ -205,6 +205,17 @@ def test_a_drift_ruins_did_in_a_small_region_and_mostly_escapes_the_test_before(
     assert 0.8 < answer["bias_if_passed"] / (answer["estimate"] - answer["ATT"]) < 1
 
 
+@pytest.mark.parametrize("hospitals", [20, 40, 80, 160, 320, 640])  # the slider's sizes
+def test_a_drift_of_two_standard_errors_is_missed_as_often_in_a_region_of_any_size(hospitals):
+    def excess(drift):
+        answer = drifting_did(drift=drift, hospitals=hospitals)
+        return 4 * drift / answer["std_error"] - 2
+
+    answer = drifting_did(drift=optimize.brentq(excess, 1e-3, 0.5), hospitals=hospitals)
+    assert answer["coverage"] == pytest.approx(0.484, abs=5e-4)
+    assert 0.125 < answer["power"] < 0.145
+
+
 # One instrument
 
 

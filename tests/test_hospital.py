@@ -115,6 +115,27 @@ def test_a_few_patients_are_harmed_and_the_best_rule_spares_them():
     assert all(mean_severity_less_untreated(c) > by_quadrature for c in (1.9, 2.1))
 
 
+def test_in_the_curved_world_four_in_ten_of_the_treated_lie_where_the_line_runs_below():
+    # the moments of health, drug and severity give the line; where it crosses the curve, a root
+    def e(h):
+        return expit(-1 - 1.2 * h)
+
+    def curve(h):
+        return 47 - 7 * h + 3 * h**2
+
+    def moment(f, g):
+        return normal_mean(lambda h: e(h) * f(1, h) * g(1, h) + (1 - e(h)) * f(0, h) * g(0, h))
+
+    terms = [lambda d, h: 1 + 0 * h, lambda d, h: d + 0 * h, lambda d, h: h]
+    gram = [[moment(f, g) for g in terms] for f in terms]
+    line = np.linalg.solve(gram, [moment(f, lambda d, h: curve(h) - 3 * d) for f in terms])
+    assert line[1] == pytest.approx(-1.907, abs=5e-4)  # where ATE and ATT are -3
+    cut = min(np.roots([3, -7 - line[2], 47 - line[0]]))
+    treated = integrate.quad(lambda h: e(h) * stats.norm.pdf(h), -12, cut)[0] / normal_mean(e)
+    others = (stats.norm.cdf(cut) - treated * normal_mean(e)) / (1 - normal_mean(e))
+    assert [treated, others] == pytest.approx([0.387, 0.089], abs=5e-4)
+
+
 def test_the_coefficient_behind_the_robustness_value_is_neither_the_ate_nor_the_att():
     # Frisch-Waugh-Lovell: Cov(D - L, Y) / Var(D - L), L the best line for D in health; age drops,
     # for given health it is unrelated to the drug
@@ -134,6 +155,13 @@ def test_the_coefficient_behind_the_robustness_value_is_neither_the_ate_nor_the_
     coefficient = (untreated + treated) / mean(lambda h: e(h) * left(h))
     truth = scenarios.hospital().truth
     assert coefficient == pytest.approx(-3.548, abs=5e-4)
+    variance = mean(lambda h: e(h) * (1 - e(h)) * (-3 + 1.5 * h)) / mean(
+        lambda h: e(h) * (1 - e(h))
+    )
+    assert variance == pytest.approx(-3.463, abs=5e-4)
+    # both move with the effect, and the coefficient takes the other sign than the ATE
+    assert coefficient + 3.3 == pytest.approx(-0.248, abs=5e-4)
+    assert scenarios.hospital(effect=0.3).truth["ATE"] == 0.3
     assert truth["ATT"] < coefficient - 0.4 < coefficient + 0.5 < truth["ATE"]
     # in the chapter's 4,000 patients its interval covers neither
     data = scenarios.hospital().sample(4_000, rng=11)

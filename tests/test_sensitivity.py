@@ -91,8 +91,8 @@ def test_regression_figures_are_those_of_statsmodels():
     )
 
 
-def test_regression_of_lalondes_men_on_the_cps_is_the_published_one():
-    # Dehejia and Wahba (1999): 699 (548)
+def test_regression_of_lalondes_men_on_the_cps_gives_699_with_an_error_of_548():
+    # statsmodels; Dehejia and Wahba (1999) print 972 (550) for their own covariates
     treated = nsw_mixtape.load_pandas().data.query("treat == 1")
     men = pd.concat([treated, cps_mixtape.load_pandas().data], ignore_index=True)
     covariates = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]

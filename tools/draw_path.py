@@ -48,6 +48,7 @@ CHAPTERS = {
     "readmission_accuracy_trap": "The readmission accuracy trap",
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
+    "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
 }
 
@@ -69,6 +70,7 @@ LEAVES = {
         ("ladder_of_causation",),
         "stop",
     ),
+    "log": Leaf("Another rule on an old log", "policy value", ("off_policy_evaluation",)),
     "experiment": Leaf("Randomized experiment", "ATE", ("potential_outcomes",)),
     "offer": Leaf("Randomized offer", "ITT, LATE", ("canary_flag_iv", "potential_outcomes")),
     "adjust": Leaf(
@@ -113,6 +115,7 @@ PATH = (
         (
             ("What to expect, with the treatment left alone", "forecast"),
             ("Whether it was to blame in one past case", "blame"),
+            ("Which rule shall choose, with the draws of the old rule on file", "log"),
         ),
         "What an action changes, on average, for a stated group",
     ),

@@ -32,8 +32,8 @@ def trend_bounds(
       :math:`|(\delta_{t+1} - \delta_t) - (\delta_t - \delta_{t-1})|` is at most :math:`M`;
       :math:`M = 0` extrapolates a straight line.
 
-    The estimand is the average effect over `event_times`. Intervals cover it with at
-    least probability `level` whenever the restriction holds:
+    The estimand is the average effect over `event_times`. In large samples intervals cover it
+    with at least probability `level` whenever the restriction holds:
 
     - Relative magnitudes: the hull of the intervals of
       :math:`\hat\theta \pm \bar M L (\hat\delta_s - \hat\delta_{s-1})` over all steps

@@ -73,7 +73,7 @@ def pretrend_power(study, *, slopes=None, event_times=None, level=0.95):
 
     Were the groups to drift apart by :math:`s` per unit of time, the coefficient at event
     time :math:`k` would be off by :math:`s (k - r)`, with the reference at :math:`r`.
-    `pretrend_test` then follows a noncentral F with noncentrality
+    `pretrend_test` then follows, nearly, a noncentral F with noncentrality
     :math:`\delta' V^{-1} \delta`. Looking at the effect only when the test has passed does
     not remove the bias, and mostly adds to it:
 

@@ -268,9 +268,10 @@ def sample_size(*, effect, std_dev, power=0.8, level=0.95, share_treated=0.5):
 
     with :math:`\Delta` the effect, :math:`\sigma` the standard deviation within a group
     and :math:`s` the share treated. The t distribution's few more units are included.
-    Assumes outcomes normal with one standard deviation in both groups, or large samples;
-    covariates that explain a share :math:`R^2` of the outcome leave
-    :math:`\sigma \sqrt{1 - R^2}`.
+    Assumes outcomes normal, or large samples, and one standard deviation in both groups:
+    where they differ, give the root of their mean square if half are treated, else the
+    larger one, to be safe. Covariates that explain a share :math:`R^2` of the outcome
+    leave :math:`\sigma \sqrt{1 - R^2}`.
 
     Parameters
     ----------

@@ -29,11 +29,12 @@ def hospital(
 
     with :math:`\beta` = `health_on_drug`, :math:`\phi` = `frailty`, :math:`\gamma` =
     `health_on_severity`, :math:`\kappa` = `curvature`, :math:`\tau` = `effect` and
-    :math:`\eta` = `heterogeneity`. The drug lowers severity, most for the sickest, and the raw
-    comparison says that it harms. Truths are closed forms in :math:`E[H]`, :math:`E[H \mid D]`
-    and :math:`E[H^2 \mid D]`, which Gauss-Hermite quadrature over :math:`H` and :math:`U`
-    gives: the ATE is :math:`\tau`, the ATT :math:`\tau + \eta E[H \mid D = 1]`, and the raw
-    difference is the ATT plus the selection bias :math:`E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]`.
+    :math:`\eta` = `heterogeneity`. By default the drug lowers severity on average, most for the
+    sickest, and the raw comparison says that it harms. Truths are closed forms in
+    :math:`E[H]`, :math:`E[H \mid D]` and :math:`E[H^2 \mid D]`, which Gauss-Hermite quadrature
+    over :math:`H` and :math:`U` gives: the ATE is :math:`\tau`, the ATT
+    :math:`\tau + \eta E[H \mid D = 1]`, and the raw difference is the ATT plus the selection bias
+    :math:`E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]`.
 
     Parameters
     ----------

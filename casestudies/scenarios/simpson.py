@@ -13,7 +13,7 @@ KIDNEY_STONES = (((234, 270), (55, 80)), ((81, 87), (192, 263)))
 
 
 def simpson(graph="confounder", *, counts=KIDNEY_STONES, misrecorded=0.05):
-    r"""World in which a treatment helps in each stratum and harms in the whole table.
+    r"""World whose treated fare better in each stratum and worse in the whole table.
 
     Three worlds have the same joint distribution of treatment :math:`T`, severity as
     recorded :math:`G` and recovery :math:`Y`, that of `counts`, and differ in the graph:

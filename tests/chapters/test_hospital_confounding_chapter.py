@@ -40,6 +40,11 @@ def test_every_method_but_raw_and_regression_meets_its_estimand():
 def test_an_unrecorded_frailty_defeats_every_method():
     adjusted_ones = chapter.agreed.iloc[2:]
     assert (adjusted_ones["ci_low"] > adjusted_ones["exact"]).all()
+    assert (adjusted_ones["estimate"] - adjusted_ones["exact"] > 3).all()
+    everyone = scenarios.hospital(frailty=1.0).model.sample(4_000, rng=13)
+    x = np.column_stack([np.ones(4_000), everyone[["drug", "age", "health", "frailty"]]])
+    with_it = np.linalg.lstsq(x, everyone["severity"], rcond=None)[0][1]
+    assert round(with_it, 3) == -3.475
 
 
 def test_covariates_move_the_answer_by_thousands_and_estimators_by_hundreds():

@@ -1,6 +1,7 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+from causaldata import organ_donations
 from stored import kept
 
 from casestudies import scenarios
@@ -112,13 +113,31 @@ def test_the_right_designs_cover_and_the_polluted_never_does():
     right = chapter.worlds.loc[
         [("no equipment", "DiD"), ("equipment at once", "triple difference")]
     ]
-    assert (abs(right["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 100)).all()
+    assert (abs(right["coverage"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)).all()
     assert (abs(right["bias"]) < 4 * right["bias_error"]).all()
     polluted = chapter.worlds.loc[("equipment at once", "DiD")]
     assert polluted["coverage"] == 0
     by_rows = chapter.worlds.loc[("no equipment", "DiD, each month independent")]
-    assert by_rows["coverage"] < 0.95 - 4 * np.sqrt(0.95 * 0.05 / 100)
+    assert by_rows["coverage"] < 0.95 - 4 * np.sqrt(0.95 * 0.05 / 200)
 
 
 def test_the_donor_placebo_is_replicated():
     assert abs(chapter.test["statistic"] + 0.0225) < 5e-5
+
+
+def test_by_its_own_noise_california_ranks_fourth_or_second():
+    donors = organ_donations.load_pandas().data
+    names = sorted(donors["State"].unique())
+    table = {(s, q): r for s, q, r in donors[["State", "Quarter_Num", "Rate"]].to_numpy()}
+    rates = np.array([[table[name, quarter] for quarter in range(1, 7)] for name in names])
+    here, ranks = names.index("California"), []
+    for rows in (rates, rates - rates.mean(axis=0)):
+        halves = rows.reshape(27, 2, 3)
+        within = halves - halves.mean(axis=2, keepdims=True)
+        noise = np.sqrt((within**2).sum(axis=(1, 2)) / 4)
+        assert (noise <= noise[here]).sum() == 3
+        moved = rows[:, 3:].mean(1) - rows[:, :3].mean(1)
+        against_others = [m - np.delete(moved, i).mean() for i, m in enumerate(moved)]
+        scaled = np.abs(against_others) / noise
+        ranks.append((scaled >= scaled[here]).sum())
+    assert ranks == [4, 2]

@@ -37,6 +37,12 @@ def test_the_two_worlds_answer_alike_when_seen_and_not_when_acted_upon():
     assert chapter.acted.loc["ATE"].iloc[1] < -0.07
 
 
+def test_the_twins_effects_have_opposite_signs_and_are_not_each_others_opposite():
+    first, second = chapter.acted.loc["ATE"]
+    assert first > 0 > second
+    assert abs(first + second) > 0.03
+
+
 def test_a_reader_of_logs_says_the_same_in_both_worlds():
     assert abs(chapter.asked.iloc[0, 0] - chapter.asked.iloc[0, 1]) < 4 * np.sqrt(2) * 0.004
     assert abs(chapter.asked.iloc[1, 0] - chapter.asked.iloc[1, 1]) < 4 * np.sqrt(2) * 0.006

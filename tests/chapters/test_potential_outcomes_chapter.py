@@ -43,6 +43,34 @@ def test_two_weeks_are_too_short_and_two_hundred_days_are_not():
     assert chapter.power.iloc[2, 0] > 0.8
 
 
+def power(days, share, rng, trials=400_000):
+    """Return how often the Welch interval of a trial excludes zero, from drawn moments."""
+    treated = rng.binomial(days, share, trials)
+    treated = treated[(treated > 1) & (treated < days - 1)]
+    parts, gain = [], 4.0
+    for variance, n, sign in ((72, treated, 1), (100, days - treated, -1)):
+        gain = gain + sign * rng.standard_normal(len(n)) * np.sqrt(variance / n)
+        parts.append(variance * rng.chisquare(n - 1) / (n - 1) / n)
+    error = np.sqrt(sum(parts))
+    pairs = zip(parts, (treated, days - treated), strict=True)
+    df = error**4 / sum(part**2 / (n - 1) for part, n in pairs)
+    return np.mean(abs(gain) > stats.t.ppf(0.975, df) * error)
+
+
+@pytest.mark.parametrize(("share", "days"), [(0.5, 172), (0.2, 247)])
+def test_the_days_that_are_named_find_the_effect_in_eighty_of_a_hundred(share, days):
+    rng = np.random.default_rng(8)
+    error = np.sqrt(0.8 * 0.2 / 400_000)
+    assert abs(power(days, share, rng) - 0.8) < 4 * error
+    assert power(days - 4, share, rng) < 0.8 - 4 * error
+    assert power(days + 4, share, rng) > 0.8 + 4 * error
+
+
+def test_the_diarys_loss_is_larger_than_what_the_timer_adds():
+    assert truth["ATT"] == pytest.approx(4 + 2 / np.sqrt(np.pi))
+    assert truth["selection bias"] == pytest.approx(-16 / np.sqrt(np.pi))
+
+
 def test_peeking_rings_as_often_as_published():
     # as printed by Armitage, McPherson and Rowe (1969), to three decimals
     assert (abs(chapter.peeking["exact"] - chapter.peeking["published"]) < 6e-4).all()

@@ -39,6 +39,27 @@ def test_the_sum_of_effect_and_backdoor_holds_for_slopes_and_not_for_correlation
     assert abs(chapter.sums["correlation"].iloc[1] - 1.5) > 0.5
 
 
+def test_the_backdoor_term_takes_the_direct_effect_of_activity_and_not_its_total_one():
+    direct, on_usage, usage_on_activity = 1.0, 1.0, 0.5
+    for row, raw in chapter.sums["raw slope"].items():
+        ate = chapter.sums["ATE"][row]
+        assert np.isclose(raw, ate + direct * usage_on_activity)
+        total = direct + ate * on_usage
+        assert np.isclose(raw, ate + total * usage_on_activity) == (ate == 0)
+
+
+def test_more_rows_bring_the_right_analysis_nearer_and_the_wrong_one_to_two_decimals():
+    rows = scenarios.hidden_driver().sample(100_000, rng=4)
+    errors = {}
+    for n in (20, 100_000):
+        some = rows.head(n)
+        x = np.column_stack([np.ones(n), some["usage"], some["activity"]])
+        errors[n] = abs(np.linalg.lstsq(x, some["spending"], rcond=None)[0][1])
+    assert errors[100_000] < 0.02 < 0.2 < errors[20]
+    half = chapter.wrong["width"].iloc[-1] / 2
+    assert 0.0005 < half < 0.0065  # the second decimal is sure, the third is not
+
+
 def test_more_rows_narrow_the_interval_around_the_wrong_answer():
     exact_width = 2 * 1.96 * np.sqrt(1.5 / 2 / chapter.wrong.index)
     assert (
