@@ -521,7 +521,7 @@ tables.results(
 # %% [markdown]
 # ## Many worlds
 #
-# Two states cannot show their shocks, but you can draw surveys that have them. Each has as many stores seen twice as the real one, changes as spread, Pennsylvania's decline in both states, an effect of 2.75 jobs in New Jersey, and for each state and wave a shock with standard deviation $\tau$. The interval knows the stores only.
+# Two states cannot show their shocks, but you can draw surveys that have them. Each has as many stores seen twice as the real one, changes as spread, Pennsylvania's decline in both states, an effect of 2.75<!--ck-balanced:.2f--> jobs in New Jersey, and for each state and wave a shock with standard deviation $\tau$. The interval knows the stores only.
 
 # %% mystnb={"code_prompt_show": "Show how surveys are drawn"} tags=["hide-input"]
 stores_seen = stores.loc[both_waves, ["nj", "change"]].groupby("nj")["change"]
@@ -609,12 +609,12 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 #
 # ### Exercise 3. The correlation behind three errors
 #
-# The third row of Table 3 prints the errors 1.25, 0.54 and 1.36. The error of a change of means is $\sqrt{se_1^2 + se_2^2 - 2\rho\,se_1 se_2}$. Which correlation between the waves gives all three: each state's own, the one of all stores, or the one that is left after chain and ownership are accounted for?
+# The third row of Table 3 prints the errors 1.25<!--ck-t3-means-pa-se:.2f-->, 0.54<!--ck-t3-means-nj-se:.2f--> and 1.36<!--ck-t3-means-did-se:.2f-->. The error of a change of means is $\sqrt{se_1^2 + se_2^2 - 2\rho\,se_1 se_2}$. Which correlation between the waves gives all three: each state's own, the one of all stores, or the one that is left after chain and ownership are accounted for?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# The last: regress each wave on `nj + C(chain) + company_owned` among the stores seen twice and correlate the residuals, 0.45<!--ck-rho:.2f-->. The paper does not say how it reckoned; this is the simplest account that gives 1.25<!--ck-t3-means-pa-se:.2f-->, 0.54<!--ck-t3-means-nj-se:.2f--> and 1.36<!--ck-t3-means-did-se:.2f-->.
+# The last: regress each wave on `nj + C(chain) + company_owned` among the stores seen twice and correlate the residuals, 0.45<!--ck-rho:.2f-->. The paper does not say how it reckoned; this is the simplest account that gives the three.
 #
 # </details>
 #
@@ -630,9 +630,9 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # </details>
 
 # %% [markdown]
-# ## What the documents say
+# ## What the document says
 #
-# The claims about this study, and about two groups and two periods, in AI/ML Explained (2026) and in "We Need to Talk about Causal ML" (Anonymous, n.d.), with the verdicts of this chapter.
+# The claims about this study, and about two groups and two periods, in AI/ML Explained (2026), with the verdicts of this chapter. Those about more periods are in [the next](more_counties_did.ipynb), with those of "We Need to Talk about Causal ML" (Anonymous, n.d.).
 #
 # <details>
 # <summary>Claims of “AI/ML Explained: Causal Inference”, and our verdicts</summary>
@@ -643,15 +643,6 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall. |
 # | Parallel trends cannot be proven, only supported by earlier periods. | holds | The survey has one period before: nothing to support it with. In a panel the period after stays untested. |
 # | Ask how badly the assumption must fail before the conclusion flips. | holds | It can be computed: state shocks of 0.25<!--ck-tau:.2f--> FTE in the survey; in the panel, steps of 0.34<!--counties-mbar:.2f--> times the largest before. |
-#
-# </details>
-#
-# <details>
-# <summary>Claims of “We need to talk about Causal ML”, and our verdicts</summary>
-#
-# | Claim | Verdict | What the numbers say |
-# |---|---|---|
-# | Assume that the treated would have changed as the others did; anything more is the effect. | holds in part | It is the assumption, rightly named. The surplus also holds every shock to one state: four of them in a two by two. |
 #
 # </details>
 

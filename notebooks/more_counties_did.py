@@ -571,6 +571,7 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | If the factors nobody recorded do not change over time, difference in differences still works. | holds in part | Their weight must not change either. The size of a county is not recorded and constant; the bias is −0.021<!--counties-stag-bias:.3f-->, its error 0.016<!--counties-stag-bias-error:.3f--> (hundred jobs). |
+# | Assume that the treated would have changed as the others did; anything more is the effect. | holds in part | It is the assumption, rightly named. The surplus also holds every shock to one state: four of them in a two by two. |
 #
 # </details>
 
