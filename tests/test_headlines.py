@@ -402,6 +402,7 @@ HEADLINES = [
     ("more_counties_did", "counties-castle-published", 0.08, 0.01, "Cheng and Hoekstra, abstract"),
     # Quadrature of the hospital's equations over health
     ("hospital_confounding", "hospital-ate", -3.0, 1e-9, "stated"),
+    ("hospital_confounding", "hospital-weights-by-hand", -3.0, 4 * 0.42, "exact ATE, 4 errors"),
     ("hospital_confounding", "hospital-att", -3.97890, 5e-5, "quadrature"),
     ("hospital_confounding", "hospital-bias", 6.65729, 5e-5, "quadrature"),
     ("hospital_confounding", "hospital-raw-truth", 2.67839, 5e-5, "quadrature"),
