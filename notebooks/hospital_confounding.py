@@ -51,7 +51,10 @@ figures.house_style()
 # Age $Z$ and health $H$ are standardized and correlated ($-0.5$), health decides on the drug $D$, and severity is
 #
 # $$
-# Y = 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \qquad P(D = 1) = \operatorname{expit}(-1 - 1.2\, H).
+# \begin{aligned}
+# Y &= 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \\
+# P(D = 1) &= \operatorname{expit}(-1 - 1.2\, H).
+# \end{aligned}
 # $$
 #
 # The drug lowers severity by 3 points at average health and by more for the sick. Because the sick get it, the average effect on everybody (ATE, −3) and on the treated (ATT) differ. The knob $\kappa$ bends the relation between health and severity; it is 0 at first.
@@ -91,7 +94,11 @@ tables.results(
 # The drug seems to harm. With a simulated world you can see what the number is made of. It is an identity, not an approximation:
 #
 # $$
-# \underbrace{E[Y \mid D = 1] - E[Y \mid D = 0]}_{\text{raw}} = \underbrace{E[Y(1) - Y(0) \mid D = 1]}_{\text{ATT}} + \underbrace{E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]}_{\text{selection bias}}
+# \begin{aligned}
+# \underbrace{E[Y \mid D = 1] - E[Y \mid D = 0]}_{\text{raw}} = {}
+# &\underbrace{E[Y(1) - Y(0) \mid D = 1]}_{\text{ATT}} \\
+# &+ \underbrace{E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]}_{\text{selection bias}}
+# \end{aligned}
 # $$
 
 # %%

@@ -55,7 +55,8 @@ figures.house_style()
 # $$
 # \begin{aligned}
 # B &\sim N(0, 1), \qquad P(G = 1) \text{ grows with } B, \qquad \text{drug } D = G \\
-# \text{severity}_t &= 20 - 0.4\,(t - 1) + 4 B + (-2 - 0.5 B)\, D\, 1[t \ge 5] + 0.1\,(\text{frail}_t - 30) + W_t + \varepsilon_t
+# \text{severity}_t &= 20 - 0.4\,(t - 1) + 4 B + (-2 - 0.5 B)\, D\, 1[t \ge 5] \\
+# &\quad + 0.1\,(\text{frail}_t - 30) + W_t + \varepsilon_t
 # \end{aligned}
 # $$
 #
@@ -250,7 +251,7 @@ credit = pd.DataFrame(credit, columns=["overlap", "DiD"], index=list(cases))
 credit["drug + overlap × (−3)"] = recipe["estimate"] - 3 * credit["overlap"]
 tables.results(
     credit,
-    "DiD in points; overlap: share of hospital-months with drug that have the equipment, minus the same among the others.",
+    "DiD in points. Overlap: share of drug months with equipment, less the others'.",
 )
 
 # %% jupyter={"source_hidden": true} tags=["hide-cell"]

@@ -92,7 +92,7 @@ for first, label, colour, marker, dash in looks:
     style = {"color": colour, "marker": marker, "linestyle": dash}
     ax.plot(paths.index, paths[first], label=label, **style)
 ax.set_xlabel("quarter")
-ax.set_ylabel("mean employment (hundred jobs)")
+ax.set_ylabel("mean employment\n(hundred jobs)")
 ax.legend()
 plt.show()
 
@@ -458,10 +458,10 @@ tables.results(
 # %% [markdown]
 # ## Take it with you
 #
-# Event studies, bounds, pre-trend tests and staggered adoption are a file each. They need numpy, pandas and scipy.
+# Bounds, pre-trend tests and staggered adoption, with an event study of its own, are a file each. They need numpy, pandas and scipy.
 #
 # ```bash
-# .venv/bin/casestudies copy difference_in_differences pretrends honest_bounds staggered_adoption
+# .venv/bin/casestudies copy pretrends honest_bounds staggered_adoption
 # ```
 #
 # On real data, with many states and many dates: between 2000 and 2010 more than twenty American states passed laws that widen the right to use lethal force in self-defence. Cheng and Hoekstra (2013) find that homicides rose by about eight percent. Their panel comes with the package `causaldata`.
