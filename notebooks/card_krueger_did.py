@@ -170,7 +170,7 @@ for name, test in tests.items():
 # %% [markdown]
 # Anticipation cannot be tested either, for the same reason. Spill-over could be looked at by region, which is in the original file. Composition can be tested, and Table 3 below does it: all stores, only those seen twice, and the temporarily closed counted as empty give nearly the same answer.
 #
-# **What came after.** Neumark and Wascher (2000) went back to stores of the same chains with payroll records instead of telephone answers and found that employment had fallen in New Jersey relative to Pennsylvania; they also found that the survey's changes varied far more than the payrolls' did. Card and Krueger (2000) answered with the employment records that stores must file for unemployment insurance, and found changes too small and too uncertain to tell from none. Each side criticized the other's sample. Later work compared neighbouring counties along state borders all over the country, not along one, and over many years (Dube et al., 2010). The table of 1994 is right; whether its Pennsylvania is the right counterfactual is what the argument is about.
+# **What came after.** Neumark and Wascher (2000) went back to stores of the same chains with payroll records instead of telephone answers and found that employment had fallen in New Jersey relative to Pennsylvania; they also found that the survey's changes varied far more than the payrolls' did. Card and Krueger (2000) answered with the employment records that stores must file for unemployment insurance, and found changes too small and too uncertain to tell from none. Each side criticized the other's sample. The table of 1994 is right; whether its Pennsylvania is the right counterfactual is what the argument is about.
 
 # %% [markdown]
 # ## The estimate
@@ -357,7 +357,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Two lines, the counterfactual and the gap. The dotted line is Pennsylvania's change, carried over to New Jersey's start.*
 #
-# Behind the two means are 384 changes, and they scatter widely: their standard deviation is 8.5<!--ck-sd-nj:.1f--> jobs in New Jersey and 10.9<!--ck-sd-pa:.1f--> in Pennsylvania, in stores of about twenty. That is what makes the error large. Three of the four chains moved the same way as the whole.
+# Behind the two means are 384 changes, and they scatter widely: their standard deviation is 8.5<!--ck-sd-nj:.1f--> jobs in New Jersey and 10.9<!--ck-sd-pa:.1f--> in Pennsylvania, in stores of about twenty. That is what makes the error large. In three of the four chains Pennsylvania's stores did worse than New Jersey's.
 #
 # ### The recipe
 #
@@ -416,10 +416,10 @@ tables.results(
 # %% [markdown]
 # - **Pooled** treats a store's two answers as two stores. They are alike, and a difference of alike things varies less than it believes.
 # - **Robust** lets Pennsylvania's few stores vary more, and has the same fault.
-# - **Clustered by store** lets a store's answers be related in any way (clustered standard error). It is the right one *if the stores are independent of one another*.
+# - **Clustered by store** lets a store's answers be related in any way (clustered standard error). It is right *if the stores are independent of one another*.
 # - **Clustered by state** lets all stores of a state be related, as they are if something happens to the state. It prints 0.0000.
 #
-# The zero is an artefact of arithmetic. A clustered error is built from the sums of the residuals within each cluster. The regression fits each state's mean in each wave exactly, so these sums are zero, and a sum of zero looks like no variation at all. An error of zero from two clusters means that the data are silent about it. The recipe refuses to print one:
+# The zero is an artefact of arithmetic. A clustered error is built from the sums of the residuals within each cluster. The regression fits each state's mean in each wave exactly, so these sums are zero, which looks like no variation at all and means that the data are silent. The recipe refuses to print one:
 
 # %%
 try:

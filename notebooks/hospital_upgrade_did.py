@@ -20,7 +20,7 @@
 #
 # A region has 40 hospitals. Each month it computes for each hospital a severity score, the mean over the patients of its medical department; lower is better. A grant pays some of the hospitals for a new drug from month 5 on. The hospitals under the heaviest burden applied most eagerly, and so they got most of the grants. Nobody recorded the burden.
 #
-# The ministry must decide whether to buy the drug for the remaining hospitals. It costs 75 thousand euros a month and hospital; a point of severity is worth 25 thousand, so the drug pays if it lowers severity by more than 3 points. An estimate that mixes it with something else buys the wrong thing for twenty hospitals, every month.
+# The ministry must decide whether to buy the drug for the remaining hospitals. It costs 75 thousand euros a month and hospital; a point of severity is worth 25 thousand, so the drug pays if it lowers severity by more than 3 points. An estimate that mixes it with something else buys the wrong thing.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import itertools
@@ -62,7 +62,7 @@ figures.house_style()
 #
 # Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
 #
-# The world is a structural causal model with a variable for each month. Its graph has the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
+# The graph has the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
 
 # %% mystnb={"code_prompt_show": "Show how the months are merged"} tags=["hide-input"]
 world = scenarios.hospital_upgrade()
@@ -216,7 +216,7 @@ difference.index = ["DiD, statsmodels", "DiD, the recipe"]
 tables.results(difference, "ATT of the drug in the hospitals that use it, in points.")
 
 # %% [markdown]
-# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. This much of the article's claim holds exactly: DiD cancels baseline differences.
+# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. So far the article is right: DiD cancels baseline differences.
 
 # %% [markdown]
 # ### The same month, new equipment
@@ -398,7 +398,7 @@ plt.show()
 # %% [markdown]
 # *Figure 4. DiD measures drug plus equipment, DiD on surgery the equipment, and their difference the drug.*
 #
-# The triple difference replaces one assumption by another: not that nothing else changed, but that whatever else changed did so equally in both departments. Neither implies the other. If the equipment helped surgery only, DiD would be right and the triple difference would say +0.72<!--upgrade-ddd-surgery:+.2f-->; if the medical department alone drifted, both would be off alike. If the equipment did half as much for surgery, the triple difference would converge to −3.78<!--upgrade-ddd-weaker:.2f-->. Here it is also more precise than DiD, since the two departments share most of their hospital's shocks.
+# The triple difference replaces one assumption by another: not that nothing else changed, but that whatever else changed did so equally in both departments. Neither implies the other. If the equipment helped surgery only, DiD would be right and the triple difference would say +0.72<!--upgrade-ddd-surgery:+.2f-->; if the medical department alone drifted, both would be off alike. Here it is also more precise than DiD, since the two departments share most of their hospital's shocks.
 #
 # A second control group does the same. In another region some hospitals bought the equipment without the grant. Comparing drug hospitals with *those* leaves the drug:
 
@@ -746,7 +746,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5; see `world.truth["triple difference"]`. If κ is the ratio of the two departments' gains from the equipment, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
+# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is the ratio of the two departments' gains from the equipment, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
 #
 # </details>
 #
