@@ -64,6 +64,8 @@ def test_the_methods_are_unbiased_and_regression_is_not():
 
 def test_all_but_the_healthiest_gain_from_the_drug():
     cost = chapter.cost["mean severity"]
+    best_first = ["everybody", "the sicker half", "as it is", "nobody"]
+    assert cost.sort_values().index.tolist() == best_first
     error = np.hypot(*chapter.cost["Monte Carlo error"][["everybody", "nobody"]])
     assert abs(cost["everybody"] - cost["nobody"] + 3) < 4 * error
     spared = cost["the sicker half"] - cost["nobody"]
