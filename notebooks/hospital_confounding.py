@@ -258,9 +258,20 @@ plt.show()
 
 # %%
 common = overlap(data, treatment="drug", adjust_for=["age", "health"])
-shown = ["n", "p05", "p50", "p95", "outside_support", "ess_ate", "ess_att"]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+entries = {
+    "n": "patients",
+    "p05": "5% below",
+    "p50": "median",
+    "p95": "95% below",
+    "outside_support": "outside the other arm's range",
+    "ess_ate": "effective n, ATE",
+    "ess_att": "effective n, ATT",
+}
 tables.results(
-    common[shown].T.round(3), "Overlap of the scores, by arm (0 no drug, 1 drug)."
+    common[[*entries]].rename(columns=entries).T.round(3),
+    "Overlap of the scores, by arm (0 no drug, 1 drug).",
 )
 
 # %% [markdown]
@@ -478,14 +489,28 @@ fit = smf.ols("severity ~ drug + age + health", data).fit()
 f = abs(fit.tvalues["drug"]) / np.sqrt(fit.df_resid)
 value_by_hand = (np.sqrt(f**4 + 4 * f**2) - f**2) / 2
 strength = robustness_value(data, **columns, adjust_for=["age", "health"])
-tables.results(strength, "Robustness of the regression coefficient.", digits=3)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+words = {
+    "t_value": "t statistic",
+    "dof": "degrees of freedom",
+    "partial_r2": "partial R² of the drug",
+    "rv_q": "robustness value",
+    "rv_q_alpha": "robustness value, significance",
+}
+caption = "Robustness of the regression coefficient."
+tables.results(strength.rename(words), caption, digits=3)
 
 # %%
 asked = {**columns, "adjust_for": ["age", "health"]}
 bounds = bias_bounds(data, **asked, benchmark="health", multiples=(0.1, 0.25, 0.5))
-shown = ["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+shares = {"r2dz_x": "share of drug", "r2yz_dx": "share of severity"}
 tables.results(
-    bounds[shown], "If a confounder were so many times as strong as health.", digits=3
+    bounds[[*shares, "estimate", "ci_low", "ci_high"]].rename(columns=shares),
+    "If a confounder were so many times as strong as health.",
+    digits=3,
 )
 
 # %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-contour"}, "image": {"alt": "Contours of the adjusted estimate over the partial R squared of a confounder with the drug and with severity. The estimate of minus 3.6 shrinks towards the upper right and reaches zero along a curve through 0.3 and 0.3. Confounders a tenth, a quarter and half as strong as health stay on the side where the drug still helps."}} tags=["hide-input"]
@@ -524,7 +549,7 @@ oracle = frail.model.sample(4_000, rng=13)
 asked["adjust_for"] = ["age", "health", "frailty"]
 seen = bias_bounds(oracle, **asked, benchmark=["health", "frailty"], multiples=(0.25,))
 tables.results(
-    seen[["r2dz_x", "r2yz_dx"]],
+    seen[[*shares]].rename(columns=shares),
     "How much a quarter of each would explain.",
     digits=3,
 )
