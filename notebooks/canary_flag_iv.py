@@ -159,7 +159,7 @@ plt.show()
 #
 # ### Who are the compliers?
 #
-# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it: with $X T$ in place of the outcome it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ minus the one on the old.
+# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it: with $X T$ in place of the outcome it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ the one on the old.
 
 # %%
 taken = data["adopted"]
@@ -186,7 +186,7 @@ tables.results(portrait, "The compliers, estimated without knowing one of them."
 #
 # ### Placebo, balance, strength
 #
-# Past use was fixed before the flag was drawn. A placebo test puts it in the place of the outcome: the flag must not move it. And the shares must add up: a fifth of the users flagged, no less.
+# Past use was fixed before the flag was drawn. A placebo test puts it in the place of the outcome: the flag must not move it. And the shares must add up: a fifth of the users flagged, no more and no less.
 
 # %%
 placebo = difference_in_means(data, outcome="past_use", treatment="flag")
@@ -226,9 +226,9 @@ limits["off by"] = limits["Wald limit"] - limits["LATE"]
 tables.results(limits, "What the Wald ratio tends to when a condition fails.", digits=2)  # fmt: skip
 
 # %% [markdown]
-# A direct effect of the flag is divided by the share of compliers: half a task becomes more than one. With a banner that moves one user in twenty, a tenth of a task and a few defiers are enough to ruin the answer. Defiers bias the ratio by the difference between their effect and the compliers', times their share over that of the compliers net of them (de Chaisemartin, 2017).
+# A direct effect of the flag is divided by the share of compliers: half a task becomes more than one. With a banner that moves one user in twenty, a tenth of a task and a few defiers are enough to ruin the answer. Defiers bias the ratio by how far the compliers' effect exceeds theirs, times their share over that of the compliers net of them (de Chaisemartin, 2017).
 #
-# Against the first failure there is a design: flag half of the control group with an *empty* flag, which loads the code and shows nothing. Against the second there is a partial test. If the flag acts through adoption only and nobody defies it, then in any range of outcomes flagged adopters are at least as common, among the flagged, as unflagged adopters are among the unflagged (Kitagawa, 2015): the difference is made of compliers, and there cannot be fewer than none. (For those who do not adopt it is the other way round.) Where one in ten defies, this fails for outcomes below six tasks, by 0.0032, which a sample of this size shows nearly always (99%). With the half-task leak it fails too, but by so little that a sample like ours would rarely show it (t of 1.3 on average at the best cut). Passing proves nothing; failing ends the argument. What remains is thought.
+# Against the first failure there is a design: flag half of the control group with an *empty* flag, which loads the code and shows nothing. Against the second there is a partial test. If the flag acts through adoption only and nobody defies it, then in any range of outcomes flagged adopters are at least as common, among the flagged, as unflagged adopters are among the unflagged (Kitagawa, 2015): the difference is made of compliers, and there cannot be fewer than none. (For those who do not adopt it is the other way round.) Where one in ten defies, this fails for outcomes below six tasks, by 0.0032, which a sample of this size shows nearly always (99%). With the half-task leak it fails too, but by so little that most samples like ours would miss it (t of 1.3 on average at the best cut). Passing proves nothing; failing ends the argument. What remains is thought.
 
 # %% mystnb={"figure": {"name": "fig-canary-exclusion"}, "image": {"alt": "Limit of the Wald ratio against the direct effect of the flag on tasks, from minus 1 to plus 1, for three banners. With 40 percent compliers the line runs from minus 4.1 to plus 0.9, with 20 percent it is twice as steep, with 5 percent it leaves the picture: a direct effect of plus or minus 0.2 already moves it by 4 tasks."}} tags=["hide-input"]
 direct = np.linspace(-1, 1, 41)
@@ -276,12 +276,12 @@ keys = ["E[tasks]", *[f"E[tasks | do({k}={v})]" for k in ("flag", "adopted") for
 levers = pd.DataFrame({"simulated": tasks})
 levers["exact"] = [world.truth[key] for key in keys]
 levers["per 1,000 users"] = 1_000 * (levers["exact"] - world.truth["E[tasks]"])
-tables.results(levers.round(2), "Tasks a user and week under each action, and the change for 1,000 users.", digits=2)  # fmt: skip
+tables.results(levers.round(2), "Tasks a user and week under each action (Monte Carlo errors 0.01), and the change for 1,000 users.", digits=2)  # fmt: skip
 
 # %% [markdown]
 # - **Banner on or off** is the ITT: showing the banner to everybody would cost 497<!--canary-lever-banner-cost:.0f--> tasks a week per thousand users, compared with now. The canary answers this directly, without exclusion or monotonicity.
 # - **Is the editor bad for those who come to it by the banner?** is the LATE. It is what the developers need to know: the thing they built slows down the people it was shown to.
-# - **Force it on everybody** is the ATE: 1,816<!--canary-lever-forced-cost:,.0f--> tasks fewer than now per thousand. The flag does not identify it; extrapolating the LATE to everybody would forecast too small a loss, because refusers lose more than compliers.
+# - **Force it on everybody** takes the ATE, and against now the ATT of those who have it already: 1,816<!--canary-lever-forced-cost:,.0f--> tasks fewer than now per thousand. The flag identifies neither; extrapolating the LATE to everybody would forecast too small a loss, because refusers lose more than compliers.
 #
 # The as-treated comparison would have forecast a gain.
 #
@@ -462,7 +462,7 @@ tables.store(
     steps=steps,
 )
 known = {
-    name: (row, "LATE", world.truth["LATE"], "exact, this world")
+    name: (row, "LATE", world.truth["LATE"], "this world", "exact truth")
     for name, row in answers.iterrows()
 }
 tables.scoreboard(known)

@@ -281,7 +281,7 @@ tables.results(runs, "What a campaign brings in, thousand euros a quarter.", dig
 #
 # ### Prices: by the backdoor, and by the cost
 #
-# If footfall was recorded, it goes into the regression. If it was not, no recorded set would do, and the wholesale cost takes its place as an instrument: costs push the price up and down for reasons that have nothing to do with how many people walk past. Shifters of supply were the first instruments of all (Wright, 1928).
+# If footfall was recorded, it goes into the regression. If it was not, no recorded set would do, and the wholesale cost takes its place as an instrument: costs push the price up and down for reasons that have nothing to do with how many people walk past. Shifters of supply were among the first instruments of all (Wright, 1928).
 
 # %%
 cost = {"outcome": "log_units", "treatment": "log_price", "instruments": "log_cost"}
@@ -806,7 +806,7 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 # | Propensity score matching estimates the effect of marketing spend on revenue (its code). | holds in part | For an amount it stops: applicable only for binary treatments. For a campaign (0/1) it runs: 149<!--dowhy-campaign-dowhy:.0f-->, exact ATE 150<!--dowhy-campaign-ate:.0f-->. |
 # | Refuting with a random common cause is the step in which you try to break your own conclusion. | does not hold | As written, in version 0.14, the random variable is never used after matching: change 0.0<!--dowhy-as-written-change:.1f-->, p = 1.00<!--dowhy-as-written-p:.2f-->. |
 # | If adding a random variable changes your estimate, your model was a lie. | does not hold | With all common causes and the score refitted, each noise column moves the matching estimate by about ±4<!--dowhy-moved:.0f--> of 149<!--dowhy-campaign-match:.0f-->. |
-# | An estimate that survives refutation may be trusted (implied). | does not hold | By these three refuters, no: the estimate 1.08<!--dowhy-season-estimate:.2f--> (truth 3.00<!--dowhy-ate:.2f-->) passes with p = 0.92, 0.90, 0.76. |
+# | An estimate that survives refutation may be trusted (implied). | does not hold | By these three refuters, no: the estimate 1.08<!--dowhy-season-estimate:.2f--> (truth 3.00<!--dowhy-ate:.2f-->) passes with p = 0.92<!--dowhy-p-cause:.2f-->, 0.90<!--dowhy-p-placebo:.2f-->, 0.76<!--dowhy-p-subset:.2f-->. |
 # | You are not just looking for a p-value. | holds | For least squares this one is 2 min(K, 100 − K)/100 with K binomial, on any table; its mean is 0.92<!--dowhy-binomial-mean:.2f-->. |
 # | Answering “what should we do” with an associational model is dangerous. | holds | Ten thousand euros more: forecast +8.1<!--dowhy-budget-none:+.1f--> from the raw slope, +2.0<!--dowhy-budget-exact:+.1f--> in fact (thousand euros of profit a region). The sentence's other half, on levers, is in [the readmission chapter](readmission_accuracy_trap.ipynb). |
 #
@@ -1027,13 +1027,14 @@ tables.store(
         "Unconfoundedness" in str(found) for found in (estimand, short_estimand)
     ],
 )
+exact = "this world", "exact truth"
 board = {
-    f"spend: {name}": (row, "ATE", marketing.truth["ATE"], "exact, this world")
+    f"spend: {name}": (row, "ATE", marketing.truth["ATE"], *exact)
     for name, row in spend.iterrows()
 }
 for name, row in runs.drop(index="DoWhy, matching (ATE)").iterrows():
     key = "ATT" if "ATT" in name else "ATE"
-    board[f"campaign: {name}"] = (row, key, campaign.truth[key], "exact, this world")
+    board[f"campaign: {name}"] = (row, key, campaign.truth[key], *exact)
 for name, row in elasticity.iterrows():
-    board[f"price: {name}"] = (row, "elasticity", eta, "exact, this world")
+    board[f"price: {name}"] = (row, "elasticity", eta, *exact)
 tables.scoreboard(board, digits=2)

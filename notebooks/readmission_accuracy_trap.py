@@ -96,7 +96,7 @@ tables.results(by_age, "Shares of 40,000 patients by age, and their mean score."
 #
 # ### Ninety-four percent
 #
-# Here is the score on that year's patients, beside the sentence "nobody will be back" and beside a logistic regression of our own on the same two inputs. A patient counts as predicted to return if the score is above one half. The AUC is the chance that a returning patient has the higher score of the two when paired with another; the Brier score is the mean squared error of a probability (Brier, 1950).
+# Here is the score on that year's patients, beside the sentence "nobody will be back" and beside a logistic regression of our own on the same two inputs. A patient counts as predicted to return if the score is above one half. The AUC is the chance that a returning patient has a higher score than one who does not return; the Brier score is the mean squared error of a probability (Brier, 1950).
 
 
 # %%
@@ -123,7 +123,7 @@ grades = pd.DataFrame({k: quality(v, returned) for k, v in forecasts.items()}).T
 tables.results(grades, "How good the predictions are, 40,000 patients.")
 
 # %% [markdown]
-# All three are equally accurate, to the last patient: no score reaches one half, so that the score, too, predicts that nobody will be back. With 6.0%<!--readmission-base:.1%--> returning, accuracy counts the others. The AUC says that the score does order patients, moderately well; a review of models of readmission found most no better (Kansagara et al., 2011). And the score is honest: among patients with a score of 10%, one in ten is back. Regressing the outcome on the log odds of the score gives a calibration slope of one and an intercept of zero, up to noise (Van Calster et al., 2019).
+# All three are equally accurate, to the last patient: no score reaches one half, so that the score, too, predicts that nobody will be back. With 6.0%<!--readmission-base:.1%--> returning, accuracy counts the others. The AUC says that the score does order patients, moderately well; a review found that most models of readmission do poorly (Kansagara et al., 2011). And the score is honest: among patients with a score of 10%, one in ten is back. Regressing the outcome on the log odds of the score gives a calibration slope of one and an intercept of zero, up to noise (Van Calster et al., 2019).
 
 
 # %%
@@ -158,7 +158,7 @@ both = pd.DataFrame(
         for name, rows in {"routine": year, "top scores called": by_score}.items()
     }
 ).T
-tables.results(both * 1_000, "Calls, visits and readmissions per 1,000.", digits=1)
+tables.results(both * 1_000, "Calls, visits and readmissions per 1,000; the difference in readmissions has a Monte Carlo error of 0.2.", digits=1)  # fmt: skip
 
 # %% [markdown]
 # As many calls as before, fewer visits, more readmissions: 1.89<!--readmission-rise:.2f--> per 1,000 in the exact figures, 76<!--readmission-year:.0f--> in a year of 40,000 patients.
@@ -313,7 +313,7 @@ plt.show()
 # The score ranks by the first curve, or nearly. The decision needs the second. They part where transport ends.
 
 # %% [markdown]
-# Of all patients 64%<!--readmission-transport:.0%--> have transport; in the top quarter of the scores, 17%<!--readmission-top-transport:.0%-->. More than four calls in five now go to people who cannot come.
+# Of all patients 64%<!--readmission-transport:.0%--> have transport; in the top quarter of the scores, 17%<!--readmission-top-transport:.0%-->. More than four calls in five now go to people without it.
 #
 # ## Try to break it
 #
@@ -369,12 +369,10 @@ upgrade = pd.DataFrame(
     }
 ).T.drop(columns="accuracy")
 upgrade["readmitted"] = [by_score["readmitted"].mean(), by_full.mean()]
-tables.results(
-    upgrade, "A better prediction, and the readmissions if it chooses.", digits=4
-)
+tables.results(upgrade, "A better prediction, and the readmissions if it chooses; Monte Carlo errors 0.004, 0.0007 and 0.0008.", digits=4)  # fmt: skip
 
 # %% [markdown]
-# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.663<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient who can come. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
+# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.668<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient with transport. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
 #
 # ### Why they rose, and when they would not
 #
@@ -510,7 +508,7 @@ replayed = rates(this_year, replays[1, 0], replays[0, 0], this_year["readmitted"
 who = 1_000 * pd.DataFrame({"foreseen": foreseen, "replayed": replayed})
 keys = {"routine": "E[readmitted]", "no calls": RATE("do(call=0, shuttle=0)")}
 who["exact"] = [1_000 * truth[keys.get(name, RATE(name))] for name in who.index]
-tables.results(who, "Readmissions per 1,000 under each rule for the calls.", digits=1)
+tables.results(who, "Readmissions per 1,000 under each rule for the calls; Monte Carlo errors of those replayed at most 0.8.", digits=1)  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-readmission-policies"}, "image": {"alt": "Readmissions per 1,000 patients under seven rules. No calls and calls by full risk 64.3, by risk 62.0, routine 60.1, at random 59.5, by effect from the score's own inputs 57.0, by effect with transport 54.4. Both rules that go by risk lie above the dashed line of the routine."}} tags=["hide-input"]
 order = who["exact"].sort_values(ascending=False)
@@ -530,7 +528,7 @@ ax.set_xlabel("readmissions per 1,000 patients")
 plt.show()
 
 # %% [markdown]
-# *Figure 5. Readmissions under six rules for the same number of calls, exact. Open diamonds: rules that go by a prediction.*
+# *Figure 5. Readmissions under six rules for the same number of calls, and without calls, exact. Open diamonds: rules that go by a prediction.*
 #
 # - Last year's table, adjusted, **foresaw** that calls by risk would raise readmissions (to 62.4<!--readmission-foreseen-risk:.1f-->), before anybody was called by score. How surely, the intervals per 100 calls above say.
 # - Drawing lots would have been better than the score, and a little better than the nurses, who lean towards the old for the same good reason.
@@ -580,7 +578,7 @@ bill["calls by effect"] = who.loc["by effect", "replayed"]
 bill["calls by risk"] = who.loc["by risk", "replayed"]
 tables.results(
     bill.loc[[0.5, 1, 3, 6]],
-    "Readmissions per 1,000 for the same money, by the price of a shuttle in calls.",
+    "Readmissions per 1,000 for the same money, by the price of a shuttle in calls; differences within a row have Monte Carlo errors of at most 0.5.",
     digits=1,
 )
 
@@ -635,7 +633,7 @@ years = {"routine": crowd, "top scores called": crowd_by_score}
 report = pd.DataFrame({name: review(people) for name, people in years.items()})
 after = calibration(crowd_by_score)
 level = scenarios.readmission(age_on_transport=0.0).truth
-tables.results(report, "The score before and after it decides on the calls.", digits=4)
+tables.results(report, "The score before and after it decides on the calls; Monte Carlo errors of the AUC 0.002, of the slope 0.012, of the rest at most 0.001.", digits=4)  # fmt: skip
 
 # %% mystnb={"figure": {"name": "fig-readmission-calibration"}, "image": {"alt": "Share readmitted minus mean score, in points, for ten groups of patients by mean score. Under the routine the open diamonds lie around zero. Once the score decides on the calls, the seven lower groups lie above zero, by up to half a point, and the three highest below it by about as much."}} tags=["hide-input"]
 tenth = pd.qcut(crowd["risk"], 10, labels=False)
@@ -662,7 +660,7 @@ plt.show()
 # %% [markdown]
 # *Figure 7. Share readmitted minus mean score, by tenths of the score, before and after it decides on the calls; 400,000 replayed patients with 95% intervals. On the line a score is calibrated.*
 #
-# Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to 0.89<!--readmission-slope-after:.2f-->, the AUC from 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f-->. Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called performative (Perdomo et al., 2020). Accuracy is the last to notice: it falls by two patients in a thousand.
+# Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to 0.89<!--readmission-slope-after:.2f-->, the AUC from 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f--> (exact). Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called performative (Perdomo et al., 2020). Accuracy is the last to notice: it falls by two patients in a thousand.
 #
 # Note which way this goes. In the world where transport does not depend on age, calls by score lower readmissions, and there the AUC falls from 0.590<!--readmission-level-auc:.3f--> to 0.539<!--readmission-level-auc-after:.3f--> by the same act: the better the action works, the worse the score looks (Lenert et al., 2019). So judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
 #
@@ -835,7 +833,7 @@ numbers = {
     "readmission-accuracy": 1 - truth["E[readmitted]"],
     "readmission-accuracy-sample": grades.loc["the score", "accuracy"],
     "readmission-auc": truth["AUC"],
-    "readmission-auc-sample": grades.loc["the score", "AUC"],
+    "readmission-auc-sample": upgrade.loc["the score", "AUC"],
     "readmission-auc-full-sample": upgrade.loc["with transport", "AUC"],
     "readmission-brier": truth["Brier score"],
     "readmission-base": truth["E[readmitted]"],

@@ -125,6 +125,28 @@ def test_noise_pulls_the_free_line_through_the_cohorts_towards_least_squares_and
         assert low < mean - margin < mean + margin < high
 
 
+def test_the_errors_are_as_weakly_related_as_liml_says_and_the_published_interval_near_its_level():
+    explained, residual, count, _ = cross_products(YEARS)
+    total = explained + residual
+
+    def related(effect):
+        rest = residual[0, 1] - effect * residual[1, 1]
+        return rest / np.sqrt(residual[1, 1] * form(total, effect))
+
+    assert related(liml(explained, residual)) == pytest.approx(-0.111, abs=5e-4)
+    assert related(0.1277) == pytest.approx(-0.279, abs=5e-4)  # the upper end of its interval
+    # thirty instruments with a mean F of 4.91 in a sample without end, the effect 0
+    rng = np.random.default_rng(4)
+    schooling, other = rng.standard_normal((2, 100_000, count))
+    for rho, covers in ((0.1, 0.944), (0.3, 0.877), (0.5, 0.739)):
+        wage = rho * schooling + np.sqrt(1 - rho**2) * other
+        moved = schooling + np.sqrt(3.91)
+        slope = (wage * moved).sum(1) / (moved**2).sum(1)
+        error = np.sqrt((1 - 2 * rho * slope + slope**2) / (moved**2).sum(1))
+        margin = 4 * np.sqrt(covers * (1 - covers) * (1e-5 + 5e-6))
+        assert abs((abs(slope) < 1.96 * error).mean() - covers) < margin
+
+
 def test_with_a_direct_effect_allowed_the_cohorts_are_weak_instruments_and_decide_nothing():
     controls = np.hstack([YEARS, FIRST])
     explained, residual, count, freedom = cross_products(controls, YEARS * FIRST)

@@ -36,10 +36,11 @@ def wald(
     .. math:: \hat\beta = \frac{\bar Y_{Z=1} - \bar Y_{Z=0}}{\bar D_{Z=1} - \bar D_{Z=0}}
 
     With controls, both jumps are regression coefficients of :math:`Z` given the controls.
-    Estimand: the average effect among compliers (LATE) if the instrument is as good as
-    randomly assigned, excluded, relevant and monotone; with controls, a weighted average of
-    such effects only if the controls enter richly enough. The standard error is the delta
-    method's, equal to that of two-stage least squares: with ``cov="robust"``
+    Estimand: the average effect among compliers (LATE; of a treatment in steps, the average
+    causal response) if the instrument is as good as randomly assigned, excluded, relevant and
+    monotone; with controls, a weighted average of such effects only if the controls enter
+    richly enough. The standard error is the delta method's, equal to that of two-stage least
+    squares: with ``cov="robust"``
     :math:`\{\sum_z \hat\sigma^2_{u|z} / n_z\}^{1/2} / |\bar D_1 - \bar D_0|`, with
     ``"unadjusted"`` the same under one residual variance (Angrist and Krueger's Table III).
 
@@ -121,10 +122,11 @@ def two_stage_least_squares(
     itself, not its prediction: a hand-made second stage gets this wrong). ``"unadjusted"``
     puts :math:`\hat\sigma^2 (D'P D)^{-1}`, ``"clustered"`` sums scores within clusters.
 
-    Estimand: :math:`\beta` if effects are constant; else an average of complier effects,
-    weighted by how far each instrument moves the treatment. Consistent, not unbiased: with
-    weak instruments estimate and interval fail (see `first_stage`, `anderson_rubin`). Several
-    treatments must be moved apart from one another: the result says how strongly they are.
+    Estimand: :math:`\beta` if effects are constant; else, if instruments are monotone and
+    controls enter richly enough, an average of complier effects, weighted by how far each
+    instrument moves the treatment. Consistent, not unbiased: with weak instruments estimate and
+    interval fail (see `first_stage`, `anderson_rubin`). Several treatments must be moved apart
+    from one another: the result says how strongly they are.
 
     Coverage of the clustered 95% interval, in percent, by simulation (10,000 samples of 30 rows
     a cluster, errors that share a shock within it), where the instrument is drawn by row, has

@@ -26,6 +26,11 @@ def test_the_documents_code_gives_the_recipes_answer_and_each_step_covers():
 def test_compliers_are_described_and_their_two_sides_differ_by_the_late():
     sides = chapter.portrait["estimate"].iloc[1:]
     assert abs(sides.iloc[0] - sides.iloc[1] - chapter.late["estimate"]) < 1e-4
+    # E[U] of compliers from their past use; 20 + 4 U without the editor, 18 + 4.8 U with it
+    interest = (world.truth["E[past_use | complier]"] - 10) / 1.8
+    for side, exact in zip(["new", "old"], [18 + 4.8 * interest, 20 + 4 * interest], strict=True):
+        row = chapter.portrait.loc[f"tasks on the {side} editor"]
+        assert row["ci_low"] < exact < row["ci_high"]
     past = chapter.portrait.iloc[0]
     assert past["ci_low"] < world.truth["E[past_use | complier]"] < past["ci_high"]
 
@@ -45,6 +50,14 @@ def test_the_levers_simulate_to_their_exact_values():
     assert (
         abs(chapter.levers["simulated"] - chapter.levers["exact"]) < 4 * 6.5 / np.sqrt(chapter.n)
     ).all()
+
+
+def test_defiers_bias_the_ratio_by_the_formula_of_the_chapter():
+    truth = scenarios.canary(share_defiers=0.1).truth
+    compliers, defiers = truth["share of compliers"], 0.1
+    exceeds = truth["LATE"] - truth["ATE"]  # defiers are drawn apart from interest
+    bias = exceeds * defiers / (compliers - defiers)
+    assert abs(chapter.limits.loc["one in ten defies", "off by"] - bias) < 1e-4
 
 
 def test_only_the_wald_ratio_covers():

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import stats
-from stored import kept
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -133,3 +133,9 @@ def test_in_malawi_the_far_came_less_and_gained_as_much():
     assert chapter.no_village == 4
     assert chapter.came.loc["far", "came unpaid"] < chapter.came.loc["near", "came unpaid"]
     assert chapter.came.loc["far", "estimate"] > 0.35
+
+
+def test_what_is_said_of_the_tables_sample_is_what_its_table_shows():
+    stored = numbers("readmission_accuracy_trap")
+    assert abs(stored["readmission-auc-sample"] - chapter.upgrade["AUC"].iloc[0]) < 5e-5
+    assert abs(stored["readmission-auc-full-sample"] - chapter.upgrade["AUC"].iloc[1]) < 5e-5
