@@ -43,6 +43,7 @@ CHAPTERS = {
     "hospital_confounding": "The hospital that treats its sickest",
     "hospital_upgrade_did": "The hospital upgrade",
     "card_krueger_did": "Card and Krueger",
+    "more_counties_did": "More counties, more quarters",
     "quarter_of_birth_iv": "Quarter of birth",
     "canary_flag_iv": "The canary flag",
     "readmission_accuracy_trap": "The readmission accuracy trap",
@@ -94,7 +95,7 @@ LEAVES = {
     ),
     "instrument": Leaf("Instrumental variable", "LATE", ("quarter_of_birth_iv", "canary_flag_iv")),
     "did": Leaf("Difference-in-differences", "ATT", ("hospital_upgrade_did",)),
-    "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("card_krueger_did",)),
+    "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("more_counties_did",)),
     "few-groups": Leaf(
         "Difference-in-differences with few groups",
         "ATT",
