@@ -92,7 +92,7 @@ def test_counts_are_whole_and_small_whole_numbers_are_not():
 
 def test_the_scoreboard_writes_minus_signs_in_its_intervals():
     answer = {"estimate": -1.0, "ci_low": -1.5, "ci_high": -0.5}
-    _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "exact")}, digits=1))
+    _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "x", "exact truth")}, digits=1))
     assert rows[1][2:4] == ["−1.0", "−1.5 to −0.5"]
 
 
