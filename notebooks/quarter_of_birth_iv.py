@@ -11,18 +11,18 @@
 #
 # **The question.** By how much does a year of schooling raise wages, among men whose schooling was moved by nothing but the quarter in which they were born?
 #
-# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> percent a year; the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, and you will reproduce all three published figures to the last digit from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone, and it is then an average over the few men whom the quarter moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible with returns from −18 to 39 percent.
+# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> percent a year; the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, all of them published figures that you will reproduce from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone, and it is then an average over the few men whom the quarter moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible with returns from −18 to 39 percent.
 #
-# The study is Angrist and Krueger (1991). The toy world, and the claims audited at the end, come from AI/ML Explained (2026). How weak such instruments are, what weakness does and how small a leak would undo the result is the next chapter, [Weak instruments](weak_instruments_iv.ipynb).
+# The study is Angrist and Krueger (1991). The toy world, and the claims audited at the end, come from AI/ML Explained (2026). How weak such instruments are, and how small a leak would undo the result, is the next chapter, [Weak instruments](weak_instruments_iv.ipynb).
 
 # %% [markdown]
 # ## The story
 #
-# In most of the United States a child then started school in the autumn of the year in which it turned six, and could leave on its sixteenth or seventeenth birthday. A boy born in January was the oldest of his class. He reached the leaving age earlier in his school career than his classmate born in December, and if both left on the first day allowed, he left with almost a year less of schooling.
+# In most of the United States a child then started school in the autumn of the year in which it turned six, and could leave on its sixteenth or seventeenth birthday. A boy born in January was the oldest of his class. If he and a classmate born in December both left on the first day allowed, he left with almost a year less of schooling.
 #
 # Nobody chooses the quarter in which he is born. So here, it seems, is a lottery: an outside nudge that moves schooling a little and has nothing else to do with wages. A nudge of this kind is called an instrument.
 #
-# Why does one need it? A parliament that considers raising the leaving age wants to know what the extra year is worth to those who would have left. Men with more schooling earn more, but they may also have been abler, richer or healthier to begin with. If the parliament counts that difference as an effect, it pays for years that bring nothing; if it is too sceptical, it lets boys leave who would have gained.
+# A parliament that considers raising the leaving age wants to know what the extra year is worth to those who would have left. Men with more schooling earn more, but they may also have been abler, richer or healthier to begin with. If the parliament counts that difference as an effect, it pays for years that bring nothing; if it is too sceptical, it lets boys leave who would have gained.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -51,7 +51,7 @@ figures.house_style()
 #
 # ### The men, in 40 cells
 #
-# The study uses 329,509 men born in 1930 to 1939, from the census of 1980. Their regressions need, for each of the 40 combinations of year and quarter of birth, only the number of men and the means, variances and covariance of schooling and log wage. That is 2.8 kB, and the package carries it.
+# The study uses 329,509 men born in 1930 to 1939, from the census of 1980. Its regressions need, for each of the 40 combinations of year and quarter of birth, only the number of men and the means, variances and covariance of schooling and log wage: 2.8 kB, which the package carries.
 
 # %%
 cells = archives.quarter_of_birth_cells()
@@ -61,7 +61,7 @@ look.columns = ["men", "years of schooling", "log weekly wage"]
 tables.results(look, "Five of the 40 cells.")
 
 # %% [markdown]
-# `archives.quarter_of_birth()` gives back one row a man. In one plain sentence: the rows are synthetic and the cell moments are real. Whatever is computed from cell moments comes out as from the original file, and that is every estimate in this chapter but one experiment, which is marked.
+# `archives.quarter_of_birth()` gives back one row a man. In one plain sentence: the rows are synthetic and the cell moments are real. Whatever is computed from cell moments comes out as from the original file, and that is every estimate in this chapter.
 
 # %%
 men = archives.quarter_of_birth()
@@ -71,7 +71,7 @@ dummies = {"year_of_birth": "category", "quarter_of_birth": "category"}
 men = men.astype(dummies)
 
 # %% [markdown]
-# Here is the nudge. Years of schooling rise from cohort to cohort, and within most years the men of the first quarter stand a step below those who follow. Wages are flat, for these men are all between forty and fifty, and show the same teeth.
+# Years of schooling rise from cohort to cohort, and within most years the men of the first quarter stand a step below those who follow. Wages are flat, for these men are all between forty and fifty, and show the same teeth.
 
 # %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-qob-sawtooth"}, "image": {"alt": "Two panels against date of birth, 1930 to 1939, 40 points each. Years of schooling rise from 12.3 to 13.1 in a saw-tooth: in most years the first quarter is lowest. Log weekly wages stay near 5.90 with the same teeth: in all ten years the first quarter lies below the mean of the year."}} tags=["hide-input"]
 when = cells["year_of_birth"] + (cells["quarter_of_birth"] - 1) / 4
@@ -104,7 +104,7 @@ assert len(men) == 329_509
 # %% [markdown]
 # ### A toy in which the truth is known
 #
-# The census does not come with the right answer. So we keep a second world beside it, the document's, in which the answer is 2. The document writes it in letters; we lend it the names of our story. With nudge $Z$, ability $U$ (not recorded), schooling $X$ and wage $Y$, in arbitrary units,
+# The census does not come with the right answer. So we keep a second world beside it, the document's, in which the answer is 2. With nudge $Z$, ability $U$ (not recorded), schooling $X$ and wage $Y$, in arbitrary units,
 #
 # $$
 # \begin{aligned}
@@ -164,9 +164,7 @@ ols = entries(least, "education", least.bse)
 tables.results([ols.rename("OLS")], "Log wage per year of schooling.", digits=4)
 
 # %% [markdown]
-# About seven percent a year, and an interval so tight that it invites belief. A standard error measures how far the number would move with another sample of the same kind. It does not measure how far the number is from the effect: in the toy world OLS has a tight interval too, around the wrong value.
-#
-# Add columns? The census knows neither ability nor the parents' income. Nothing recorded closes the backdoor. That is when one looks for a nudge.
+# About seven percent a year, and an interval so tight that it invites belief. It says how far the number would move with another such sample, and not how far it is from the effect: in the toy world OLS has a tight interval too, around the wrong value. Nor would more columns help, for the census knows neither ability nor the parents' income. That is when one looks for a nudge.
 
 # %% [markdown]
 # ## What must be true
@@ -199,9 +197,7 @@ limits = pd.DataFrame({n: {k: w.truth[k] for k in keys} for n, w in worlds.items
 tables.results(limits, "Limits of three regressions; the effect is 2 throughout.")
 
 # %% [markdown]
-# Two lessons lie in this table.
-#
-# **Exclusion is not "wage independent of nudge given schooling".** People test it that way: regress the wage on both and hope for a zero on the nudge. In the first row, where exclusion holds, that slope is −1.2<!--qob-given:.1f-->; in the second, where it fails, it is 0.0<!--qob-excl-given:.1f-->. Schooling is a collider between nudge and ability. Hold it fixed, and men with a strong nudge have less ability on average, so that the nudge "lowers" his wage. The same regression puts 3.5<!--qob-schooling-given-nudge:.1f--> on schooling, further from 2 than OLS: controlling for an instrument is bias amplification (Pearl, 2010).
+# **Exclusion is not "wage independent of nudge given schooling".** People regress the wage on both and hope for a zero on the nudge. In the first row, where exclusion holds, that slope is −1.2<!--qob-given:.1f-->; in the second, where it fails, it is 0.0<!--qob-excl-given:.1f-->. Schooling is a collider between nudge and ability. Hold it fixed, and men with a strong nudge have less ability on average, so that the nudge "lowers" his wage. The same regression puts 3.5<!--qob-schooling-given-nudge:.1f--> on schooling, further from 2 than OLS: controlling for an instrument is bias amplification (Pearl, 2010).
 #
 # **A weak nudge magnifies a small leak.** In the last row a direct effect of 0.1 puts the limit at 4.0<!--qob-weak-leak-iv:.1f-->, because it is divided by 0.05. OLS, at 3.50<!--qob-weak-leak-ols:.2f-->, is nearer to the truth.
 
@@ -210,7 +206,7 @@ tables.results(limits, "Limits of three regressions; the effect is 2 throughout.
 #
 # ### Four means
 #
-# The simplest instrumental-variables estimator divides the jump in wages by the jump in schooling: the Wald ratio.
+# The simplest estimator divides the jump in wages by the jump in schooling: the Wald ratio.
 
 # %%
 means = men.groupby("first_quarter")[pair].mean()
@@ -342,14 +338,12 @@ second["exact ratio"] = [*exact, np.nan]
 tables.results(second, "The second stage by hand, and as it should be.")
 
 # %% [markdown]
-# In the toy the hand-made error is 1.72<!--qob-hand-toy:.2f--> times the right one; where ability makes men leave school early it is 0.44<!--qob-hand-opposed:.2f--> times the right one, less than half; in the census it is off by a few percent. One mistake, three sizes, both directions. Let the software do both stages.
+# In the toy the hand-made error is 1.72<!--qob-hand-toy:.2f--> times the right one; where ability makes men leave school early it is 0.44<!--qob-hand-opposed:.2f--> times the right one, less than half; in the census it is off by a few percent. Let the software do both stages.
 
 # %% [markdown]
 # ## Try to break it
 #
-# Two conditions leave traces in the cells: a cause that quarter and wages share, and another way from the quarter to wages. Strength leaves one too; it has [the next chapter](weak_instruments_iv.ipynb) to itself.
-#
-# ### A smooth trend in age
+# # ### A smooth trend in age
 #
 # Men of the first quarter are also the *oldest* of their year. Schooling rose by 0.060<!--qob-trend-per-year:.3f--> years from cohort to cohort. A man of the first quarter is on average half a year older than the rest of his year, and so the trend alone accounts for 27<!--qob-trend-share:.0f--> percent of his lag. Angrist and Krueger's Table V has a column that holds age and its square fixed, in quarters of a year. Age is a function of year and quarter of birth, so the 40 cells give that column too.
 
@@ -380,7 +374,7 @@ detrended = pd.DataFrame(detrended, index=headings).T
 tables.results(detrended, "With and without a quadratic trend in age.")
 
 # %% [markdown]
-# F, in the last column, is the statistic of the first stage: it tests whether the instruments move schooling at all. So ask for the effects that the data do not contradict, whatever the strength of the instruments, an Anderson–Rubin set (Anderson and Rubin, 1949):
+# F is the statistic of the first stage: it tests whether the instruments move schooling at all. So ask for the effects that the data do not contradict, whatever the strength: an Anderson–Rubin set (Anderson and Rubin, 1949).
 
 # %%
 sets = {n: anderson_rubin(men, **columns, **d) for n, d in designs.items()}
@@ -388,12 +382,12 @@ for name in list(designs)[1::2]:
     print(f"{name}: {sets[name]['statement']}")
 
 # %% [markdown]
-# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, close to what made-up quarters give, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> percent a year; the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs into the equation can be argued; it takes some of the nudge away with the trend. But if schooling rises smoothly with the date of birth, the design without a trend counts a part of that rise as a nudge.
+# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, close to what made-up quarters give, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> percent a year; the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. One can argue whether the trend belongs into the equation, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
 
 # %% [markdown]
 # ### Does the wage jump follow the schooling jump?
 #
-# If the quarter works through schooling only, cohorts in which it moved schooling more should show more of a jump in wages, and a cohort in which it moved nothing should show none. The cells allow one look at that.
+# If the quarter works through schooling only, cohorts in which it moved schooling more should show more of a jump in wages, and a cohort in which it moved nothing none.
 
 # %%
 groups = men.groupby(["year_of_birth", "first_quarter"], observed=True)[pair]
@@ -449,16 +443,14 @@ plt.show()
 # %% [markdown]
 # *Figure 4. Each cohort's jump in wages against its jump in schooling. Exclusion wants a line through zero (solid); the free line (dashed) misses it, within wide intervals.*
 #
-# The free line leaves a wage jump of −0.008<!--qob-cohort-intercept:.3f--> where schooling does not jump at all, and its slope is 0.033<!--qob-cohort-free:.3f-->. Is that exclusion failing? Both jumps of a cohort come from the same men, so that their sampling errors move together: in each of the ten cohorts their covariance is about 0.07 of the variance of the schooling jump, which is the slope of least squares. Noise pulls such a line towards OLS, and not towards zero. If a year of school were worth nothing and the first quarter cost 1.1<!--qob-jump-wage-percent:.1f--> percent of wages by itself, the line would have a slope of about 0.03 on average; if a year were worth 0.10 and the quarter nothing, about 0.09. The observed slope, with a standard error of 0.045<!--qob-cohort-se:.3f-->, fits both.
+# The free line leaves a wage jump of −0.008<!--qob-cohort-intercept:.3f--> where schooling does not jump at all, and its slope is 0.033<!--qob-cohort-free:.3f-->. Is that exclusion failing? Both jumps of a cohort come from the same men, so that their sampling errors move together, and noise pulls such a line towards OLS, not towards zero. If a year of school were worth nothing and the first quarter cost 1.1<!--qob-jump-wage-percent:.1f--> percent of wages by itself, the line would have a slope of about 0.03 on average; if a year were worth 0.10 and the quarter nothing, about 0.09. The observed slope, with a standard error of 0.045<!--qob-cohort-se:.3f-->, fits both.
 #
-# With the differences between cohorts as instruments, and a direct effect of the first quarter allowed, 2SLS gives 0.033<!--qob-cohort-2sls:.3f--> (0.043<!--qob-cohort-2sls-se:.3f-->), and with an F of 2.4<!--qob-cohort-f:.1f--> leans towards OLS too. LIML gives 0.025<!--qob-cohort-liml:.3f--> (0.048<!--qob-cohort-liml-se:.3f-->), and the Anderson–Rubin set runs from −0.46<!--qob-cohort-ar-low:.2f--> to 0.25<!--qob-cohort-ar-high:.2f-->. These cohorts decide nothing. Nor does the classical overidentification test object: 25.4<!--qob-overid:.1f--> on 29 degrees of freedom, as in Table V (Sargan, 1958). That is no acquittal (exercise 4 says why).
+# With the differences between cohorts as instruments, and a direct effect of the quarter allowed, the Anderson–Rubin set runs from −0.46<!--qob-cohort-ar-low:.2f--> to 0.25<!--qob-cohort-ar-high:.2f-->: these cohorts decide nothing. Nor does the classical overidentification test object: 25.4<!--qob-overid:.1f--> on 29 degrees of freedom, as in Table V (Sargan, 1958). That is no acquittal. (Exercise 4 has the estimates, and says why.)
 
 # %% [markdown]
 # ### Whose effect?
 #
-# Suppose all is well. Then the ratio is an average over the men whose schooling the quarter moved. Who are they? Schooling takes many values, so the Wald ratio averages the effect of each grade over the men who were moved across it, an average causal response (Angrist and Imbens, 1995).
-#
-# How many men are that? Years are whole, so each man moved was moved by at least one. Under monotonicity the jump of 0.109<!--qob-jump-schooling:.3f--> years is the mean over everybody, and so at most about 11<!--qob-jump-schooling-percent:.0f--> men in a hundred can be compliers. And which cohorts do they come from? A cohort's share of all the years moved is its number of men times its jump.
+# Suppose all is well. Then the ratio is an average over the men whose schooling the quarter moved: of the effect of each grade over the men who were moved across it, an average causal response (Angrist and Imbens, 1995). How many men are that? Years are whole, so each man moved was moved by at least one. Under monotonicity the jump of 0.109<!--qob-jump-schooling:.3f--> years is the mean over everybody, and so at most about 11<!--qob-jump-schooling-percent:.0f--> men in a hundred can be compliers. A cohort's share of all the years moved is its number of men times its jump.
 
 # %%
 jumps["men"] = men["year_of_birth"].value_counts().sort_index()
@@ -473,14 +465,14 @@ who = pd.DataFrame(
 tables.results(who, "Where the compliers come from, by year of birth.", digits=2)
 
 # %% [markdown]
-# The cohort of 1930 is a tenth of the men and accounts for about a fifth of the years moved; the errors are large. More than that the cells cannot tell. To say *which grades* the men were moved across needs the distribution of schooling, not only its mean and variance; family, race and state need columns that are not there. The synthetic rows look as if they had a distribution, but it is a made-up one. (Exercise 3 does it on the original file.)
+# The cohort of 1930 is a tenth of the men and accounts for about a fifth of the years moved; the errors are large. More than that the cells cannot tell. *Which grades* the men were moved across needs the distribution of schooling, and that of the synthetic rows is made up. (Exercise 3 does it on the original file.)
 #
-# Nor do the means prove monotonicity. In 1931 men of the first quarter had *more* schooling than those of the second, which may be chance. Barua and Lang (2016) find that many parents held back children born late in the year, which turns the nudge around for them and breaks monotonicity. With controls there is one more condition: 2SLS is an average of complier effects only if the controls are flexible enough (Blandhol et al., 2022). Here a dummy for every year, with the instruments interacted with year, is as flexible as can be. The version with a quadratic in age is not.
+# Nor do the means prove monotonicity. In 1931 men of the first quarter had *more* schooling than those of the second, which may be chance; and Barua and Lang (2016) find that many parents held back children born late in the year, which turns the nudge around for them. With controls there is one more condition: 2SLS is an average of complier effects only if the controls are flexible enough (Blandhol et al., 2022). Here a dummy for every year, with the instruments interacted with year, is as flexible as can be. The version with a quadratic in age is not.
 
 # %% [markdown]
 # ## The decision
 #
-# A parliament would make boys stay a year longer. First the toy, where the answer is known. There the law is a stronger nudge: everybody's nudge goes up by one. Run the world under both actions with `do`, and set the forecasts beside it.
+# A parliament would make boys stay a year longer. In the toy, where the answer is known, the law is a stronger nudge: everybody's goes up by one. Run the world under both actions with `do`, and set the forecasts beside it.
 
 # %%
 law = toy.model.effect("wage", n=100_000, rng=1, nudge=(1, 0))
@@ -500,7 +492,7 @@ tables.results(forecast, "What a law that nudges everybody by one would bring.")
 # %% [markdown]
 # The forecast by OLS, 2.51<!--qob-law-ols:.2f-->, would oversell the law by more than half.
 #
-# Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours; a ministry would compute it from the costs). If the leaving age were all that the quarter works through, its compliers would be the men whom the law would keep in school, and their average would be the one to use. But 46 percent of the jump lies above grade 12, where no leaving age binds (exercise 3 shows it), so it is an average over other margins too.
+# Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours). If the leaving age were all that the quarter works through, its compliers would be the men whom the law would keep in school, and their average the one to use. But 46 percent of the jump lies above grade 12, where no leaving age binds (exercise 3 shows it), so it is an average over other margins too.
 
 # %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 trend_set = sets["28 instruments, age trend"]
@@ -525,12 +517,12 @@ tables.results(
 )
 
 # %% [markdown]
-# Only OLS gives a clear answer, and it answers another question. Every reading of the instrument leaves the decision open. A careful adviser would say: the returns of 9 to 10 percent stand if the season of birth is related to wages in no other way and the trend in age is harmless, and the census cannot vouch for either. Reforms that raised the leaving age by law come closer to such a law than a birthday does, and are no safe haven either: with state laws of the United States, estimates become insignificant, and many change sign, once cohorts may develop differently by region (Stephens and Yang, 2014).
+# Only OLS gives a clear answer, and it answers another question. A careful adviser would say: the returns of 9 to 10 percent stand if the season of birth is related to wages in no other way and the trend in age is harmless, and the census cannot vouch for either. Reforms of the leaving age come closer to such a law, and are no safe haven either: with those of the United States, estimates become insignificant, and many change sign, once cohorts may develop differently by region (Stephens and Yang, 2014).
 
 # %% [markdown]
 # ## Many worlds
 #
-# Is the recipe right about its own error, and how wrong is the second stage by hand? Take the toy in which ability shortens schooling, where a year is worth 1, and draw 200 fresh samples of 1,000 rows.
+# Take the toy in which ability shortens schooling, where a year is worth 1, and draw 200 fresh samples of 1,000 rows.
 
 
 # %%
@@ -549,18 +541,16 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(many[shown], "200 samples of 1,000 rows against the exact effect of 1.")
 
 # %% [markdown]
-# The recipe covers as promised. OLS is off by −0.85<!--qob-many-ols-limit-bias:.2f--> in the limit and never covers: here it errs in the other direction than in the document's toy. By hand the same estimate carries an error less than half as long, and its interval covers 0.64<!--qob-many-hand-coverage:.2f-->; with errors 0.45<!--qob-hand-opposed-exact:.2f--> times the right ones it has to be 0.62<!--qob-hand-coverage-exact:.2f--> in large samples.
+# The recipe covers as promised. OLS never does: it is off by −0.85<!--qob-many-ols-limit-bias:.2f--> in the limit, here in the other direction. By hand the same estimate gets an interval that covers 0.64<!--qob-many-hand-coverage:.2f-->; with errors 0.45<!--qob-hand-opposed-exact:.2f--> times the right ones it has to be 0.62<!--qob-hand-coverage-exact:.2f--> in large samples.
 
 # %% [markdown]
 # ## Take it with you
-#
-# The recipe is one file that needs numpy, pandas and scipy:
 #
 # ```bash
 # .venv/bin/casestudies copy instrumental_variables
 # ```
 #
-# Here it is on another table. Card (1995) asks for the return to schooling too, with growing up near a college as the nudge (3,010 young men, from `linearmodels.datasets`). Experience is computed from schooling there, and so is a consequence of it; we keep his model to compare with his number.
+# The file needs numpy, pandas and scipy. Here it is on Card's (1995) table: the return to schooling, with growing up near a college as the nudge (3,010 young men, from `linearmodels.datasets`). Experience is computed from schooling there, and so is a consequence of it; we keep his model to compare with his number.
 
 # %%
 graduates = card.load()
@@ -572,9 +562,9 @@ near = wald(graduates, **model, instrument="nearc4")
 tables.results([near], "Return to a year of schooling; Card publishes 0.132 (0.055).")
 
 # %% [markdown]
-# His controls enter as straight lines, so that the condition above for an average of complier effects is not met; read 0.132<!--qob-card:.3f--> as the effect if it is the same for everybody. Whether it excludes zero depends on how one counts its strength: [the next chapter](weak_instruments_iv.ipynb) has three intervals for it.
+# His controls enter as straight lines, so that the condition above for an average of complier effects is not met; read 0.132<!--qob-card:.3f--> as the effect if it is the same for everybody. [Weak instruments](weak_instruments_iv.ipynb) has three intervals for it.
 #
-# When outcome and treatment are the only columns that vary within the cells of instruments and controls, the recipe reduces the rows to cell moments first, so that 40 rows do the work of 329,509 ([how fast](../book/performance.md)).
+# On the census the recipe reduces the rows to cell moments first, so that 40 rows do the work of 329,509 ([how fast](../book/performance.md)).
 
 # %% [markdown]
 # ## Exercises
@@ -614,10 +604,12 @@ tables.results([near], "Return to a year of schooling; Card publishes 0.132 (0.0
 #
 # ### Exercise 4. What thirty agreeing instruments prove
 #
-# The overidentification test asks whether the thirty instruments agree on one number. Suppose that a year of school is worth nothing and that the first quarter costs 1.1<!--qob-jump-wage-percent:.1f--> percent of wages by itself, in every cohort. Between which values would the ten cohorts' ratios lie, were there no noise? Then name a direct effect that the test can never see.
+# The overidentification test asks whether the thirty instruments agree on one number. First let the differences between cohorts be the instruments, with `first_quarter` among the controls: what do 2SLS and LIML say? Then suppose that a year of school is worth nothing and that the first quarter costs 1.1<!--qob-jump-wage-percent:.1f--> percent of wages by itself, in every cohort. Between which values would the ten cohorts' ratios lie, were there no noise? And name a direct effect that the test can never see.
 #
 # <details>
 # <summary>Solution</summary>
+#
+# With `instruments="first_quarter:year_of_birth"` and `controls=["year_of_birth", "first_quarter"]` 2SLS gives 0.033<!--qob-cohort-2sls:.3f--> (0.043<!--qob-cohort-2sls-se:.3f-->), and with an F of 2.4<!--qob-cohort-f:.1f--> leans towards OLS; LIML gives 0.025<!--qob-cohort-liml:.3f--> (0.048<!--qob-cohort-liml-se:.3f-->). In each of the ten cohorts the covariance of the two jumps' errors is about 0.07 of the variance of the schooling jump, which is the slope of least squares: hence the lean.
 #
 # A direct effect that is the same in every cohort does make the cohorts disagree, since it is divided by jumps of different sizes: the ratios `total / jumps["education"]`, with `total = jump["log_weekly_wage"]`, run from 0.05<!--qob-ratio-low:.2f--> to 0.53<!--qob-ratio-high:.2f-->. But they are so noisy that the test would notice in about three censuses out of ten. A direct effect that is proportional to the schooling jump makes them agree, on the wrong number: no test of this kind can see it.
 #

@@ -204,11 +204,10 @@ for name in ["F", "effective F"]:
 
 # %%
 ask = {"outcome": "wage", "treatment": "schooling", "instruments": "group"}
-f = first_stage(data, treatment="schooling", instruments="group").loc["F", "value"]
 usual = two_stage_least_squares(data, **ask)
 weak_set = anderson_rubin(data, **ask)
-print(f"F = {f:.2f}")
-print(weak_set["statement"])
+f = first_stage(data, treatment="schooling", instruments="group").loc["F", "value"]
+print(f"F = {f:.2f}; {weak_set['statement']}")
 tables.results([usual], "One sample; the effect is 0.5, OLS tends to 1.298.")
 
 # %% [markdown]
@@ -490,11 +489,13 @@ tables.results(
 #
 # The file needs numpy, pandas and scipy. Here it is on Card's (1995) young men, whose nudge is a college nearby ([Quarter of birth](quarter_of_birth_iv.ipynb) replicates his 0.132).
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how his table is read"} tags=["hide-input"]
 graduates = card.load()
 controls = ["exper", "expersq", "black", "south", "smsa", "smsa66"]
 controls += [f"reg66{i}" for i in range(2, 10)]
 graduates = graduates[["lwage", "educ", "nearc4", *controls]]
+
+# %%
 model = {"outcome": "lwage", "treatment": "educ", "controls": controls}
 near = wald(graduates, **model, instrument="nearc4")
 near_tf = t_f(graduates, **model, instrument="nearc4")
