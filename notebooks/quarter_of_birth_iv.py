@@ -343,7 +343,7 @@ tables.results(second, "The second stage by hand, and as it should be.")
 # %% [markdown]
 # ## Try to break it
 #
-# # ### A smooth trend in age
+# ### A smooth trend in age
 #
 # Men of the first quarter are also the *oldest* of their year. Schooling rose by 0.060<!--qob-trend-per-year:.3f--> years from cohort to cohort. A man of the first quarter is on average half a year older than the rest of his year, and so the trend alone accounts for 27<!--qob-trend-share:.0f--> percent of his lag. Angrist and Krueger's Table V has a column that holds age and its square fixed, in quarters of a year. Age is a function of year and quarter of birth, so the 40 cells give that column too.
 
