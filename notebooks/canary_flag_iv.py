@@ -321,7 +321,7 @@ ask = {"outcome": "visits", "treatment": "screened", "instrument": "letter"}
 fit = wald(invited, **ask, cov="robust")
 tables.results([fit], "Visits caused by screening, among those who come because of the letter (made-up data without an effect).")  # fmt: skip
 
-# %% jupyter={"source_hidden": true} tags=["hide-cell"]
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how this is checked"} tags=["hide-cell"]
 assert fit["ci_low"] < 0 < fit["ci_high"]
 
 # %% [markdown]

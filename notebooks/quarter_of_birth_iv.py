@@ -93,7 +93,7 @@ plt.show()
 # %% [markdown]
 # *Figure 1. Schooling and wages by quarter of birth, from the 40 cells. First quarters are marked by squares.*
 
-# %% jupyter={"source_hidden": true} tags=["hide-cell"]
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how these sentences are checked"} tags=["hide-cell"]
 year_means = cells.groupby("year_of_birth")["log_weekly_wage_mean"].transform("mean")
 below = (cells["log_weekly_wage_mean"] < year_means)[first]
 assert below.all()
@@ -211,7 +211,7 @@ tables.results(limits, "Limits of three regressions; the effect is 2 throughout.
 # %%
 means = men.groupby("first_quarter")[pair].mean()
 means.loc["jump"] = means.loc[1] - means.loc[0]
-means = means.rename({0: "quarters 2 to 4", 1: "first quarter"})
+means = means.rename_axis("").rename({0: "quarters 2 to 4", 1: "first quarter"})
 tables.results(means, "Mean log weekly wage and years of schooling.", digits=4)
 
 # %% [markdown]
@@ -296,7 +296,7 @@ plt.show()
 # %% [markdown]
 # *Figure 3. Three instrumental-variables estimates lie above OLS, and none of them excludes it.*
 
-# %% jupyter={"source_hidden": true} tags=["hide-cell"]
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how these sentences are checked"} tags=["hide-cell"]
 inside = (answers["ci_low"] < ols["estimate"]) & (ols["estimate"] < answers["ci_high"])
 assert inside.all()
 
@@ -379,7 +379,7 @@ tables.results(detrended, "With and without a quadratic trend in age.")
 # %%
 sets = {n: anderson_rubin(men, **columns, **d) for n, d in designs.items()}
 for name in list(designs)[1::2]:
-    print(f"{name}: {sets[name]['statement']}")
+    print(f"{name}:\n  {sets[name]['statement']}")
 
 # %% [markdown]
 # In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, close to what made-up quarters give, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> percent a year; the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. One can argue whether the trend belongs into the equation, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
@@ -462,7 +462,11 @@ who = pd.DataFrame(
         "its error": jumps["education error"] * jumps["men"] / moved.sum(),
     }
 )
-tables.results(who, "Where the compliers come from, by year of birth.", digits=2)
+tables.results(
+    who.rename_axis("year of birth"),
+    "Where the compliers come from, by year of birth.",
+    digits=2,
+)
 
 # %% [markdown]
 # The cohort of 1930 is a tenth of the men and accounts for about a fifth of the years moved; the errors are large. More than that the cells cannot tell. *Which grades* the men were moved across needs the distribution of schooling, and that of the synthetic rows is made up. (Exercise 3 does it on the original file.)

@@ -194,8 +194,8 @@ tables.results(strength, "First stage: the same nudge, cut three ways.", digits=
 # One dummy gives 67.6<!--weak-f-first:.1f-->, three give 32.3<!--weak-f-quarter:.1f-->, thirty give 4.9<!--weak-f-thirty:.1f-->. F divides what the instruments explain by their number, so that cutting finer adds a little information and a lot of noise. The statistics answer two different questions:
 
 # %%
-for name in ["F", "effective F"]:
-    print(f"{name}: {stages['quarter by year'].loc[name, 'null']}")
+asked = stages["quarter by year"].loc[["F", "effective F"], ["null"]]
+tables.results(asked.set_axis(["null hypothesis"], axis=1), "What each F tests.")
 
 # %% [markdown]
 # ### Sets that keep their level
@@ -207,7 +207,7 @@ ask = {"outcome": "wage", "treatment": "schooling", "instruments": "group"}
 usual = two_stage_least_squares(data, **ask)
 weak_set = anderson_rubin(data, **ask)
 f = first_stage(data, treatment="schooling", instruments="group").loc["F", "value"]
-print(f"F = {f:.2f}; {weak_set['statement']}")
+print(f"F = {f:.2f}\n{weak_set['statement']}")
 tables.results([usual], "One sample; the effect is 0.5, OLS tends to 1.298.")
 
 # %% [markdown]
@@ -344,8 +344,9 @@ for gamma in [*np.linspace(-0.013, 0.003, 7), total / 2, total]:
 bands = pd.DataFrame(bands, columns=["direct effect", "estimate", *ends])
 to_ols = total - ols * jump["education"]
 special = bands.tail(2).set_index("direct effect")
+shown = special.reset_index().set_axis(["half of the jump", "all of it"])
 tables.results(
-    special,
+    shown,
     "The return if half of the wage jump is a direct effect, and if all of it is.",
     digits=4,
 )
@@ -467,8 +468,6 @@ for name, (k, mean_f) in designs_like.items():
     for rho in (0.1, 0.3, 0.5):
         knobs = {"instruments": k, "mean_f": mean_f, "endogeneity": rho}
         as_weak[name, rho] = summarize(draw_samples(**knobs, **size, rng=rng))
-
-# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 as_weak = pd.DataFrame(as_weak).T
 as_weak = as_weak.drop(columns=["AR bounded", "LIML bias"])
 as_weak.index.names = ["", "errors correlated"]
