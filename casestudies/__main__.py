@@ -44,14 +44,33 @@ SYNONYMS = {  # other words for a name, told apart by letters and digits alone
     "balance": "SMD, standardized mean difference, Love plot, covariate balance",
     "trim": "trimming, Crump",
     "weighting": "IPW, IPTW, inverse probability weighting, inverse propensity weighting",
-    "weight": "Hajek, Horvitz-Thompson, ATE, ATT, marginal structural model, MSM",
+    "weight": "Hajek, Horvitz-Thompson, ATE, ATT",
     "matching": "PSM, propensity score matching, pair matching",
     "match": "nearest neighbour, nearest neighbor, Mahalanobis, Abadie-Imbens, ATT, caliper",
     "doubly_robust": "AIPW, DR, DML, double machine learning, TMLE, cross-fitting, augmented",
+    "off_policy": "OPE, off-policy evaluation, counterfactual_evaluation, bandit, logged bandit",
+    "policy_value": "IPS, SNIPS, inverse propensity score, importance sampling",
+    "value_difference": "policy comparison, uplift of a policy, paired difference",
+    "doubly_robust_value": "DR, doubly robust policy evaluation, direct method",
+    "policy_bounds": "Manski bounds, partial identification, no support",
+    "retention_curve": "survival, survival curve, Kaplan-Meier, churn, MSM, per-decision weighting",
+    "support": "positivity, effective sample size, ESS",
+    "logging_audit": "propensity audit, propensity calibration, sanity check, logging bug",
+    "select_policy": "winner's curse, policy learning, policy selection, best policy",
+    "estimate_propensities": "propensity score, behaviour policy, behavior policy",
     "sensitivity": "sensemakr, OVB, omitted variable bias, unmeasured confounding, Cinelli-Hazlett",
     "robustness_value": "RV",
     "bias_bounds": "benchmarking, benchmark bounds",
     "e_value": "VanderWeele, risk ratio",
+    "monitoring": "sequential, always valid, anytime-valid, drift, online, production, holdout",
+    "confidence_sequence": "SPRT, mSPRT, peeking, anytime-valid inference, asymptotic CS",
+    "change_detector": "e-detector, changepoint, change point, CUSUM, Shiryaev-Roberts, alarm",
+    "sample_ratio": "SRM, sample ratio mismatch, randomization check, allocation",
+    "repeated_looks": "optional stopping, interim looks, Armitage",
+    "group_sequential_boundary": "Pocock, O'Brien-Fleming, group sequential, interim analysis",
+    "effect_change": "transport, transportability, Kitagawa, Oaxaca-Blinder, decomposition, mix",
+    "missing_outcome": "attrition, missing data, MAR, IPCW, dropout, complete cases",
+    "outcome_bounds": "Manski, Horowitz-Manski, worst case, partial identification",
     "difference_in_differences": "DiD, DD, diff-in-diff, diff-in-diffs, TWFE, parallel trends",
     "two_by_two": "2x2, two-way fixed effects",
     "difference_in_differences.event_study": "leads and lags, dynamic effects",
@@ -69,11 +88,20 @@ SYNONYMS = {  # other words for a name, told apart by letters and digits alone
     "weak_instruments": "weak IV, weak instrument, weak identification, many instruments",
     "first_stage": "F statistic, effective F, Olea-Pflueger, Stock-Yogo",
     "anderson_rubin": "AR, AR test, robust confidence set",
+    "time_varying": "longitudinal, time-varying confounding, dynamic treatment regime, g-methods",
+    "regime_mean": "g-formula, parametric g-formula, ICE, iterated conditional expectation",
+    "weighted_regime_mean": "IPW, IPTW, inverse probability weighting",
+    "doubly_robust_regime_mean": "LTMLE, longitudinal TMLE",
+    "marginal_structural_model": "MSM, stabilized weights",
+    "g_estimation": "SNM, SNMM, structural nested model, structural nested mean model",
+    "regime_support": "positivity",
+    "regime_bounds": "Manski bounds",
+    "long_to_wide": "reshape, pivot",
     "t_f": "Lee-McCrary-Moreira-Porter",
 }
 
 
-class Refusal(Exception):
+class Refusal(ValueError):
     """A request that cannot be met; the message says why and what to do."""
 
 
@@ -144,7 +172,7 @@ def main(argv=None):
             _say(arguments.answer(arguments), sys.stdout)
         finally:
             print(end="", flush=True)
-    except Refusal as error:
+    except ValueError as error:
         _say(f"casestudies: {error}", sys.stderr)
         return 2
     except BrokenPipeError:  # who reads, as `head` does, has seen enough
@@ -154,7 +182,8 @@ def main(argv=None):
 
 def _arguments(argv):
     """Parse the command line, where names to copy may also follow an option."""
-    parser = _parser()
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = _parser(argv)
     arguments, more = parser.parse_known_args(argv)
     if more and (arguments.answer is not _copy or any(word.startswith("-") for word in more)):
         parser.error(f"unrecognized arguments: {' '.join(more)}")
@@ -169,7 +198,7 @@ def _say(text, stream):
     print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
-def _parser():
+def _parser(argv):
     parser = argparse.ArgumentParser(
         prog="casestudies",
         description="Simulated worlds, published data and estimators made to be copied.",
@@ -178,6 +207,19 @@ def _parser():
     )
     parser.set_defaults(answer=lambda arguments: parser.format_help().rstrip())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    if "production" in argv:  # here, because the other commands do without its imports
+        try:
+            from casestudies.production.commands import add_to
+        except ModuleNotFoundError as error:
+            raise Refusal(
+                f"production needs {error.name}; install the package with it: "
+                "pip install '.[production]'"
+            ) from error
+        add_to(commands)
+    else:
+        text = "keep an effect under watch: production --help"
+        commands.add_parser("production", help=text, add_help=False)
 
     text = "list scenarios, archives and recipes"
     commands.add_parser("list", help=text, description=text).set_defaults(answer=_list)

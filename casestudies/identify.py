@@ -16,6 +16,7 @@ cause of A and Y: a variable that nobody can observe, shown on paths as ``A <-> 
 """
 
 import difflib
+import inspect
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -87,10 +88,7 @@ class Verdict:
 
     def _faults(self):
         """Yield what is wrong with the set."""
-        if self.descendants:
-            several = len(self.descendants) > 1
-            kinship = "are descendants" if several else "is a descendant"
-            yield f"{_join(self.descendants)} {kinship} of {self.treatment}"
+        yield from self._kinship()
         for path in self.open_paths:
             has_collider = "->" in path[: path.rindex("<-")]
             yield f"it opens the path {path}" if has_collider else f"the path {path} stays open"
@@ -98,6 +96,13 @@ class Verdict:
             at_least = "at least " if self.more_open == COUNTED - SHOWN else ""
             paths_are = "paths are" if self.more_open > 1 else "path is"
             yield f"{at_least}{self.more_open} more backdoor {paths_are} open"
+
+    def _kinship(self):
+        """Yield which members of the set are descendants of the treatment."""
+        if self.descendants:
+            several = len(self.descendants) > 1
+            kinship = "are descendants" if several else "is a descendant"
+            yield f"{_join(self.descendants)} {kinship} of {self.treatment}"
 
     def _remarks(self):
         """Yield what else a reader should know."""
@@ -156,6 +161,94 @@ class FrontDoorVerdict:
         text = good if self.valid else f"is not valid: {'; '.join(faults)}."
         remarks = [] if self.has_effect else [_no_effect(self)]
         return " ".join([_braces(self.mediators), text, *remarks])
+
+
+@dataclass(frozen=True)
+class DecisionVerdict(Verdict):
+    """Answer of `sequential_backdoor` for one decision; ``print`` it to read it.
+
+    Attributes
+    ----------
+    treatment, outcome, adjust_for, valid, open_paths, more_open, opened_colliders, has_effect
+        As in `Verdict`, where the earlier decisions and what was adjusted for with them are
+        held fixed and later decisions follow the regime.
+    descendants : tuple
+        Members of the set that are descendants of this or a later decision.
+    place : int
+        1 for the first decision.
+    past : tuple
+        The earlier decisions and the sets that were adjusted for with them.
+    changed_by : dict
+        From each of the descendants to the first decision that it is a descendant of.
+    needed : dict
+        From members of the set to the shortest path that is open without them.
+    """
+
+    place: int
+    past: tuple
+    changed_by: dict
+    needed: dict
+
+    def __str__(self):
+        """Say whether the set is enough for this decision, and why."""
+        given = f", given {_braces(self.past)}" if self.past else ""
+        text = f"Decision {self.place}, {self.treatment}{given}: {_braces(self.adjust_for)}"
+        if not self.valid:
+            return " ".join([f"{text} is not valid: {'; '.join(self._faults())}.", *self._opened()])
+        why = f"every backdoor path to {self.outcome} is blocked"
+        if self.adjust_for:
+            why += ", and nothing in it is a descendant of this or a later decision"
+        return " ".join([f"{text} is enough: {why}.", *self._needs()])
+
+    def _kinship(self):
+        """Yield for each decision which members of the set are its descendants."""
+        for decision in dict.fromkeys(self.changed_by.values()):
+            names = [name for name in self.descendants if self.changed_by[name] == decision]
+            kinship = "are descendants" if len(names) > 1 else "is a descendant"
+            yield f"{_join(names)} {kinship} of {decision}"
+
+    def _opened(self):
+        """Yield which colliders the set opens."""
+        if self.opened_colliders:
+            noun = "colliders" if len(self.opened_colliders) > 1 else "collider"
+            yield f"It opens the {noun} {_join(self.opened_colliders)}."
+
+    def _needs(self):
+        """Yield what each member of the set is good for."""
+        for name, path in self.needed.items():
+            yield f"Without {name} the path {path} is open."
+
+
+@dataclass(frozen=True)
+class SequentialVerdict:
+    """Answer of `sequential_backdoor`; ``print`` it to read a sentence for each decision.
+
+    Attributes
+    ----------
+    treatments : tuple
+        The decisions, in order.
+    outcome : hashable
+        What they act on.
+    decisions : tuple of DecisionVerdict
+        The verdict for each.
+    valid : bool
+        Whether every one is valid; also the verdict's truth value.
+    """
+
+    treatments: tuple
+    outcome: object
+    decisions: tuple
+    valid: bool
+
+    def __bool__(self):
+        """Return whether every decision's set is valid."""
+        return self.valid
+
+    def __str__(self):
+        """Say whether the joint effect is identified, and what each decision needs."""
+        what = f"The joint effect of {_join(self.treatments)} on {self.outcome} is"
+        found = "identified by these sets" if self.valid else "not identified by these sets"
+        return "\n".join([f"{what} {found}.", *map(str, self.decisions)])
 
 
 class AdjustmentSets(list):
@@ -267,6 +360,77 @@ def backdoor(graph, *, treatment, outcome, adjust_for):
         opened_colliders=_opened_colliders(dag, [treatment, outcome], adjusted),
         has_effect=outcome in descendants,
     )
+
+
+def sequential_backdoor(graph, *, treatments, outcome, adjust_for, regime=None):
+    """Judge the adjustment sets of several decisions, one after the other.
+
+    The joint effect of treatments that are decided one after the other, with what happens
+    between them, is identified if each decision has a set Z_k such that (1) no member of it
+    is a descendant of this or a later decision, and (2) given the past (the earlier decisions
+    and their sets) it blocks every backdoor path from the decision to the outcome in the
+    graph in which later decisions follow the regime. The mean of the outcome under the regime
+    is then the g-formula: the sum over histories of E[Y | history] times the product of
+    P(z_k | past), without the probabilities of the decisions. A variable may be needed for
+    one decision and forbidden for another, which no single adjustment set can follow.
+
+    Parameters
+    ----------
+    graph
+        As for `backdoor`.
+    treatments : list of variables
+        The decisions, in order of time.
+    outcome : hashable
+        A variable of the graph.
+    adjust_for : list of iterables of variables
+        What each decision adjusts for besides the past, which is kept; ``()`` for nothing.
+    regime : dict, optional
+        From decisions to a number or to a function whose parameter names are what the rule
+        reads, as for `SCM.do`. By default every decision is set to a number. A rule that reads a
+        covariate adds arrows into the later decisions, and so may open further paths.
+
+    Returns
+    -------
+    SequentialVerdict
+        With `valid`, the verdict for each decision in `decisions`, and sentences as its
+        ``str``.
+
+    Raises
+    ------
+    ValueError
+        If there is not one set for each treatment, treatments are named twice or not in order
+        of time, a set names a decision that comes later, a rule reads what is not part of the
+        past; or as `backdoor` does.
+
+    References
+    ----------
+    Pearl and Robins (1995), Probabilistic evaluation of sequential plans from causal models
+    with hidden variables, Proceedings of UAI, 444-453, for decisions set to numbers.
+    Dawid and Didelez (2010), Statistics Surveys 4, 184-231, for rules that read the past.
+
+    Examples
+    --------
+    >>> graph = ["A0 -> L -> A1 -> Y", "A0 -> Y", "L <- U -> Y"]
+    >>> question = {"treatments": ["A0", "A1"], "outcome": "Y"}
+    >>> print(sequential_backdoor(graph, **question, adjust_for=[[], ["L"]]).decisions[1])
+    Decision 2, A1, given {A0}: {L} is enough: every backdoor path to Y is blocked, and nothing \
+in it is a descendant of this or a later decision. Without L the path A1 <- L <- U -> Y is open.
+    >>> print(sequential_backdoor(graph, **question, adjust_for=[["L"], []]).decisions[0])
+    Decision 1, A0: {L} is not valid: L is a descendant of A0. It opens the collider L.
+    """
+    treatments = [treatments] if isinstance(treatments, str) else list(treatments)
+    if not treatments:
+        raise ValueError("treatments is empty; name the decisions, in order of time")
+    dag = _dag(graph, treatments[0], outcome)
+    _check_order(dag, treatments, outcome)
+    sets = _one_set_each(dag, treatments, outcome, adjust_for)
+    reads = _rules(dag, treatments, sets, regime or {})
+    past, decisions = (), []
+    for place, (treatment, own) in enumerate(zip(treatments, sets, strict=True)):
+        decisions.append(_decide(dag, treatments, outcome, place, past, own, reads))
+        past = _sorted({*past, *own, treatment})
+    valid = all(decisions)
+    return SequentialVerdict(tuple(treatments), outcome, tuple(decisions), valid)
 
 
 def adjustment_set(graph, *, treatment, outcome, observed=None):
@@ -464,6 +628,106 @@ def paths(graph, *, treatment, outcome, adjust_for=()):
         Path(_arrows(dag, path), _kind(dag, path), all(map(passes, path, path[1:], path[2:])))
         for path in sorted(found, key=_length_then_names)
     ]
+
+
+def _decide(dag, treatments, outcome, place, past, own, reads):
+    """Judge one decision given the past, later decisions following the regime."""
+    treatment, *later = treatments[place:]
+    new = _sorted(set(own).difference(past))
+    ahead = dag.copy()
+    ahead.remove_edges_from(list(dag.in_edges(later)))
+    ahead.add_edges_from((name, decision) for decision in later for name in reads[decision])
+
+    def open_paths(*held):
+        adjusted = _sorted({*past, *new}.difference(held))
+        return _backdoor_paths(ahead, [treatment], [outcome], adjusted)
+
+    changed_by = {}
+    for decision in (treatment, *later):
+        for name in new:
+            if name in nx.descendants(dag, decision):
+                changed_by.setdefault(name, decision)
+    found = list(islice(open_paths(), COUNTED))
+    valid = not found and not changed_by
+    without = {name: _written(ahead, open_paths(name))[:1] for name in new if valid}
+    return DecisionVerdict(
+        treatment=treatment,
+        outcome=outcome,
+        adjust_for=new,
+        valid=valid,
+        open_paths=_written(ahead, found),
+        more_open=len(found[SHOWN:]),
+        descendants=tuple(name for name in new if name in changed_by),
+        opened_colliders=_opened_colliders(ahead, [treatment, outcome], {*past, *new}),
+        has_effect=outcome in nx.descendants(dag, treatment),
+        place=place + 1,
+        past=past,
+        changed_by=changed_by,
+        needed={name: few[0] for name, few in without.items() if few},
+    )
+
+
+def _check_order(dag, treatments, outcome):
+    """Raise unless the treatments are different variables in an order of the graph."""
+    for place, treatment in enumerate(treatments):
+        _variables(dag, [treatment])
+        if treatment == outcome or treatment in treatments[:place]:
+            raise ValueError(
+                f"{treatment!r} is named twice; name each decision and the outcome once"
+            )
+        later = set(treatments[place + 1 :]) & nx.ancestors(dag, treatment)
+        if later:
+            first = _sorted(later)[0]
+            raise ValueError(
+                f"{first} is a cause of {treatment} and named after it; list the treatments in "
+                "order of time"
+            )
+
+
+def _one_set_each(dag, treatments, outcome, adjust_for):
+    """Return the set of each decision, sorted, or raise."""
+    sets = [adjust_for] if isinstance(adjust_for, str) else list(adjust_for)
+    if len(sets) != len(treatments):
+        raise ValueError(
+            f"adjust_for has {len(sets)} sets for {len(treatments)} treatments; give a list with "
+            "one set for each, () where there is nothing to add"
+        )
+    checked = []
+    for place, (treatment, names) in enumerate(zip(treatments, sets, strict=True)):
+        own = _covariates(dag, treatment, outcome, f"adjust_for[{place}]", names)
+        for name in own:
+            if name in treatments[place:]:
+                raise ValueError(
+                    f"adjust_for[{place}] contains {name}, which is decided later; leave it out"
+                )
+        checked.append(own)
+    return checked
+
+
+def _rules(dag, treatments, sets, regime):
+    """Return what the rule of each decision reads, or raise."""
+    for name in regime:
+        if name not in treatments:
+            raise ValueError(f"the regime sets {name!r}, which is not among the treatments; add it")
+    reads, past = {}, set()
+    for treatment, own in zip(treatments, sets, strict=True):
+        past.update(own)
+        rule = regime.get(treatment, 0)
+        reads[treatment] = _read_by(rule) if callable(rule) else []
+        for name in _variables(dag, reads[treatment]):
+            if name not in past:
+                raise ValueError(
+                    f"the rule of {treatment} reads {name}, which is not part of its past; name it "
+                    "in adjust_for of this decision or an earlier one"
+                )
+        past.add(treatment)
+    return reads
+
+
+def _read_by(rule):
+    """Return the parameter names of a rule that have no default value."""
+    found = inspect.signature(rule).parameters.values()
+    return [parameter.name for parameter in found if parameter.default is parameter.empty]
 
 
 def _backdoor_paths(dag, starts, goals, adjusted, opened=None):

@@ -109,6 +109,50 @@ class Deterministic(Mechanism):
         return np.zeros(len(value))
 
 
+def renamed(function, **names):
+    """Return the function with other parameter names, so that one equation serves many times.
+
+    A mechanism reads its parents off its function's parameters. An equation that repeats every
+    month is written once and given each month's parents through its signature.
+
+    Parameters
+    ----------
+    function : callable
+        One equation; a parameter with a default value stays a constant.
+    **names : str
+        Old parameter name to new one; a parameter that is not mentioned keeps its name.
+
+    Returns
+    -------
+    callable
+        The same equation, whose parents are the new names.
+
+    Raises
+    ------
+    ValueError
+        If the function has no such parameter, or two parameters would get the same name.
+
+    Examples
+    --------
+    >>> lasts = lambda before: 0.9 * before
+    >>> Bernoulli(renamed(lasts, before="mismatch_1")).parents
+    ('mismatch_1',)
+    """
+    old = _arguments(function)
+    if unknown := [name for name in names if name not in old]:
+        raise ValueError(f"the function has no parameter {unknown[0]!r} to rename; it has {old}")
+    new = [names.get(name, name) for name in old]
+    if len(set(new)) < len(new):
+        raise ValueError(f"the renamed parameters would be {new}; give each a name of its own")
+
+    def again(**values):
+        return function(**{name: values[other] for name, other in zip(old, new, strict=True)})
+
+    kinds = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in new]
+    again.__signature__ = inspect.Signature(kinds)
+    return again
+
+
 def _arguments(parameter):
     if not callable(parameter):
         return []

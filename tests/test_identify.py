@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from casestudies import scenarios
 from casestudies.identify import (
     AdjustmentSets,
     adjustment_set,
@@ -15,6 +16,7 @@ from casestudies.identify import (
     backdoor,
     frontdoor,
     paths,
+    sequential_backdoor,
 )
 from casestudies.scm import SCM, Normal
 
@@ -987,3 +989,228 @@ def test_a_refusal_names_twenty_variables_of_a_large_graph():
 def test_unknown_observed_variables_are_refused():
     with pytest.raises(ValueError, match="no variable 'W' in the graph; it has A, M, X, Y"):
         adjustment_sets(MEDIATOR, **AY, observed=["X", "W"])
+
+
+MONTHS = ["mismatch_0", "mismatch_1", "mismatch_2"]
+MID_FLIGHT = {"treatments": MONTHS, "outcome": "exit"}
+LOOP = ["A0 -> L -> A1 -> Y", "A0 -> Y", "L <- U -> Y"]
+A0_A1 = {"treatments": ["A0", "A1"], "outcome": "Y"}
+
+
+def random_plans(count, seed):
+    """Yield a random graph, two or three decisions in its order, an outcome, sets and rules."""
+    for parents, _, _, rng in random_questions(count, seed):
+        order = list(parents)
+        chosen = sorted(rng.choice(len(order), rng.integers(3, min(5, len(order))), replace=False))
+        *decisions, outcome = (order[place] for place in chosen)
+        others = [name for name in order if name not in (*decisions, outcome)]
+        sets = [[name for name in others if rng.random() < 0.3] for _ in decisions]
+        past, reads = set(), {}
+        for decision, own in zip(decisions, sets, strict=True):
+            past.update(own)
+            reads[decision] = sorted(name for name in past if rng.random() < 0.5)
+            past.add(decision)
+        yield parents, decisions, outcome, sets, reads, rng
+
+
+def judged(parents, decisions, outcome, sets, reads):
+    """The two conditions for each decision, by the moral graph of the ancestors."""
+    past = set()
+    for place, (decision, own) in enumerate(zip(decisions, sets, strict=True)):
+        later = decisions[place + 1 :]
+        changed = set().union(*(offspring(parents, name) for name in [decision, *later]))
+        fixed = parents | {name: reads[name] for name in later}
+        cut = {name: [p for p in fixed[name] if p != decision] for name in fixed}
+        separated = moral_separation(cut, decision, outcome, past | set(own))
+        yield separated and not changed & (set(own) - past)
+        past |= {decision, *own}
+
+
+def rule(names):
+    """A rule that reads these variables: the parity of one more than their sum."""
+    text = f"lambda {', '.join(names)}: ({' + '.join([*names, '1'])}) % 2"
+    return eval(text)  # the parameter names are the point
+
+
+def test_each_decision_is_judged_as_the_moral_graph_judges_it_with_and_without_rules():
+    counts = {}
+    for parents, decisions, outcome, sets, reads, _ in random_plans(1_500, seed=21):
+        ask = {"treatments": decisions, "outcome": outcome, "adjust_for": sets}
+        for read in (dict.fromkeys(decisions, ()), reads):
+            rules = {name: rule(names) for name, names in read.items() if names}
+            verdict = sequential_backdoor(digraph(parents), **ask, regime=rules)
+            expected = list(judged(parents, decisions, outcome, sets, read))
+            assert [decision.valid for decision in verdict.decisions] == expected
+            assert bool(verdict) == verdict.valid == all(expected)
+            counts[all(expected), bool(rules)] = counts.get((all(expected), bool(rules)), 0) + 1
+    assert min(counts.values()) > 100
+
+
+def binary_joint(parents, chances):
+    """P(row) of 0/1 variables, one axis each in the order of `parents`."""
+    table = np.ones([2] * len(parents))
+    for name, chance in chances.items():
+        axes = [list(parents).index(p) for p in [*sorted(parents[name]), name]]
+        shape = [2 if axis in axes else 1 for axis in range(len(parents))]
+        table = table * np.transpose(chance, np.argsort(np.argsort(axes))).reshape(shape)
+    return table
+
+
+def random_chances(parents, rng):
+    chances = {}
+    for name in parents:
+        p = rng.uniform(0.1, 0.9, [2] * len(parents[name]))
+        chances[name] = np.stack([1 - p, p], axis=-1)
+    return chances
+
+
+def g_formula(table, order, decisions, outcome, sets, reads):
+    """Sum over histories of E[Y | history] times the chance of each set given its past."""
+    place = {name: axis for axis, name in enumerate(order)}
+    total = 0.0
+    covariates = sorted(set().union(*map(set, sets)))
+    for levels in np.ndindex(*[2] * len(covariates)):
+        value, history, weight = dict(zip(covariates, levels, strict=True)), {}, 1.0
+        for decision, own in zip(decisions, sets, strict=True):
+            before = chance_of(table, place, history)
+            history |= {name: value[name] for name in own}
+            weight *= chance_of(table, place, history) / before
+            history[decision] = (1 + sum(history[name] for name in reads[decision])) % 2
+        both = chance_of(table, place, history | {outcome: 1})
+        total += weight * both / chance_of(table, place, history)
+    return total
+
+
+def chance_of(table, place, given):
+    index = [slice(None)] * table.ndim
+    for name, value in given.items():
+        index[place[name]] = value
+    return table[tuple(index)].sum()
+
+
+def test_valid_sets_give_the_mean_under_the_regime_and_others_do_not():
+    """In random 0/1 worlds the g-formula equals graph surgery, static and dynamic."""
+    wrong = {True: 0, False: 0}
+    for parents, decisions, outcome, sets, reads, rng in random_plans(600, seed=22):
+        for read in (dict.fromkeys(decisions, ()), reads):
+            chances = random_chances(parents, rng)
+            seen = binary_joint(parents, chances)
+            acted_parents = parents | read
+            acted = dict(chances)
+            for name in decisions:
+                grid = np.indices([2] * len(read[name])).sum(axis=0) if read[name] else np.array(0)
+                one = (1 + grid) % 2
+                acted[name] = np.stack([1 - one, one], axis=-1)
+            order = list(parents)
+            after = binary_joint(acted_parents, acted)
+            truth = chance_of(after, {n: i for i, n in enumerate(order)}, {outcome: 1})
+            found = g_formula(seen, order, decisions, outcome, sets, read)
+            rules = {name: rule(names) for name, names in read.items() if names}
+            ask = {"treatments": decisions, "outcome": outcome, "adjust_for": sets}
+            verdict = sequential_backdoor(digraph(parents), **ask, regime=rules)
+            if verdict:
+                assert abs(found - truth) < 1e-12
+            wrong[verdict.valid] += abs(found - truth) > 1e-6
+    assert wrong[True] == 0
+    assert wrong[False] > 300
+
+
+def test_talent_is_enough_at_first_and_silence_is_needed_later():
+    graph = scenarios.mid_flight().model.graph
+    sets = [["talent"], ["silence_1"], ["silence_2"]]
+    verdict = sequential_backdoor(graph, **MID_FLIGHT, adjust_for=sets)
+    assert verdict.valid
+    first, second, third = verdict.decisions
+    assert first.needed == {"talent": "mismatch_0 <- talent -> exit"}
+    assert second.needed == {"silence_1": "mismatch_1 <- silence_1 <- resilience -> exit"}
+    assert third.past == ("mismatch_0", "mismatch_1", "silence_1", "talent")
+    assert str(verdict).splitlines() == [
+        "The joint effect of mismatch_0, mismatch_1 and mismatch_2 on exit is identified by these "
+        "sets.",
+        "Decision 1, mismatch_0: {talent} is enough: every backdoor path to exit is blocked, and "
+        "nothing in it is a descendant of this or a later decision. Without talent the path "
+        "mismatch_0 <- talent -> exit is open.",
+        "Decision 2, mismatch_1, given {mismatch_0, talent}: {silence_1} is enough: every backdoor "
+        "path to exit is blocked, and nothing in it is a descendant of this or a later decision. "
+        "Without silence_1 the path mismatch_1 <- silence_1 <- resilience -> exit is open.",
+        "Decision 3, mismatch_2, given {mismatch_0, mismatch_1, silence_1, talent}: {silence_2} is "
+        "enough: every backdoor path to exit is blocked, and nothing in it is a descendant of this "
+        "or a later decision. Without silence_2 the path mismatch_2 <- silence_2 <- resilience -> "
+        "exit is open.",
+    ]
+
+
+def test_silence_left_out_fails_the_later_decisions_and_silence_at_once_fails_the_first():
+    graph = scenarios.mid_flight().model.graph
+    without = sequential_backdoor(graph, **MID_FLIGHT, adjust_for=[["talent"], [], []])
+    assert [decision.valid for decision in without.decisions] == [True, False, False]
+    assert without.decisions[1].open_paths == ("mismatch_1 <- silence_1 <- resilience -> exit",)
+    flat = [["talent", "silence_1", "silence_2"], [], []]
+    at_once = sequential_backdoor(graph, **MID_FLIGHT, adjust_for=flat)
+    assert [decision.valid for decision in at_once.decisions] == [False, True, True]
+    assert "is not identified by these sets." in str(at_once)
+    assert str(at_once.decisions[0]) == (
+        "Decision 1, mismatch_0: {silence_1, silence_2, talent} is not valid: silence_1 and "
+        "silence_2 are descendants of mismatch_0. It opens the colliders silence_1 and silence_2."
+    )
+
+
+def test_a_descendant_of_a_later_decision_is_named_with_that_decision():
+    verdict = sequential_backdoor(["A1 -> L -> Y", "A0 -> Y"], **A0_A1, adjust_for=["L", ()])
+    assert str(verdict.decisions[0]) == "Decision 1, A0: {L} is not valid: L is a descendant of A1."
+
+
+def test_one_decision_is_judged_as_the_backdoor_criterion_judges_it():
+    for parents, treatment, outcome, _ in random_questions(100, seed=23):
+        ask = {"outcome": outcome}
+        for given in subsets(set(parents) - {treatment, outcome}):
+            one = sequential_backdoor(
+                digraph(parents), treatments=treatment, adjust_for=[given], **ask
+            )
+            other = backdoor(digraph(parents), treatment=treatment, adjust_for=given, **ask)
+            assert one.valid == other.valid
+            assert one.decisions[0].open_paths == other.open_paths
+
+
+def test_a_rule_that_reads_a_covariate_may_need_more_than_a_number():
+    """A covariate that is harmless while the later decision is a number opens a path by a rule."""
+    graph = ["A0 <- U -> L", "A0 -> Y", "A1 -> Y", "L -> A1"]
+    ask = {**A0_A1, "adjust_for": [(), ["L"]]}
+    assert sequential_backdoor(graph, **ask)
+    verdict = sequential_backdoor(graph, **ask, regime={"A1": lambda L: L})
+    assert verdict.decisions[0].open_paths == ("A0 <- U -> L -> A1 -> Y",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"treatments": []}, "treatments is empty; name the decisions"),
+        ({"adjust_for": [[]]}, "adjust_for has 1 sets for 2 treatments; give a list with one set"),
+        ({"treatments": ["A1", "A0"]}, "A0 is a cause of A1 and named after it; list .* order"),
+        ({"treatments": ["A0", "A0"]}, "'A0' is named twice"),
+        (
+            {"treatments": ["A0", "Y"]},
+            "'Y' is named twice; name each decision and the outcome once",
+        ),
+        ({"treatments": ["A0", "B"]}, "no variable 'B' in the graph"),
+        ({"adjust_for": [["A1"], []]}, r"adjust_for\[0\] contains A1, which is decided later"),
+        ({"adjust_for": [["Y"], []]}, r"adjust_for\[0\] contains the outcome 'Y'"),
+        ({"adjust_for": [[], ["W"]]}, "no variable 'W' in the graph"),
+        ({"regime": {"L": 1}}, "the regime sets 'L', which is not among the treatments; add it"),
+        ({"regime": {"A0": lambda L: L}}, "the rule of A0 reads L, which is not part of its past"),
+        ({"regime": {"A1": lambda W: W}}, "no variable 'W' in the graph"),
+    ],
+)
+def test_plans_that_cannot_be_judged_are_refused(changes, message):
+    ask = {**A0_A1, "adjust_for": [[], ["L"]]}
+    with pytest.raises(ValueError, match=message):
+        sequential_backdoor(LOOP, **ask | changes)
+
+
+def test_the_advice_on_a_rule_is_enough():
+    ask = {**A0_A1, "regime": {"A1": lambda L: L}}
+    with pytest.raises(
+        ValueError, match="name it in adjust_for of this decision or an earlier one"
+    ):
+        sequential_backdoor(LOOP, **ask, adjust_for=[[], []])
+    assert sequential_backdoor(LOOP, **ask, adjust_for=[[], ["L"]])

@@ -15,12 +15,15 @@ from casestudies.recipes import (
     honest_bounds,
     instrumental_variables,
     matching,
+    monitoring,
+    off_policy,
     pretrends,
     propensity,
     randomized_experiment,
     sensitivity,
     staggered_adoption,
     standardization,
+    time_varying,
     weak_instruments,
     weighting,
 )
@@ -34,7 +37,14 @@ INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
 TWO = {**PANEL, "treated": "treated", "post": "post"}
+COURSE = {"outcome": "y", "treatments": ["z", "d"], "histories": [["x1", "ward"], ["x2"]]}
+RULE = {"regime": {"z": 1, "d": lambda x2: x2 > 0}}
+REGIMES = {**COURSE, **RULE, "reference": {"z": 0, "d": 0}, "weights": "w"}
 STUDY = {**PANEL, "time": "year", "treated": "treated", "first_treated_time": 2003}
+POLICY = {"action": "d", "propensity": "p", "target": "q"}
+VALUE = {"outcome": "y", **POLICY}
+TRACK = {**POLICY, "unit": "unit", "time": "year", "event": "event"}
+WATCHED = {**EFFECT, "batch": "week"}
 STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
 
 
@@ -62,6 +72,23 @@ def panel():
     return pd.DataFrame({**frame, "site": (unit - 500) // 4, "late": (year >= 2003) * 1})
 
 
+def weeks():
+    """Return the people in six weeks and two periods, with a mark of those who do not answer."""
+    place = np.arange(240)
+    return people().assign(week=place // 40 + 3, late=place % 2, silent=place % 3 // 2)
+
+
+def gaps(frame):
+    """Return the weeks without the outcomes of those who do not answer."""
+    return frame.assign(y=frame["y"].where(frame["silent"] == 0))
+
+
+def moments(frame):
+    """Return the weeks' moments, an outcome's mean less the least outcome."""
+    table = monitoring.batch_moments(frame, **WATCHED)
+    return table.assign(y_mean=table["y_mean"] - frame["y"].min())
+
+
 def two_periods():
     """Return the panel's years 2000 and 2005, as before and after."""
     frame = panel().query("year in (2000, 2005)")
@@ -72,6 +99,37 @@ def twelve_units():
     """Return the first twelve units of the two periods, few enough for all sets of treated."""
     frame = two_periods()
     return frame[frame["unit"] < 512].reset_index(drop=True)
+
+
+def decisions():
+    """Return people whose treatment an old policy drew, and what two new ones would do."""
+    rng = np.random.default_rng(10)
+    frame = people()
+    p = rng.integers(8, 57, len(frame)) / 64
+    frame["d"] = (rng.random(len(frame)) < p) * 1
+    q, r = rng.integers(0, 65, (2, len(frame))) / 64
+    return frame.assign(p=p, q=q, r=r)
+
+
+def careers():
+    """Return months of units until an event, with two states."""
+    rng = np.random.default_rng(11)
+    last = rng.integers(1, 7, 60)
+    unit = np.repeat(np.arange(60) + 500, last)
+    month = np.concatenate([np.arange(n) for n in last])
+    state = rng.integers(0, 2, len(unit))
+    p = rng.integers(16, 49, len(unit)) / 64
+    d = (rng.random(len(unit)) < p) * 1
+    event = (month + 1 == np.repeat(last, last)) * (unit % 3 > 0)
+    frame = {"unit": unit, "year": month + 2000, "d": d, "p": p, "q": (1 + state) / 4}
+    return pd.DataFrame({**frame, "x1": state, "event": event * 1, "y": 0})
+
+
+def wide(frame):
+    """Return the outcomes of each unit by year, in the order of the units, net of the first."""
+    found = time_varying.long_to_wide(frame, unit="unit", time="year", varying="y", fixed="site")
+    outcomes = found.sort_values("unit").filter(like="y_").astype(float)
+    return outcomes.sub(outcomes["y_0"], axis=0)
 
 
 def study(frame):
@@ -117,6 +175,30 @@ CALLS = {
         lambda f: weak_instruments.anderson_rubin(f, **INSTRUMENTS)[["ci_low", "ci_high"]],
     ),
     "t_f": (people, lambda f: weak_instruments.t_f(f, **INSTRUMENT, cov="robust")),
+    "batch_moments": (weeks, moments),
+    "confidence_sequence": (
+        weeks,
+        lambda f: monitoring.confidence_sequence(f, **WATCHED, tuned_for=100),
+    ),
+    "change_detector": (weeks, lambda f: monitoring.change_detector(f, **WATCHED, reference=1)),
+    "sample_ratio": (
+        weeks,
+        lambda f: monitoring.sample_ratio(f, treatment="d", batch="week", share_treated=0.5),
+    ),
+    "effect_change": (
+        weeks,
+        lambda f: monitoring.effect_change(f, **EFFECT, period="late", adjust_for="ward"),
+    ),
+    "missing_outcome": (
+        weeks,
+        lambda f: monitoring.missing_outcome(gaps(f), **ADJUSTED),
+    ),
+    "outcome_bounds": (
+        weeks,
+        lambda f: monitoring.outcome_bounds(
+            gaps(f), **EFFECT, low=f["y"].min() - 1, high=f["y"].max() + 1
+        ),
+    ),
     "two_by_two": (
         two_periods,
         lambda f: difference_in_differences.two_by_two(f, **TWO, cluster="site"),
@@ -149,6 +231,51 @@ CALLS = {
             ["statistic", "p_value"]
         ],
     ),
+    "value_difference": (
+        decisions,
+        lambda f: off_policy.value_difference(f, **VALUE, reference="r", cluster="site"),
+    ),
+    "support": (decisions, lambda f: off_policy.support(f, **POLICY, time="site")),
+    "logging_audit": (
+        decisions,
+        lambda f: off_policy.logging_audit(f, action="d", propensity="p", time="ward"),
+    ),
+    "estimate_propensities": (
+        decisions,
+        lambda f: np.sort(
+            off_policy.estimate_propensities(f, action="d", adjust_for=COVARIATES), axis=0
+        ),
+    ),
+    "retention_curve": (careers, lambda f: off_policy.retention_curve(f, **TRACK)),
+    "states.retention_curve": (
+        careers,
+        lambda f: off_policy.retention_curve(f, **TRACK, states="x1"),
+    ),
+}
+MEANS = {  # they move with the outcome
+    "policy_value": lambda f: off_policy.policy_value(f, **VALUE),
+    "doubly_robust_value": lambda f: off_policy.doubly_robust_value(
+        f, **VALUE, adjust_for=COVARIATES
+    ),
+    "policy_bounds": lambda f: off_policy.policy_bounds(
+        f, **VALUE, low=f["y"].min(), high=f["y"].max()
+    ),
+}
+CALLS |= {
+    "regime_difference": (people, lambda f: time_varying.regime_difference(f, **REGIMES)),
+    "regime_difference, doubly robust": (
+        people,
+        lambda f: time_varying.regime_difference(f, **REGIMES, method="doubly_robust"),
+    ),
+    "marginal_structural_model": (
+        people,
+        lambda f: time_varying.marginal_structural_model(
+            f, **{**REGIMES, "regime": {"z": 1, "d": 1}}
+        ),
+    ),
+    "g_estimation": (people, lambda f: time_varying.g_estimation(f, **COURSE)),
+    "regime_support": (people, lambda f: time_varying.regime_support(f, **COURSE, **RULE)),
+    "long_to_wide": (panel, wide),
 }
 WITHOUT_DATA = {
     "sample_size",
@@ -156,9 +283,17 @@ WITHOUT_DATA = {
     "e_value",
     "shock_sensitivity",
     "shock_breakdown",
+    "repeated_looks",
+    "group_sequential_boundary",
 }
-BY_RANDOM_DRAWS = {"randomization_test"}  # the draws meet the rows in their order
+BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
+MEANS = {
+    "regime_mean": {},
+    "weighted_regime_mean": {},
+    "doubly_robust_regime_mean": {},
+    "regime_bounds": {"low": -1e9, "high": 1e9},
+}  # likewise
 
 
 def shuffled(frame):
@@ -206,7 +341,9 @@ def test_every_public_function_that_takes_data_is_called_here():
     public = {n.name for t in trees for n in t.body if isinstance(n, ast.FunctionDef)}
     public = {name for name in public if name[0] != "_"}
     called = {name.rpartition(".")[2] for name in CALLS}
-    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS == public
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | MEANS.keys() == public
+    called = {name.rpartition(".")[2].partition(",")[0] for name in CALLS}
+    assert called | WITHOUT_DATA | BY_RANDOM_DRAWS | TWO_MEANS | set(MEANS) == public
 
 
 @pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
@@ -267,3 +404,29 @@ def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
     moved = standardization.standardized_means(frame.assign(y=frame["y"] + 2**27), **ADJUSTED)
     compare(moved["estimate"] - 2**27, expected["estimate"])
     compare(moved["std_error"], expected["std_error"])
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+@pytest.mark.parametrize("name", MEANS)
+def test_values_of_policies_move_with_the_outcome_and_with_nothing_else(name, guise):
+    frame, call = decisions(), MEANS[name]
+    expected = call(frame)
+    compare(call(guise(frame)), expected)
+    moved = call(frame.assign(y=frame["y"] + 2**27))
+    follows = expected.index.isin(["estimate", "set_low", "set_high", "ci_low", "ci_high"])
+    compare(moved - follows * 2.0**27, expected)
+
+
+def test_means_of_regimes_move_with_the_outcome_and_with_nothing_else(name, guise):
+    def call(frame):
+        return getattr(time_varying, name)(frame, **COURSE, **RULE, **MEANS[name], weights="w")
+
+    frame = people()
+    expected = call(frame)
+    compare(call(guise(frame)), expected)
+    scaled = call(frame.assign(x1=frame["x1"] * 1e9, x2=frame["x2"] * 1e-9))
+    compare(scaled, expected)
+    if name != "regime_bounds":
+        moved = call(frame.assign(y=frame["y"] + 2**27))
+        compare(moved["estimate"] - 2**27, expected["estimate"])
+        compare(moved["std_error"], expected["std_error"])

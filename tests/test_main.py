@@ -325,6 +325,9 @@ def test_a_name_that_is_a_folder_too_is_not_guessed_at(package, project, capsys)
         ("e-value", "e_value"),
         ("g-formula", "standardization"),
         ("G-Computation", "standardization"),
+        ("gformula", "regime_mean"),
+        ("msm", "marginal_structural_model"),
+        ("SNM", "g_estimation"),
         ("parallel trends", "difference_in_differences"),
         ("HonestDiD", "honest_bounds"),
     ],
@@ -425,7 +428,7 @@ def test_the_catalogue_holds_every_scenario_archive_and_recipe_of_the_package():
         kind: [e.name for e in catalogue() if e.kind == kind] for kind in command_line.SECTIONS
     }
     assert listed["scenario"] == scenarios.names()
-    assert listed["archive"] == ["card_krueger", "quarter_of_birth"]
+    assert listed["archive"] == ["card_krueger", "email_experiment", "quarter_of_birth"]
     assert set(listed["archive"]) <= set(archives.__all__)
     folder = Path(command_line.__file__).parent / "recipes"
     assert listed["recipe"] == sorted(file.stem for file in folder.glob("[a-z]*.py"))

@@ -14,7 +14,13 @@ FAMILIES = copying.families()
 PARTS = "casestudies.recipes._"
 LIBRARIES = {"numpy", "pandas", "scipy", "statsmodels", "linearmodels", "matplotlib"}
 FIRST = {"data", "study", "result"}  # a frame, an event study, an estimate with its error
-OF_NUMBERS = {"sample_size", "robustness_from_t", "e_value"}  # they take no table
+OF_NUMBERS = {  # they take no table
+    "sample_size",
+    "robustness_from_t",
+    "e_value",
+    "repeated_looks",
+    "group_sequential_boundary",
+}
 FUNCTIONS = {
     f"{family}.{item.name}": item.node for family in FAMILIES for item in copying.find(family)
 }

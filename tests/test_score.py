@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from confounded import COLUMNS, DESIGN, SEPARATED, coarse, hospital, lonely
 from scipy.optimize import linprog
 from scipy.special import expit
@@ -177,3 +178,33 @@ def test_separation_by_a_hair_in_few_rows_is_refused():
             ValueError, match=r"no overlap|has one value|is 0 in all|is 1 in all|const"
         ):
             scores(data, treatment="a", adjust_for=["x1", "x2"])
+
+
+@pytest.mark.parametrize("model", ["linear", "logit"])
+def test_a_weighted_regression_of_shares_is_that_of_statsmodels(model):
+    rng = np.random.default_rng(42)
+    x, w, y = rng.normal(size=(60, 2)), rng.uniform(0.5, 3, 60), rng.uniform(0, 1, 60)
+    new, gradient = rng.normal(size=(7, 2)), rng.normal(size=7)
+    here, there = (_Matrix(["u", "v"], part, np.zeros(2)) for part in (x, new))
+
+    def predict(y):
+        fit = _score._regress_weighted(here, y, there, model, "shares", 5 * w)
+        return fit.predicted
+
+    family = sm.families.Binomial() if model == "logit" else sm.families.Gaussian()
+    by_hand = sm.GLM(y, sm.add_constant(x), family=family, var_weights=w).fit(tol=1e-14)
+    fit = _score._regress_weighted(here, y, there, model, "shares", 5 * w)
+    assert fit.predicted == pytest.approx(by_hand.predict(sm.add_constant(new)))
+    assert fit.residual == pytest.approx(y - by_hand.fittedvalues)
+    steps = 1e-5 * np.eye(60)
+    slopes = [gradient @ (predict(y + step) - predict(y - step)) / 2e-5 for step in steps]
+    assert fit.back(gradient) == pytest.approx(np.array(slopes), rel=1e-5, abs=1e-8)
+
+
+def test_shares_of_0_and_1_that_are_separated_are_refused():
+    design = _Matrix(["u"], np.arange(8.0)[:, np.newaxis], np.zeros(1))
+    with pytest.raises(ValueError, match="no overlap: column 'u', at 3, separates the shares"):
+        _score._regress_weighted(design, (np.arange(8) > 3) * 1.0, design, "logit", "shares")
+    extreme = np.linspace(1, 2, 8) * 1e-300
+    with pytest.raises(ValueError, match="no overlap: a combination of 'u'"):
+        _score._regress_weighted(design, extreme, design, "logit", "shares")

@@ -49,6 +49,8 @@ CHAPTERS = {
     "readmission_accuracy_trap": "The readmission accuracy trap",
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
+    "off_policy_evaluation": "Off-policy evaluation",
+    "mid_flight_corrections": "Managers who correct mid-flight",
 }
 
 LEAVES = {
@@ -69,12 +71,18 @@ LEAVES = {
         ("ladder_of_causation",),
         "stop",
     ),
+    "log": Leaf("Another rule on an old log", "policy value", ("off_policy_evaluation",)),
     "experiment": Leaf("Randomized experiment", "ATE", ("potential_outcomes",)),
     "offer": Leaf("Randomized offer", "ITT, LATE", ("canary_flag_iv", "potential_outcomes")),
     "adjust": Leaf(
         "Adjustment",
         "ATE or ATT, of your choice",
         ("hospital_confounding", "staffing_mediator_trap", "four_steps_with_dowhy"),
+    ),
+    "over-time": Leaf(
+        "Decisions over time",
+        "difference between two regimes",
+        ("mid_flight_corrections",),
     ),
     "no-overlap": Leaf(
         "Nobody to compare with",
@@ -112,6 +120,7 @@ PATH = (
         (
             ("What to expect, with the treatment left alone", "forecast"),
             ("Whether it was to blame in one past case", "blame"),
+            ("Which rule shall choose, with the draws of the old rule on file", "log"),
         ),
         "What an action changes, on average, for a stated group",
     ),
@@ -128,6 +137,7 @@ PATH = (
         "without much error, from before the treatment?",
         (
             ("Yes, and at each level some are treated and some are not", "adjust"),
+            ("Yes, before each of several decisions that answer one another", "over-time"),
             ("Yes, but some units have no counterpart", "no-overlap"),
         ),
         "No, or you would not swear to it",

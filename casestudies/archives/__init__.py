@@ -14,6 +14,14 @@ everything else is drawn. What that keeps, and what it does not:
 """
 
 from casestudies.archives.card_krueger import card_krueger, card_krueger_cells
+from casestudies.archives.email_experiment import email_experiment, email_experiment_cells
 from casestudies.archives.quarter_of_birth import quarter_of_birth, quarter_of_birth_cells
 
-__all__ = ["card_krueger", "card_krueger_cells", "quarter_of_birth", "quarter_of_birth_cells"]
+__all__ = [
+    "card_krueger",
+    "card_krueger_cells",
+    "email_experiment",
+    "email_experiment_cells",
+    "quarter_of_birth",
+    "quarter_of_birth_cells",
+]

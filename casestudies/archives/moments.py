@@ -4,7 +4,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-__all__ = ["cell_moments", "draw_cell", "microdata"]
+__all__ = ["cell_moments", "draw_cell", "generator", "microdata"]
 
 ROUNDING = 1e-7  # what eight or nine published digits may leave wrong in a correlation
 REDRAWS = 1_000
@@ -55,7 +55,7 @@ def draw_cell(n, mean, covariance, *, rng, floor=-np.inf):
     >>> np.cov(rows.T, bias=True).round(10).tolist()
     [[1.0, 0.5], [0.5, 4.0]]
     """
-    rng = _generator(rng)
+    rng = generator(rng)
     n, mean, covariance = _whole(n), np.asarray(mean, float), np.asarray(covariance, float)
     _require_moments(mean, covariance)
     low = np.broadcast_to(np.asarray(floor, float), mean.shape)
@@ -115,7 +115,7 @@ def microdata(cells, *, by, measures, rng, floor=None):
     >>> rows.groupby("school")["score"].mean().round(10).tolist()
     [3.0, 5.0]
     """
-    by, measures, rng, floor = list(by), list(measures), _generator(rng), dict(floor or {})
+    by, measures, rng, floor = list(by), list(measures), generator(rng), dict(floor or {})
     _require_cells(cells, by, measures, floor)
     low = np.array([floor.get(name, -np.inf) for name in measures], dtype=float)
     means = cells[[f"{name}_mean" for name in measures]].to_numpy(float)
@@ -276,7 +276,8 @@ def _whole(n):
     return int(n)
 
 
-def _generator(rng):
+def generator(rng):
+    """Return a Generator or RandomState as it is, and a whole number as default_rng(number)."""
     if isinstance(rng, np.random.Generator | np.random.RandomState):
         return rng
     if isinstance(rng, int | np.integer) and rng >= 0:

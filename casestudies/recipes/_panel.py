@@ -266,3 +266,36 @@ def _gap_in_means(values, treated, compared):
     own, rest = values[treated].mean(axis=0), values[compared].mean(axis=0)
     influence = treated[:, np.newaxis] * (values - own) / treated.sum()
     return own - rest, influence - compared[:, np.newaxis] * (values - rest) / compared.sum()
+
+
+def _follow(table, unit, periods, month, left):
+    """Return the row of each unit and period, -1 where it is no longer at risk, or raise."""
+    code, names = pd.factorize(table[unit])
+    grid = np.full((len(names), len(periods)), -1)
+    grid[code, month] = np.arange(len(code))
+    time, seen = periods.name, grid >= 0
+    twice = np.flatnonzero(grid[code, month] != np.arange(len(code)))
+    if len(twice):
+        row = twice[0]
+        raise ValueError(
+            f"column {unit!r}: {unit} = {names[code[row]]} is seen more than once with {time} = "
+            f"{_shown(periods[month[row]])} ({len(twice)} such row(s) too many); keep one row per "
+            f"unit and period, for example data.drop_duplicates([{unit!r}, {time!r}])"
+        )
+    length = seen.sum(axis=1)
+    gap = seen != (np.arange(len(periods)) < length[:, np.newaxis])
+    if gap.any():
+        row, column = np.argwhere(gap)[0]
+        raise ValueError(
+            f"column {time!r}: {unit} = {names[row]} has no row for {time} = "
+            f"{_shown(periods[column])} but a later one ({gap.any(axis=1).sum()} such unit(s)); "
+            "fill gaps from the source, or, where units begin at different times, count from each "
+            f"one's first, for example data.groupby({unit!r})[{time!r}].rank()"
+        )
+    early = (left == 1) & (month + 1 < length[code])
+    if early.any():
+        raise ValueError(
+            f"{unit} = {names[code[early.argmax()]]} has rows after its event ({early.sum()} such "
+            "unit(s)); keep only the rows at risk, up to the first event"
+        )
+    return grid

@@ -1,5 +1,6 @@
 """The propensity score: a logit, its separation and its weights."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,27 @@ def _check_values(table, name, treated, alone):
     )
 
 
+def _check_arm(table, rows, names, treatment, arm):
+    """Raise if a group cannot speak for the other group in one of these covariates."""
+    for name in names:
+        here, there = table[name][rows], table[name][~rows]
+        if _numeric(table, name):
+            low, high = float(here.min()), float(here.max())
+            beyond = (there < low) | (there > high)
+            hopeless = beyond.all() or (low == high and beyond.any())
+            held = f"lies between {low:g} and {high:g}"
+        else:
+            beyond = ~there.isin(here)
+            hopeless = beyond.any()
+            held = f"is never {there[beyond].iloc[0]!r}" if hopeless else ""
+        if hopeless:
+            raise ValueError(
+                f"no overlap: column {name!r} {held} where {treatment!r} is {arm}, unlike in "
+                f"{beyond.sum()} row(s) where it is {1 - arm}; merge categories, or keep only rows "
+                "with counterparts in both groups and say so"
+            )
+
+
 class _Axes(NamedTuple):
     """A centre and a turn that make columns uncorrelated, with mean 0 and variance 1."""
 
@@ -85,38 +107,52 @@ def _score(treated, design):
     return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 
 
+class _Regression(NamedTuple):
+    """Predictions for new rows, residuals of the fit, and the way back from one to the other."""
+
+    predicted: np.ndarray
+    residual: np.ndarray
+    back: Callable  # from a gradient by the predictions to that by the outcomes of the fit
+
+
 def _regress(design, y, new, model="logit", classes="arms"):
     """Regress y on the design and predict it for new rows.
 
     Also return a function that carries a gradient by the predictions back to the rows of the
     fit: what their share in the estimated coefficients adds to an influence function.
     """
+    fit = _regress_weighted(design, y, new, model, classes)
+    return fit.predicted, lambda gradient: fit.back(gradient) * fit.residual
+
+
+def _regress_weighted(design, y, new, model="logit", classes="arms", weights=None):
+    """Regress y, for a logit from 0 to 1, on the design with weights, and predict new rows."""
     axes = _axes(design)
-    x_new = _with_constant(axes.place(new))
+    w = np.ones(len(y)) if weights is None else weights / weights.mean()
+    x, x_new = _with_constant(axes.place(design)), _with_constant(axes.place(new))
     if model == "linear":
-        x = _with_constant(axes.place(design))
-        inverse = np.linalg.inv(x.T @ x)
-        coefficients = inverse @ (x.T @ y)
+        inverse = np.linalg.inv((x.T * w) @ x)
+        coefficients = inverse @ (x.T @ (w * y))
         fitted, predicted, slope = x @ coefficients, x_new @ coefficients, 1
     else:
-        x, coefficients = _fit_logit(axes, design, y, classes)
+        coefficients = _fit_logit(axes, design, y, classes, w)[1]
         fitted, predicted = expit(x @ coefficients), expit(x_new @ coefficients)
-        inverse, slope = _inverse_information(x, fitted), predicted * (1 - predicted)
+        inverse, slope = _inverse_information(x, fitted, w), predicted * (1 - predicted)
 
-    def carry(gradient):
-        return x @ (inverse @ (x_new.T @ (gradient * slope))) * (y - fitted)
+    def back(gradient):
+        return w * (x @ (inverse @ (x_new.T @ (gradient * slope))))
 
-    return predicted, carry
+    return _Regression(predicted, y - fitted, back)
 
 
 def _with_constant(x):
     return np.column_stack([np.ones(len(x)), x])
 
 
-def _fit_logit(axes, design, y, classes):
+def _fit_logit(axes, design, y, classes, weights=1.0):
     """Return regressors and coefficients of a logit, or raise if they separate the classes."""
     x = _with_constant(axes.place(design))
-    coefficients, converged = _logit(x, y)
+    coefficients, converged = _logit(x, y, weights)
     if not converged:
         remedy = "use fewer or coarser covariates, or use model='linear'"
         slopes = np.abs(axes.turn @ coefficients[1:]) * design.columns.std(axis=0)
@@ -128,23 +164,27 @@ def _fit_logit(axes, design, y, classes):
     return x, coefficients
 
 
-def _logit(x, y):
+def _logit(x, y, weights=1.0):
     """Fit a logit by Newton's method; also tell whether a finite maximum was found.
+
+    y lies between 0 and 1; shares between them make it a fractional logit.
 
     The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1,
     so that the information vanishes in a direction only where the classes are separated.
     """
 
     def loss(coefficients):
-        return np.logaddexp(0, (1 - 2 * y) * (x @ coefficients)).sum()
+        index = x @ coefficients
+        losses = y * np.logaddexp(0, -index) + (1 - y) * np.logaddexp(0, index)
+        return (weights * losses).sum()
 
     coefficients = np.zeros(x.shape[1])
     for _ in range(300):
         fitted = expit(x @ coefficients)
-        inverse = _inverse_information(x, fitted)
+        inverse = _inverse_information(x, fitted, weights)
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
-        step = inverse @ (x.T @ (y - fitted))
+        step = inverse @ (x.T @ (weights * (y - fitted)))
         while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
             step /= 2
         coefficients = coefficients + step
@@ -153,9 +193,9 @@ def _logit(x, y):
     return coefficients, False
 
 
-def _inverse_information(x, score):
+def _inverse_information(x, score, weights=1.0):
     """Return the inverse of the logit's information, the covariance of its coefficients."""
-    information = (x.T * (score * (1 - score))) @ x
+    information = (x.T * (weights * (score * (1 - score)))) @ x
     try:
         return np.linalg.inv(information)
     except np.linalg.LinAlgError:
@@ -166,7 +206,7 @@ def _separating(design, y, slopes):
     """Say which covariate, if it is one, tells two classes apart; slopes tell the foremost."""
     if y.min() == y.max():
         return f"a constant, {y[0]:g} in all {len(y)} rows,"
-    for name, low, high in _gaps(design, y):
+    for name, low, high in _gaps(design, y) if np.isin(y, (0, 1)).all() else ():
         if low <= high:
             return f"column {name!r}, at {low:g},"
     foremost = design.labels[np.argmax(slopes)]

@@ -16,13 +16,12 @@ from casestudies.recipes._columns import (
     _group_basis,
     _Matrix,
     _names,
-    _numeric,
     _outcome,
     _read,
     _result,
     _zero_one,
 )
-from casestudies.recipes._score import _regress
+from casestudies.recipes._score import _check_arm, _regress
 
 
 def standardize(
@@ -264,24 +263,3 @@ def _check_outcomes(y, outcome, group, model):
             f"column {outcome!r} is {y[0]:g} in all {len(y)} rows where {group}, so a logit has no "
             "finite coefficients; use model='linear'"
         )
-
-
-def _check_arm(table, rows, names, treatment, arm):
-    """Raise if a group cannot speak for the other group in one of these covariates."""
-    for name in names:
-        here, there = table[name][rows], table[name][~rows]
-        if _numeric(table, name):
-            low, high = float(here.min()), float(here.max())
-            beyond = (there < low) | (there > high)
-            hopeless = beyond.all() or (low == high and beyond.any())
-            held = f"lies between {low:g} and {high:g}"
-        else:
-            beyond = ~there.isin(here)
-            hopeless = beyond.any()
-            held = f"is never {there[beyond].iloc[0]!r}" if hopeless else ""
-        if hopeless:
-            raise ValueError(
-                f"no overlap: column {name!r} {held} where {treatment!r} is {arm}, unlike in "
-                f"{beyond.sum()} row(s) where it is {1 - arm}; merge categories, or keep only rows "
-                "with counterparts in both groups and say so"
-            )

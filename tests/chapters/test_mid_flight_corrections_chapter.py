@@ -1,0 +1,108 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+import pandas as pd
+from stored import covers, kept
+
+from casestudies import scenarios
+
+chapter = kept("mid_flight_corrections")
+world = scenarios.mid_flight()
+MONTHS = ["mismatch_0", "mismatch_1", "mismatch_2"]
+TRUTH = world.truth["always - never"]
+NAIVE = ["regression, talent", "regression, silences too"]
+WRONG = [*NAIVE, "weighting, alarms left out", "doubly robust, silences left out"]
+
+
+def test_three_naive_answers_end_below_the_truth_and_find_less_than_half_of_it():
+    assert (chapter.naive["ci_high"] < TRUTH).all()
+    assert (chapter.naive["estimate"] < TRUTH / 2).all()
+    assert (chapter.naive["limit"] < TRUTH / 2).all()
+
+
+def test_the_corrected_leave_more_often_in_the_data_too():
+    assert chapter.seen["ci_low"] > 0 > world.truth["CATE(correction)"]
+
+
+def test_every_estimate_that_takes_one_decision_at_a_time_covers_the_truth():
+    assert covers(chapter.answers, TRUTH).all()
+    assert covers(chapter.blips, chapter.blips["exact"]).all()
+    assert np.isclose(chapter.by_hand, chapter.answers.loc["g formula", "estimate"], atol=1e-4)
+
+
+def test_table_20_1_is_exact_by_every_method_and_naive_answers_are_the_book_s():
+    table = chapter.book_table
+    exact = table.drop(index=["crude", "within L1 = 0", "within L1 = 1"])
+    for regime in ("always", "never", "a1 when L1 = 1"):
+        assert np.allclose(exact[regime].dropna().astype(float), 60)
+    assert np.allclose(exact["always − never"].astype(float), 0)
+    assert len(exact) == 6
+    # What If, section 20.3: 54.67 - 68.00 and 76 - 84, 44 - 52
+    assert np.allclose(table.loc["crude", ["always", "never"]].astype(float), [164 / 3, 68])
+    assert np.allclose(table.loc["within L1 = 0", ["always", "never"]].astype(float), [76, 84])
+    assert np.allclose(table.loc["within L1 = 1", ["always", "never"]].astype(float), [44, 52])
+
+
+def test_the_limits_are_right_for_all_but_the_wrong_models_and_so_they_are_without_effects():
+    right = chapter.limits.drop(index=WRONG)
+    assert len(right) == 7
+    assert np.allclose(right["limit"], TRUTH, atol=1e-6)
+    assert np.allclose(right["limit, no effects"], 0, atol=1e-6)
+    wrong = chapter.limits.loc[WRONG]
+    assert (wrong["limit"] < TRUTH - 0.03).all()
+    assert (wrong["limit, no effects"] < -0.03).all()
+
+
+def test_samples_agree_with_the_limits_and_intervals_cover_where_these_are_right():
+    limits = chapter.limits.loc[chapter.runs.index, "limit"]
+    far = abs(chapter.runs["mean_estimate"] - limits)
+    assert (far < 4 * chapter.runs["bias_error"] + 0.01).all()  # 0.01: bias of small samples
+    right = chapter.runs.drop(index=[name for name in WRONG if name in chapter.runs.index])
+    assert (right["coverage"] > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 50)).all()
+    assert chapter.runs.loc["regression, talent", "coverage"] < 0.5
+
+
+def test_a_wrong_model_of_the_managers_shows_in_the_mean_weight():
+    last = chapter.weights.iloc[-1]
+    assert abs(last["alarms in"] - 1) < 0.05 < abs(last["alarms left out"] - 1)
+
+
+def test_without_support_the_bounds_hold_the_truth_and_the_extrapolation_misses_it():
+    held = chapter.offered
+    assert held.loc["bounds", "low"] < held.loc["bounds", "exact"] < held.loc["bounds", "high"]
+    assert held.loc["interval by extrapolation", "high"] < held["exact"].iloc[1]
+
+
+def test_the_bounds_are_those_of_cell_means():
+    data = scenarios.mid_flight(reaction=6.0).sample(4_000, rng=14)
+    always = (data[MONTHS] == 1).all(axis=1)
+    cells = data[always].groupby(["silence_1", "silence_2"])["exit"].mean()
+    for end, filled in (("low", 0.0), ("high", 1.0)):
+        whole = pd.MultiIndex.from_product([[0, 1], [0, 1]])
+        late = cells.reindex(whole).fillna(filled)
+        two = data[(data["mismatch_0"] == 1) & (data["mismatch_1"] == 1)]
+        silent = two.groupby("silence_1")["silence_2"].mean()
+        early = late[:, 0] * (1 - silent) + late[:, 1] * silent
+        share = data.loc[data["mismatch_0"] == 1, "silence_1"].mean()
+        # talent enters the recipe's regressions and not these means
+        assert abs(chapter.bounds[end] - (early[0] * (1 - share) + early[1] * share)) < 0.02
+
+
+def test_each_rule_saves_exits_and_the_records_do_not_rank_the_rules():
+    rules = chapter.policy.drop(index=["managers", "correct nobody"])
+    assert covers(rules, rules["saved"]).all()
+    assert (rules["ci_low"] > 0).all()
+    at_once, late = rules.loc["correct everybody"], rules.loc["everybody, a month late"]
+    assert at_once["ci_low"] < late["estimate"] < at_once["ci_high"]
+    assert at_once["saved"] > late["saved"] + 2
+
+
+def test_corrections_that_come_early_save_most():
+    saved = chapter.policy["saved per 100 corrections"].drop(index="correct nobody")
+    order = ["correct everybody", "correct the silent", "everybody, a month late", "managers"]
+    assert saved.sort_values(ascending=False).index.tolist() == order
+    assert chapter.policy["exits"].idxmin() == "correct everybody"
+
+
+def test_the_union_s_interval_holds_zero():
+    assert chapter.wage["ci_low"] < 0 < chapter.wage["ci_high"]
