@@ -319,7 +319,11 @@ visits = np.random.default_rng(1).poisson(3, 1_000)
 invited = pd.DataFrame({"letter": letter, "screened": screened, "visits": visits})
 ask = {"outcome": "visits", "treatment": "screened", "instrument": "letter"}
 fit = wald(invited, **ask, cov="robust")
-tables.results([fit], "Visits caused by screening, among those who come because of the letter (made-up data without an effect).")  # fmt: skip
+tables.results(
+    [fit],
+    "Visits caused by screening, among those who come because of the letter "
+    "(made-up data without an effect).",
+)
 
 # %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how this is checked"} tags=["hide-cell"]
 assert fit["ci_low"] < 0 < fit["ci_high"]
