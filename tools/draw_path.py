@@ -45,6 +45,7 @@ CHAPTERS = {
     "card_krueger_did": "Card and Krueger",
     "more_counties_did": "More counties, more quarters",
     "quarter_of_birth_iv": "Quarter of birth",
+    "weak_instruments_iv": "Weak instruments",
     "canary_flag_iv": "The canary flag",
     "readmission_accuracy_trap": "The readmission accuracy trap",
     "asthma_and_pneumonia": "Asthma and pneumonia",
@@ -93,7 +94,11 @@ LEAVES = {
         ("hospital_confounding", "hospital_upgrade_did"),
         "stop",
     ),
-    "instrument": Leaf("Instrumental variable", "LATE", ("quarter_of_birth_iv", "canary_flag_iv")),
+    "instrument": Leaf(
+        "Instrumental variable",
+        "LATE",
+        ("quarter_of_birth_iv", "weak_instruments_iv", "canary_flag_iv"),
+    ),
     "did": Leaf("Difference-in-differences", "ATT", ("hospital_upgrade_did",)),
     "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("more_counties_did",)),
     "few-groups": Leaf(
