@@ -613,7 +613,8 @@ def test_a_bootstrap_of_units_says_the_same(method):
 
 
 def test_a_bootstrap_of_a_mean_away_from_0_says_the_same():
-    data = short(300).assign(y=lambda d: 1 - d["y"])
+    noise = np.random.default_rng(13).normal(size=300)
+    data = short(300).assign(y=lambda d: (d["x"] + noise > -1.4) * 1)
     options = {"regime": {"a0": 1, "a1": 0}, "model": "logit"}
     stacked = regime_mean(data, **SHORT, **options)
     drawn = regime_mean(data, **SHORT, **options, variance="bootstrap", draws=100, rng=2)
