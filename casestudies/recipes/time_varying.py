@@ -491,7 +491,10 @@ def marginal_structural_model(
     nobody followed is then an extrapolation. Stabilized weights are not valid for a dynamic
     regime, which is refused.
 
-    @COV5@
+    Of 600 samples of 4,000 units of the book's world of managers, whose rule has an interaction
+    that the histories hold, 95% intervals hold the difference between always and never in
+    0.918, with a Monte Carlo error of 0.011: the sandwich is some 7% small where few units
+    carry large weights; look at `regime_support` first.
 
     Parameters
     ----------
@@ -586,7 +589,8 @@ def g_estimation(
     treatment models are right, or the regressions on history. With constant blips static
     regimes differ by sums of them. The standard error is that of the stacked equations.
 
-    @COV6@
+    Of 600 samples of 4,000 units of the book's world of managers, 95% intervals hold the blips
+    of its three months in 0.937, 0.930 and 0.945, with a Monte Carlo error of 0.010.
 
     Parameters
     ----------
