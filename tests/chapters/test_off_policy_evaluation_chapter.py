@@ -141,7 +141,7 @@ def test_intervals_of_trajectory_weights_cover_too_seldom_where_some_tens_are_ef
     share = np.array([0.940, 0.904, 0.830])  # of 800 logs drawn apart from these
     far = abs(np.concatenate(hits).mean(axis=0) - share)
     assert (far < 4 * np.sqrt(share * (1 - share) * (1 / 200 + 1 / 800))).all()
-    assert np.allclose(np.median(np.concatenate(sizes), axis=0), [287, 107, 26], rtol=0.1)
+    assert np.allclose(np.median(np.concatenate(sizes), axis=0), [287, 107, 26], rtol=0.25)
 
 
 def curves_of_fifty_logs(factors, rng, people=3_000, months=24):
