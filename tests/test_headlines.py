@@ -870,7 +870,7 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-crude-points", 7.9, 0.05, "enumeration"),
     (MID_FLIGHT, "midflight-talent-points", 7.7, 0.05, "enumeration"),
     (MID_FLIGHT, "midflight-silences-points", 8.7, 0.05, "enumeration"),
-    (MID_FLIGHT, "midflight-correction-points", 8.4, 0.05, "enumeration"),
+    (MID_FLIGHT, "midflight-spared-points", 7.6999, 5e-4, "effects averaged by resilience"),
     (MID_FLIGHT, "midflight-correction", 0.084, 5e-4, "enumeration"),
     (MID_FLIGHT, "midflight-naive-correction", 0.484 - 0.418, 1e-3, "enumeration"),
     (MID_FLIGHT, "midflight-ate-0", 0.0769, 1e-4, "enumeration"),
