@@ -68,7 +68,7 @@ def _effect(current, sequence):
         return "There is no batch yet since the detectors were last set to zero."
     last, level = sequence.iloc[-1], current.record["alarms"]["level"]
     estimand, reference = current.record["estimand"], current.record["reference"]
-    robust = _robust(current.watched[-1])
+    robust = _robust(current.watched[-1], "instrument" in current.record["columns"])
     warning = "The log is broken; do not read this number. " * (current.verdict == "logging")
     return (
         f"{warning}{estimand}: {last['estimate']:.3f}, interval {last['ci_low']:.3f} to "
@@ -78,13 +78,14 @@ def _effect(current, sequence):
     ).replace("-0.", "\N{MINUS SIGN}0.")
 
 
-def _robust(last):
+def _robust(last, by_instrument):
     """Say how strong a confounder would have to be, for a design that is not randomized."""
     if "robustness" not in last:
         return ""
+    confounded = "instrument" if by_instrument else "treatment"
     return (
         f" In the last batch a confounder would have to explain {last['robustness']:.0%} of what "
-        "is left of treatment and of outcome to bring the estimate to zero (robustness value)."
+        f"is left of {confounded} and of outcome to bring the estimate to zero (robustness value)."
     )
 
 

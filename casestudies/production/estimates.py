@@ -57,12 +57,26 @@ def estimate(table, record):
         body["inputs"][name] = {"mean": float(table[name].mean()), "n": len(table)}
     if not answered.all():
         body |= _unanswered(table, answered, record)
-    if recipe == "standardize":
-        body["robustness"] = float(robustness_value(told, **names)["rv_q"])
-    elif recipe != "difference_in_means":
-        ratio = body["estimate"] / body["std_error"]
-        body["robustness"] = float(robustness_from_t(ratio, body["n"] - 4)["rv_q"])
+    if recipe != "difference_in_means":
+        body["robustness"] = _robustness(told, record, result)
     return body
+
+
+def _robustness(told, record, result):
+    """Return how strong a confounder would have to be to bring a batch's estimate to zero.
+
+    Of an adjustment, the regression's; of an instrument, that of the instrument and the outcome,
+    since without that difference there is no ratio; of differences, that of the units' changes.
+    """
+    recipe, columns = record["design"]["recipe"], record["columns"]
+    if recipe == "standardize":
+        return float(robustness_value(told, **record.recipe_columns)["rv_q"])
+    units = told[columns["unit"]].nunique()
+    if recipe == "wald":
+        roles = {"outcome": columns["outcome"], "treatment": columns["instrument"]}
+        result = difference_in_means(told, **roles)
+    ratio = float(result["estimate"] / result["std_error"])
+    return float(robustness_from_t(ratio, units - 2)["rv_q"])
 
 
 def _arms(told, record, body):

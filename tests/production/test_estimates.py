@@ -57,14 +57,18 @@ def test_adjustment_differences_and_an_instrument_are_their_recipes_with_a_robus
     by = estimates.estimate(batch, record("wald", 'instrument = "junior"\n'))
     names = {"outcome": "exit", "treatment": "programme", "instrument": "junior"}
     assert by["estimate"] == wald(told, **names)["estimate"]
-    assert 0 < by["robustness"] < 1
+    means = told.groupby("junior")["exit"].agg(["mean", "var", "size"])
+    t = means["mean"].diff().iloc[-1] / np.sqrt((means["var"] / means["size"]).sum())
+    f = abs(t) / np.sqrt(398)
+    assert by["robustness"] == pytest.approx((np.sqrt(f**4 + 4 * f**2) - f**2) / 2)
     assert by["arms"]["n_treated"] == batch["junior"].sum()  # what was drawn is the instrument
     waves = pd.concat([batch.assign(junior=0.0), batch.assign(junior=1.0)], ignore_index=True)
     waves["exit"] += np.random.default_rng(1).normal(size=len(waves)) + waves["junior"]
     did = estimates.estimate(waves, record("two_by_two", 'post = "junior"\n'))
     names = {"outcome": "exit", "unit": "person", "treated": "programme", "post": "junior"}
     assert did["estimate"] == two_by_two(waves.drop(columns="week"), **names)["estimate"]
-    assert 0 < did["robustness"] < 1
+    f = abs(did["estimate"] / did["std_error"]) / np.sqrt(398)
+    assert did["robustness"] == pytest.approx((np.sqrt(f**4 + 4 * f**2) - f**2) / 2)
 
 
 @pytest.mark.parametrize(("value", "error", "n"), [(-0.3, 0.04, 500), (2.0, 1.5, 31)])
