@@ -1,0 +1,188 @@
+"""What holds each number on a page: the expected value, its source, the tolerance and the test.
+
+A number in prose carries its key (tools/stamps.py). The rows of tests/test_headlines.py and the
+assertions of the chapters' tests say what that key is held against; nothing of it is typed again.
+"""
+
+import ast
+import html
+import re
+import sys
+from decimal import Decimal
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+ROWS = TESTS / "test_headlines.py"
+STAMP = re.compile(r"\s*<!--(?P<key>[a-z0-9.-]+):[+,]*\.\d[f%]-->\s*")
+NUMBER = re.compile(r"[+−]?\d(?:[\d.,]*\d)?%?$")
+TITLE = "How each number is held"
+NOT_HELD = "not yet held by a test of its own."
+LONGEST = 48  # characters of a calculation that is shown as it is written
+TYPESET = {
+    "np.": "",
+    " ** ": "^",
+    " * ": " × ",
+    " / ": "/",
+    "-": "−",
+    "sqrt": "√",
+    "pi": "π",
+    "√(π)": "√π",
+}
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@cache
+def headlines():
+    """Return the rows of the headline numbers: notebook, key, expected, tolerance, source."""
+    sys.path.insert(0, str(TESTS))
+    try:
+        return import_module(ROWS.stem).HEADLINES
+    finally:
+        sys.path.remove(str(TESTS))
+
+
+@cache
+def written():
+    """Return the calculations of the rows as their file has them, by key: expected, tolerance."""
+    tree = ast.parse(ROWS.read_text(encoding="utf-8"))
+    rows = [node.elts for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
+    rows = [row for row in rows if len(row) == 5 and isinstance(row[1], ast.Constant)]
+    return {(row[1].value, place): row[place] for row in rows for place in (2, 3)}
+
+
+@cache
+def asserted():
+    """Return the first assertion of the chapters' tests about each key: file, test, assertion."""
+    found = {}
+    for path in sorted(TESTS.glob("chapters/test_*.py")):
+        for test in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                for key, assertion in lookups(test):
+                    found.setdefault(key, (path, test.name, assertion))
+    return found
+
+
+def lookups(test):
+    """Yield the keys that a test's assertions look up, and the assertion."""
+    for check in (node for node in ast.walk(test) if isinstance(node, ast.Assert)):
+        for node in ast.walk(check):
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                yield node.slice.value, ast.unparse(check.test)
+
+
+def figure(value):
+    """Return a number in plain digits, six of them significant."""
+    if 0 < abs(value) < 1e-5:
+        factor, power = f"{value:.2g}".split("e")
+        return f"{'' if factor == '1' else factor + '·'}10{str(int(power)).translate(RAISED)}"
+    return f"{Decimal(f'{value:.6g}'):,f}".replace("-", "−")
+
+
+def calculation(key, place):
+    """Return a short calculation of a row as it is written, or nothing."""
+    node = written().get((key, place))
+    if node is None or not any(isinstance(part, (ast.BinOp, ast.Call)) for part in ast.walk(node)):
+        return ""
+    text = ast.unparse(node)
+    for code, sign in TYPESET.items():
+        text = text.replace(code, sign)
+    return text if len(text) <= LONGEST else ""
+
+
+def row_says(key, expected, tolerance, source):
+    """Return one row of the headline numbers as words."""
+    shown, sum_ = figure(expected), calculation(key, 2)
+    value = f"{sum_} = {shown}" if sum_ else shown
+    room = f"within {calculation(key, 3) or figure(tolerance)}" if tolerance else "exactly"
+    return f"{value} ({source}), {room}"
+
+
+@cache
+def rows():
+    """Return the rows of every key in words; some keys are held against two sources."""
+    found = {}
+    for _, key, expected, tolerance, source in headlines():
+        found.setdefault(key, []).append(row_says(key, expected, tolerance, source))
+    return found
+
+
+def proof(key):
+    """Return what a key is held against and the test that does, or nothing."""
+    if key in rows():
+        return f"held against {'; and '.join(rows()[key])}.", f"{ROWS.name} -k {key}"
+    if key in asserted():
+        path, name, assertion = asserted()[key]
+        return f"held by the assertion {assertion}.", f"{path.relative_to(TESTS)}::{name}"
+    return None
+
+
+class Proofs(SphinxTransform):
+    """Mark each stamped number with its key, before the stamps are stripped."""
+
+    default_priority = 189
+
+    def apply(self):
+        """Read one page."""
+        for raw in list(self.document.findall(nodes.raw)):
+            if stamp := STAMP.fullmatch(raw.astext()):
+                self.mark(raw, stamp["key"])
+
+    def mark(self, raw, key):
+        """Put the number before a stamp into a node of its own."""
+        place = raw.parent.index(raw)
+        text = raw.parent[place - 1] if place else None
+        if isinstance(text, nodes.Text) and (number := NUMBER.search(text)):
+            classes = ["proof", f"proof-{key}", *([] if proof(key) else ["unheld"])]
+            before = [nodes.Text(text[: number.start()])] if number.start() else []
+            marked = nodes.inline("", number[0], classes=classes)
+            raw.parent.replace(text, [*before, marked])
+            for path in {ROWS, asserted().get(key, [ROWS])[0]}:
+                self.env.note_dependency(str(path))
+
+
+def marked_in(doctree):
+    """Return the keys on a page, in order, with the number that each shows first."""
+    found = {}
+    for node in doctree.findall(nodes.inline):
+        if "proof" in node["classes"]:
+            found.setdefault(node["classes"][1].removeprefix("proof-"), node.astext())
+    return found
+
+
+def line(key, number):
+    """Return the line of the list that says what holds a number."""
+    words, test = proof(key) or (NOT_HELD, "")
+    code = f" <code>{html.escape(test)}</code>" if test else ""
+    return f'<li id="proof-{key}"><b>{number}</b> {html.escape(words, quote=False)}{code}</li>'
+
+
+def listed(numbers):
+    """Return the list at the end of a page, folded on the screen and open on paper."""
+    lines = "\n".join(line(key, number) for key, number in numbers.items())
+    return (
+        f'<div class="admonition dropdown proofs"><p class="admonition-title">{TITLE}</p>\n'
+        "<p>The tests are files of <code>tests/</code>; each fails if its number leaves the "
+        f"room that the line gives it.</p>\n<ul>\n{lines}\n</ul></div>\n"
+    )
+
+
+def add_list(app, pagename, templatename, context, doctree):
+    """Put the list below a page that has marked numbers, with what shows a line of it."""
+    numbers = marked_in(doctree) if doctree is not None else {}
+    if numbers:
+        context["body"] += listed(numbers)
+        app.add_css_file("proofs.css")
+        app.add_js_file("proofs.js", loading_method="defer")
+
+
+def setup(app):
+    """Register the transform and the list with Sphinx."""
+    app.add_transform(Proofs)
+    app.connect("html-page-context", add_list)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
