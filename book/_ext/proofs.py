@@ -24,16 +24,9 @@ NUMBER = re.compile(r"[+−]?\d(?:[\d.,]*\d)?%?$")
 TITLE = "How each number is held"
 NOT_HELD = "not yet held by a test of its own."
 LONGEST = 48  # characters of a calculation that is shown as it is written
-TYPESET = {
-    "np.": "",
-    " ** ": "^",
-    " * ": " × ",
-    " / ": "/",
-    "-": "−",
-    "sqrt": "√",
-    "pi": "π",
-    "√(π)": "√π",
-}
+TYPESET = {"np.": "", " ** ": "^", " * ": " × ", " / ": "/", "-": "−"}
+TYPESET |= {"sqrt": "√", "pi": "π", "√(π)": "√π"}
+CLOSE = {"abs", "pytest.approx", "np.isclose", "np.allclose"}
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -49,16 +42,29 @@ def headlines():
 
 @cache
 def written():
-    """Return the calculations of the rows as their file has them, by key: expected, tolerance."""
-    tree = ast.parse(ROWS.read_text(encoding="utf-8"))
-    rows = [node.elts for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
-    rows = [row for row in rows if len(row) == 5 and isinstance(row[1], ast.Constant)]
-    return {(row[1].value, place): row[place] for row in rows for place in (2, 3)}
+    """Return the calculations of the rows as their file has them, by key, a pair for each row."""
+    found = {}
+    for node in ast.walk(ast.parse(ROWS.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Tuple) and len(node.elts) == 5:
+            _, key, expected, tolerance, _ = node.elts
+            if isinstance(key, ast.Constant):
+                found.setdefault(key.value, []).append((typeset(expected), typeset(tolerance)))
+    return found
+
+
+def typeset(node):
+    """Return a short calculation as it is written, or nothing."""
+    if not any(isinstance(part, (ast.BinOp, ast.Call)) for part in ast.walk(node)):
+        return ""
+    text = ast.unparse(node)
+    for code, sign in TYPESET.items():
+        text = text.replace(code, sign)
+    return text if len(text) <= LONGEST else ""
 
 
 @cache
 def asserted():
-    """Return the first assertion of the chapters' tests about each key: file, test, assertion."""
+    """Return what the chapters' tests hold close to a value, by key: file, test, assertion."""
     found = {}
     for path in sorted(TESTS.glob("chapters/test_*.py")):
         for test in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -69,9 +75,11 @@ def asserted():
 
 
 def lookups(test):
-    """Yield the keys that a test's assertions look up, and the assertion."""
+    """Yield the keys that a test holds close to a value; an order or a sign holds no number."""
     for check in (node for node in ast.walk(test) if isinstance(node, ast.Assert)):
-        for node in ast.walk(check):
+        inner = list(ast.walk(check))
+        calls = {ast.unparse(node.func) for node in inner if isinstance(node, ast.Call)}
+        for node in inner if calls & CLOSE else []:
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
                 yield node.slice.value, ast.unparse(check.test)
 
@@ -84,23 +92,12 @@ def figure(value):
     return f"{Decimal(f'{value:.6g}'):,f}".replace("-", "−")
 
 
-def calculation(key, place):
-    """Return a short calculation of a row as it is written, or nothing."""
-    node = written().get((key, place))
-    if node is None or not any(isinstance(part, (ast.BinOp, ast.Call)) for part in ast.walk(node)):
-        return ""
-    text = ast.unparse(node)
-    for code, sign in TYPESET.items():
-        text = text.replace(code, sign)
-    return text if len(text) <= LONGEST else ""
-
-
-def row_says(key, expected, tolerance, source):
+def row_says(expected, tolerance, source, calculations):
     """Return one row of the headline numbers as words."""
-    shown, sum_ = figure(expected), calculation(key, 2)
-    value = f"{sum_} = {shown}" if sum_ else shown
-    room = f"within {calculation(key, 3) or figure(tolerance)}" if tolerance else "exactly"
-    return f"{value} ({source}), {room}"
+    calculated, room = calculations
+    value = f"{calculated} = {figure(expected)}" if calculated else figure(expected)
+    within = f"within {room or figure(tolerance)}" if tolerance else "exactly"
+    return f"{value} ({source}), {within}"
 
 
 @cache
@@ -108,7 +105,9 @@ def rows():
     """Return the rows of every key in words; some keys are held against two sources."""
     found = {}
     for _, key, expected, tolerance, source in headlines():
-        found.setdefault(key, []).append(row_says(key, expected, tolerance, source))
+        lines = found.setdefault(key, [])
+        code = written().get(key, [])[len(lines) : len(lines) + 1] or [("", "")]
+        lines.append(row_says(expected, tolerance, source, *code))
     return found
 
 
@@ -122,6 +121,11 @@ def proof(key):
     return None
 
 
+def titles(node, document):
+    """Say whether a node is a page's title, which the search shows as it is."""
+    return isinstance(node, nodes.title) and node.parent.parent is document
+
+
 class Proofs(SphinxTransform):
     """Mark each stamped number with its key, before the stamps are stripped."""
 
@@ -130,7 +134,8 @@ class Proofs(SphinxTransform):
     def apply(self):
         """Read one page."""
         for raw in list(self.document.findall(nodes.raw)):
-            if stamp := STAMP.fullmatch(raw.astext()):
+            stamp = STAMP.fullmatch(raw.astext())
+            if stamp and not titles(raw.parent, self.document):
                 self.mark(raw, stamp["key"])
 
     def mark(self, raw, key):
