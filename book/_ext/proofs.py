@@ -86,7 +86,7 @@ def lookups(test):
 
 def figure(value):
     """Return a number in plain digits, six of them significant."""
-    if 0 < abs(value) < 1e-5:
+    if 0 < abs(value) < 1e-6:
         factor, power = f"{value:.2g}".split("e")
         return f"{'' if factor == '1' else factor + '·'}10{str(int(power)).translate(RAISED)}"
     return f"{Decimal(f'{value:.6g}'):,f}".replace("-", "−")
@@ -162,9 +162,8 @@ def marked_in(doctree):
 
 def line(key, number):
     """Return the line of the list that says what holds a number."""
-    words, test = proof(key) or (NOT_HELD, "")
-    code = f" <code>{html.escape(test)}</code>" if test else ""
-    return f'<li id="proof-{key}"><b>{number}</b> {html.escape(words, quote=False)}{code}</li>'
+    words, test = (html.escape(text, quote=False) for text in proof(key) or (NOT_HELD, key))
+    return f'<li id="proof-{key}"><b>{number}</b> {words} <code>{test}</code></li>'
 
 
 def listed(numbers):
@@ -172,8 +171,9 @@ def listed(numbers):
     lines = "\n".join(line(key, number) for key, number in numbers.items())
     return (
         f'<div class="admonition dropdown proofs"><p class="admonition-title">{TITLE}</p>\n'
-        "<p>The tests are files of <code>tests/</code>; each fails if its number leaves the "
-        f"room that the line gives it.</p>\n<ul>\n{lines}\n</ul></div>\n"
+        "<p>Each line says what its number is held against; 4 × 0.1 is four standard errors of "
+        "0.1. <code>.venv/bin/python -m pytest tests/</code> and the end of a line run its test."
+        f"</p>\n<ul>\n{lines}\n</ul></div>\n"
     )
 
 

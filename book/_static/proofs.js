@@ -35,9 +35,9 @@
   }
 
   function place(at) {
-    const width = document.documentElement.clientWidth;
+    const end = shown.closest("article").getBoundingClientRect().right;
     const below = at.bottom + 6 + tip.offsetHeight < innerHeight || at.top < tip.offsetHeight + 6;
-    const left = Math.min(at.left, width - tip.offsetWidth - 8);
+    const left = Math.min(at.left, end - tip.offsetWidth);
     tip.style.left = `${Math.max(left, 8) + scrollX}px`;
     tip.style.top = `${(below ? at.bottom + 6 : at.top - tip.offsetHeight - 6) + scrollY}px`;
   }
