@@ -6,6 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from pages import CHAPTERS, HTML
 from test_pages import violations
+from test_pdf import make_pdf
 
 PAGE = "notebooks/seeing_and_doing.html"
 FIRST = "article section .proof"
@@ -55,7 +56,7 @@ def test_every_marked_number_has_a_line_and_only_pages_with_numbers_have_the_scr
     assert len(lines) == len(set(lines))
     assert ("proofs.js" in text) == ("proofs.css" in text) == bool(marked)
     described = page.select_one("meta[name=description]")["content"]
-    assert not re.search(r"held against|test_headlines", described)
+    assert not re.search(r"test_headlines|, within", described)
 
 
 def test_every_chapter_has_proofs_and_a_number_without_one_says_so():
@@ -202,6 +203,17 @@ def test_the_list_is_folded_on_the_screen_and_printed_in_full(visit):
     assert last.is_visible()
     assert last.bounding_box()["height"] > 5
     assert not page.locator("#proof-tip").is_visible()
+
+
+def test_the_book_on_paper_has_the_list_of_every_chapter():
+    for path in CHAPTERS:
+        if path.startswith("notebooks/"):
+            printed = make_pdf.chapter(HTML, path.removesuffix(".html"), set())
+            lines = printed.select(".proofs li")
+            assert [line.get_text() for line in lines] == [
+                line.get_text() for line in parsed(path)[1].select(".proofs li")
+            ]
+            assert all(make_pdf.slug(path.removesuffix(".html")) in line["id"] for line in lines)
 
 
 def test_without_javascript_numbers_are_text_and_the_list_is_open(browser, address):
