@@ -35,7 +35,8 @@
   }
 
   function place(at) {
-    const end = shown.closest("article").getBoundingClientRect().right;
+    const column = shown.closest("article").getBoundingClientRect();
+    const end = Math.min(column.right, document.documentElement.clientWidth - 8);
     const below = at.bottom + 6 + tip.offsetHeight < innerHeight || at.top < tip.offsetHeight + 6;
     const left = Math.min(at.left, end - tip.offsetWidth);
     tip.style.left = `${Math.max(left, 8) + scrollX}px`;

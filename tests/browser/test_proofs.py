@@ -15,7 +15,7 @@ GONE = "() => document.getElementById('proof-tip').hidden"
 INSIDE = """() => {
   const box = document.getElementById('proof-tip').getBoundingClientRect();
   const width = document.documentElement.clientWidth;
-  return box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= innerHeight;
+  return box.left >= 8 && box.right <= width - 8 && box.top >= 0 && box.bottom <= innerHeight;
 }"""
 
 
