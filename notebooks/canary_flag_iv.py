@@ -11,7 +11,7 @@
 #
 # **The question.** A feature flag is switched on for a random fifth of users, but who uses the feature is up to them. What does the feature do to those who use it because of the flag?
 #
-# **The answer in short.** In this world users of the new editor finish 5.0<!--canary-as-treated:.1f--> more tasks a week than the others, and the editor costs its users tasks all the same: those whom the flag brings to it finish 1.55<!--canary-late-size:.2f--> fewer. The flag was random; adoption was not. Compare by flag (the intention to treat, −0.62<!--canary-itt:.2f-->), divide by what the flag does to adoption (0.40<!--canary-share-compliers:.2f-->), and you have the effect among the compliers. You do not have the effect on everybody, and one decision needs the one, another the other.
+# **The answer in short.** In this world users of the new editor finish 5.0<!--canary-as-treated:.1f--> more tasks a week than the others, and yet those whom the flag brings to it finish 1.55<!--canary-late-size:.2f--> fewer: the flag was random, adoption was not. Compare by flag (the intention to treat, −0.62<!--canary-itt:.2f-->), divide by what the flag does to adoption (0.40<!--canary-share-compliers:.2f-->), and you have the effect among the compliers. You do not have the effect on everybody, and one decision needs the one, another the other.
 #
 # The analogy is from AI/ML Explained (2026), which uses it to introduce instruments: assignment of the flag is a lever for an effect that self-selection hides. We build the world behind the analogy, with its truth.
 
@@ -54,7 +54,7 @@ figures.house_style()
 #
 # The new editor costs the average user two tasks a week, and keen users less than that.
 
-# %% mystnb={"figure": {"name": "fig-canary-graph"}, "image": {"alt": "Causal graph: flag points to adopted, adopted points to tasks. Interest, which is not recorded, points to adopted, to tasks and to past use. No arrow runs from flag to tasks, nor between flag and interest."}}
+# %% mystnb={"code_prompt_show": "Show how the graph is drawn", "figure": {"name": "fig-canary-graph"}, "image": {"alt": "Causal graph: flag points to adopted, adopted points to tasks. Interest, which is not recorded, points to adopted, to tasks and to past use. No arrow runs from flag to tasks, nor between flag and interest."}} tags=["hide-input"]
 world = scenarios.canary()
 places = {"flag": (0, 0), "adopted": (1.2, 0), "tasks": (2.4, 0)}
 places |= {"interest": (1.8, 1), "past_use": (3, 1)}
@@ -86,6 +86,8 @@ tables.results(seen, "20,000 users by flag and adoption.", digits=2)
 # ## The trap
 #
 # Three analyses come to mind. Compare users with non-users, as treated. Do the same and adjust for past use. Or keep only the users who "followed the protocol", flagged and switched or unflagged and not, the per-protocol analysis.
+#
+# **Guess first.** The new editor costs the average user two tasks. Which of the three finds a loss?
 
 # %%
 columns = {"outcome": "tasks", "treatment": "adopted"}
@@ -93,6 +95,8 @@ as_treated = difference_in_means(data, **columns)
 adjusted = standardize(data, **columns, adjust_for=["past_use"])
 followed = data[data["flag"] == data["adopted"]]
 per_protocol = difference_in_means(followed, **columns)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 naive = pd.DataFrame([as_treated, adjusted, per_protocol]).set_axis(
     ["as treated", "as treated, past use adjusted for", "per protocol"]
 )
@@ -102,12 +106,7 @@ tables.results(naive, "Tasks a week, users of the new editor minus others.", dig
 # All three say that the editor makes people more productive, with intervals far from zero. All three compare keen users with less keen ones. Past use is a trace of interest, and adjusting for it helps a little. Dropping those who did not follow the protocol undoes the randomization: on the flagged side the never-takers go, on the other side the always-takers.
 
 # %%
-graph = world.model.graph
-print(
-    identify.backdoor(
-        graph, treatment="adopted", outcome="tasks", adjust_for=["past_use"]
-    )
-)
+print(identify.backdoor(world.model.graph, **columns, adjust_for=["past_use"]))
 
 # %% [markdown]
 # ## What must be true
@@ -135,13 +134,15 @@ itt = difference_in_means(data, outcome="tasks", treatment="flag")
 shift = difference_in_means(data, outcome="adopted", treatment="flag")
 flag = {"instrument": "flag", "cov": "robust"}
 late = wald(data, **columns, **flag)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 steps = pd.DataFrame([itt, shift, late]).set_axis(
     ["flag on tasks (ITT)", "flag on adoption", "ratio (LATE)"]
 )
 steps["exact"] = [world.truth[k] for k in ("ITT", "share of compliers", "LATE")]
 tables.results(steps, "From the flag to the effect among compliers.")
 
-# %% mystnb={"figure": {"name": "fig-canary-estimates"}, "image": {"alt": "Four estimates with 95% intervals against the exact LATE of minus 1.55 tasks a week. As treated plus 5.0, with past use adjusted for plus 3.4, and per protocol plus 2.7, all with short intervals far to the right. The Wald ratio is minus 1.4 with an interval that covers the truth."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-canary-estimates"}, "image": {"alt": "Four estimates with 95% intervals against the exact LATE of minus 1.55 tasks a week. As treated plus 5.0, with past use adjusted for plus 3.4, and per protocol plus 2.7, all with short intervals far to the right. The Wald ratio is minus 1.4 with an interval that covers the truth."}} tags=["hide-input"]
 answers = pd.concat([naive, late.to_frame("Wald ratio of the flag").T])
 figures.estimates(
     answers,
@@ -168,13 +169,11 @@ parts = {
     "tasks on the new editor": data["tasks"] * taken,
     "tasks on the old editor": data["tasks"] * (taken - 1),
 }
-portrait = pd.DataFrame(
-    [
-        wald(data.assign(part=p), outcome="part", treatment="adopted", **flag)
-        for p in parts.values()
-    ],
-    index=list(parts),
-)
+split = {"outcome": "part", "treatment": "adopted", **flag}
+sides = {name: wald(data.assign(part=p), **split) for name, p in parts.items()}
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+portrait = pd.DataFrame(sides).T
 portrait["all users"] = [data["past_use"].mean(), np.nan, np.nan]
 tables.results(portrait, "The compliers, estimated without knowing one of them.", digits=2)  # fmt: skip
 
@@ -193,6 +192,8 @@ placebo = difference_in_means(data, outcome="past_use", treatment="flag")
 ratio = data["flag"].agg(["mean", "sem"])
 strength = first_stage(data, treatment="adopted", instruments="flag")
 safe = anderson_rubin(data, **columns, instruments="flag", cov="robust")
+
+# %% mystnb={"code_prompt_show": "Show how the checks are printed"} tags=["hide-input"]
 print(f"flag on past use  {placebo['estimate']:.3f} ({placebo['std_error']:.3f})")
 print(f"share flagged     {ratio['mean']:.4f} ({ratio['sem']:.4f}), planned 0.2")
 print(f"first-stage F     {strength.loc['effective F', 'value']:.0f}")
@@ -206,17 +207,16 @@ print(safe["statement"])
 # Suppose the flag's code slows every page, for those who switch and those who do not, at a price of half a task a week. Or suppose that one user in ten takes offence and does the opposite of what the banner asks. No placebo and no balance check can see it. The exact limits of the Wald ratio:
 
 # %%
+weak_banner = {"share_defiers": 0.02, "share_compliers": 0.05}
 breaches = {
     "all conditions hold": {},
     "flag costs half a task": {"flag_on_tasks": -0.5},
     "flag costs 0.1 tasks": {"flag_on_tasks": -0.1},
     "one in ten defies": {"share_defiers": 0.1},
-    "both, and a weak banner": {
-        "flag_on_tasks": -0.1,
-        "share_defiers": 0.02,
-        "share_compliers": 0.05,
-    },
+    "both, and a weak banner": {"flag_on_tasks": -0.1, **weak_banner},
 }
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 limits = {}
 for name, knobs in breaches.items():
     truth = scenarios.canary(**knobs).truth
@@ -230,7 +230,7 @@ tables.results(limits, "What the Wald ratio tends to when a condition fails.", d
 #
 # Against the first failure there is a design: flag half of the control group with an *empty* flag, which loads the code and shows nothing. Against the second there is a partial test. If the flag acts through adoption only and nobody defies it, then in any range of outcomes flagged adopters are at least as common, among the flagged, as unflagged adopters are among the unflagged (Kitagawa, 2015): the difference is made of compliers, and there cannot be fewer than none. (For those who do not adopt it is the other way round.) Where one in ten defies, this fails for outcomes below six tasks, by 0.0032, which a sample of this size shows nearly always (99%). With the half-task leak it fails too, but by so little that most samples like ours would miss it (t of 1.3 on average at the best cut). Passing proves nothing; failing ends the argument. What remains is thought.
 
-# %% mystnb={"figure": {"name": "fig-canary-exclusion"}, "image": {"alt": "Limit of the Wald ratio against the direct effect of the flag on tasks, from minus 1 to plus 1, for three banners. With 40 percent compliers the line runs from minus 4.1 to plus 0.9, with 20 percent it is twice as steep, with 5 percent it leaves the picture: a direct effect of plus or minus 0.2 already moves it by 4 tasks."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-canary-exclusion"}, "image": {"alt": "Limit of the Wald ratio against the direct effect of the flag on tasks, from minus 1 to plus 1, for three banners. With 40 percent compliers the line runs from minus 4.1 to plus 0.9, with 20 percent it is twice as steep, with 5 percent it leaves the picture: a direct effect of plus or minus 0.2 already moves it by 4 tasks."}} tags=["hide-input"]
 direct = np.linspace(-1, 1, 41)
 _, ax = plt.subplots(figsize=(5.6, 3.4))
 styles = {0.4: "-", 0.2: "--", 0.05: ":"}
@@ -268,10 +268,10 @@ actions = {
     "old editor for everybody": {"adopted": 0},
 }
 n = 400_000
-tasks = {
-    name: world.model.do(**action).sample(n, rng=5)["tasks"].mean()
-    for name, action in actions.items()
-}
+run = {name: world.model.do(**a).sample(n, rng=5) for name, a in actions.items()}
+tasks = {name: sample["tasks"].mean() for name, sample in run.items()}
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 keys = ["E[tasks]", *[f"E[tasks | do({k}={v})]" for k in ("flag", "adopted") for v in (1, 0)]]  # fmt: skip
 levers = pd.DataFrame({"simulated": tasks})
 levers["exact"] = [world.truth[key] for key in keys]
@@ -289,7 +289,7 @@ tables.results(levers.round(2), "Tasks a user and week under each action (Monte 
 #
 # Two hundred fresh canaries of 4,000 users each, held against the LATE.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the three analyses"} tags=["hide-input"]
 analyses = {
     "as treated": lambda sample: difference_in_means(sample, **columns),
     "per protocol": lambda sample: difference_in_means(
@@ -297,6 +297,8 @@ analyses = {
     ),
     "Wald ratio": lambda sample: wald(sample, **columns, **flag),
 }
+
+# %%
 many = replicate(world, analyses, n=4_000, replications=200, rng=37, estimand="LATE")
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(many[shown], "200 samples of 4,000 users against the exact LATE.")
@@ -311,23 +313,19 @@ tables.results(many[shown], "200 samples of 4,000 users against the exact LATE."
 # Any release with a random flag and optional use fits the call. So does a lottery for a course that some winners skip, or a letter that invites to a screening:
 
 # %%
-invited = pd.DataFrame(
-    {
-        "letter": [0] * 500 + [1] * 500,
-        "screened": [0] * 450 + [1] * 50 + [0] * 250 + [1] * 250,
-        "visits": np.random.default_rng(1).poisson(3, 1_000),
-    }
+letter = np.repeat([0, 1], 500)
+screened = np.repeat([0, 1, 0, 1], [450, 50, 250, 250])
+visits = np.random.default_rng(1).poisson(3, 1_000)
+invited = pd.DataFrame({"letter": letter, "screened": screened, "visits": visits})
+ask = {"outcome": "visits", "treatment": "screened", "instrument": "letter"}
+fit = wald(invited, **ask, cov="robust")
+tables.results(
+    [fit],
+    "Visits caused by screening, among those who come because of the letter "
+    "(made-up data without an effect).",
 )
-fit = wald(
-    invited,
-    outcome="visits",
-    treatment="screened",
-    instrument="letter",
-    cov="robust",
-)
-tables.results([fit], "Visits caused by screening, among those who come because of the letter (made-up data without an effect).")  # fmt: skip
 
-# %%
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how this is checked"} tags=["hide-cell"]
 assert fit["ci_low"] < 0 < fit["ci_high"]
 
 # %% [markdown]

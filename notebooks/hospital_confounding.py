@@ -11,7 +11,7 @@
 #
 # **The question.** A drug is given to the sickest patients. Does it make them better, by how much, and for whom?
 #
-# **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others. That is the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Adjusting for recorded health recovers the ATE or the ATT, whichever the estimator is after, where its model is right; a straight line through a curved world does not. And when the confounder is not in the records, the estimators agree with each other and all of them are wrong.
+# **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others: the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Adjusting for recorded health recovers the ATE or the ATT, whichever the estimator is after, where its model is right; a straight line through a curved world does not. When the confounder is not in the records, the estimators agree with each other and all of them are wrong.
 #
 # The scenario is from "We Need to Talk about Causal ML" (Anonymous, n.d.). This chapter is also the book's reference on closing observed backdoors.
 
@@ -51,14 +51,19 @@ figures.house_style()
 # Age $Z$ and health $H$ are standardized and correlated ($-0.5$), health decides on the drug $D$, and severity is
 #
 # $$
-# Y = 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \qquad P(D = 1) = \operatorname{expit}(-1 - 1.2\, H).
+# \begin{aligned}
+# Y &= 50 - 6 H + 2 Z + \kappa\,(H^2 - 1) + (-3 + 1.5\, H)\, D + N(0, 4^2), \\
+# P(D = 1) &= \operatorname{expit}(-1 - 1.2\, H).
+# \end{aligned}
 # $$
 #
 # The drug lowers severity by 3 points at average health and by more for the sick. Because the sick get it, the average effect on everybody (ATE, −3) and on the treated (ATT) differ. The knob $\kappa$ bends the relation between health and severity; it is 0 at first.
 
-# %% mystnb={"figure": {"name": "fig-hospital-graph"}, "image": {"alt": "Causal graph: age points to health and severity, health points to drug and severity, drug points to severity. Health blocks every backdoor path from drug to severity."}}
+# %%
 world = scenarios.hospital()
 columns = {"outcome": "severity", "treatment": "drug"}
+
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-graph"}, "image": {"alt": "Causal graph: age points to health and severity, health points to drug and severity, drug points to severity. Health blocks every backdoor path from drug to severity."}} tags=["hide-input"]
 places = {"age": (0, 1), "health": (1, 1), "drug": (0.5, 0), "severity": (2, 0)}
 roles = {"treatment": "drug", "outcome": "severity", "positions": places}
 figures.causal_graph(world.model.graph, **roles, adjusted=["health"])
@@ -77,7 +82,7 @@ tables.results(
 # %% [markdown]
 # ## The trap
 #
-# Compare the two arms, as the dashboard does.
+# Compare the two arms, as the dashboard does. **Guess first:** at average health the drug lowers severity by 3 points, and it goes to the sick, whom it helps more. Which sign will the comparison have?
 
 # %%
 raw = difference_in_means(data, **columns)
@@ -89,7 +94,11 @@ tables.results(
 # The drug seems to harm. With a simulated world you can see what the number is made of. It is an identity, not an approximation:
 #
 # $$
-# \underbrace{E[Y \mid D = 1] - E[Y \mid D = 0]}_{\text{raw}} = \underbrace{E[Y(1) - Y(0) \mid D = 1]}_{\text{ATT}} + \underbrace{E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]}_{\text{selection bias}}
+# \begin{aligned}
+# \underbrace{E[Y \mid D = 1] - E[Y \mid D = 0]}_{\text{raw}} = {}
+# &\underbrace{E[Y(1) - Y(0) \mid D = 1]}_{\text{ATT}} \\
+# &+ \underbrace{E[Y(0) \mid D = 1] - E[Y(0) \mid D = 0]}_{\text{selection bias}}
+# \end{aligned}
 # $$
 
 # %%
@@ -152,7 +161,7 @@ tables.results(
 # %% [markdown]
 # In the straight world the coefficient estimates the ATE, which is also the ATT. In the curved one it misses by more than a point, and the picture shows why: among the sickest, with four in ten of the treated and one in ten of the others, severity lies above the line, and the coefficient takes the gap for harm.
 
-# %% mystnb={"figure": {"name": "fig-hospital-curve"}, "image": {"alt": "Severity without the drug against health in the curved world. The true curve rises steeply for the sickest; the straight line of the regression runs far below it there, where four in ten of the treated and one in ten of the others are, so the regression blames the drug for the gap."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-curve"}, "image": {"alt": "Severity without the drug against health in the curved world. The true curve rises steeply for the sickest; the straight line of the regression runs far below it there, where four in ten of the treated and one in ten of the others are, so the regression blames the drug for the gap."}} tags=["hide-input"]
 bent = scenarios.hospital(heterogeneity=0.0, curvature=3.0)
 patients = bent.sample(4_000, rng=11)
 line = smf.ols("severity ~ drug + health", patients).fit().params
@@ -180,6 +189,8 @@ levels = np.linspace(-6, 6, 121)
 density = np.exp(-(levels**2) / 2)
 e = 1 / (1 + np.exp(1 + 1.2 * levels))
 line = np.polyval(np.polyfit(levels, e, 1, w=np.sqrt(density)), levels)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 shape = {"ATE": 1.0, "ATT": e, "variance weights": e * (1 - e)}
 shape |= {"coefficient": e * (1 - line)}
 shape = pd.DataFrame(shape, index=levels).mul(density, axis=0)
@@ -200,7 +211,7 @@ tables.results(
 #
 # Fit severity in each arm, predict for everybody (or for the treated), average ([the recipe of the first case](staffing_mediator_trap.ipynb)). For the curved world we add the square.
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the three standardizations"} tags=["hide-input"]
 straight, curved = data, scenarios.hospital(curvature=3.0).sample(4_000, rng=12)
 both = {
     "straight": straight,
@@ -223,7 +234,7 @@ tables.results(
 #
 # The propensity score is the probability of treatment given the covariates (Rosenbaum and Rubin, 1983). It is a tool for looking before it is a tool for estimating: where the two arms do not overlap, no estimator has data to compare.
 
-# %% mystnb={"figure": {"name": "fig-hospital-overlap"}, "image": {"alt": "Two histograms of the propensity score. Untreated patients pile up below 0.3, treated patients spread from 0.1 to 0.9; both arms are present everywhere between 0.05 and 0.85."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-overlap"}, "image": {"alt": "Two histograms of the propensity score. Untreated patients pile up below 0.3, treated patients spread from 0.1 to 0.9; both arms are present everywhere between 0.05 and 0.85."}} tags=["hide-input"]
 score = scores(data, treatment="drug", adjust_for=["age", "health"])
 _, ax = plt.subplots(figsize=(5.6, 2.6))
 bins = np.linspace(0, 1, 31)
@@ -247,9 +258,20 @@ plt.show()
 
 # %%
 common = overlap(data, treatment="drug", adjust_for=["age", "health"])
-shown = ["n", "p05", "p50", "p95", "outside_support", "ess_ate", "ess_att"]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+entries = {
+    "n": "patients",
+    "p05": "5% below",
+    "p50": "median",
+    "p95": "95% below",
+    "outside_support": "outside the other arm's range",
+    "ess_ate": "effective n, ATE",
+    "ess_att": "effective n, ATT",
+}
 tables.results(
-    common[shown].T.round(3), "Overlap of the scores, by arm (0 no drug, 1 drug)."
+    common[[*entries]].rename(columns=entries).T.round(3),
+    "Overlap of the scores, by arm (0 no drug, 1 drug).",
 )
 
 # %% [markdown]
@@ -263,13 +285,15 @@ checked["ipw"] = inverse_weights(data, treatment="drug", adjust_for=["age", "hea
 checked["matched"] = match_weights(data, treatment="drug", adjust_for=["age", "health"])
 terms = {"treatment": "drug", "adjust_for": ["age", "health", "health_squared"]}
 weighted, paired = (balance(checked, **terms, weights=w) for w in ("ipw", "matched"))
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 love = weighted.rename(columns=lambda c: c.replace("after", "weighted"))
 love = love.join(
     paired.filter(like="after").rename(columns=lambda c: c.replace("after", "matched"))
 )
 tables.results(love, "Standardized differences and variance ratios.", digits=2)
 
-# %% mystnb={"figure": {"name": "fig-hospital-love"}, "image": {"alt": "Love plot. Before adjustment health differs by 1 standard deviation and age by half of one between the arms. After weighting all absolute standardized differences lie below 0.15, after matching below 0.06."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-love"}, "image": {"alt": "Love plot. Before adjustment health differs by 1 standard deviation and age by half of one between the arms. After weighting all absolute standardized differences lie below 0.15, after matching below 0.06."}} tags=["hide-input"]
 figures.love_plot(
     love.filter(like="difference")
     .abs()
@@ -291,6 +315,8 @@ pairs = [
     match(data, **columns, adjust_for="health", metric="propensity", estimand="ATT"),
     match(data, **columns, adjust_for="health", estimand="ATE"),
 ]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 labels = ["ATT, not corrected", "ATT, corrected", "ATT, on the score", "ATE, corrected"]
 matched = pd.DataFrame(pairs).set_axis(labels)
 tables.results(
@@ -300,21 +326,42 @@ tables.results(
 # %% [markdown]
 # ### Weighting, and doubly robust
 #
-# Hájek weighting divides by the sum of the weights, and its standard error must not treat the weighted rows as if they were so many patients. The doubly robust estimator (AIPW) adds an outcome model, fitted on other folds (Chernozhukov et al., 2018), and is right if either model is.
+# With the propensity score $e(X) = P(D = 1 \mid X)$, weighting lets each patient count as
+#
+# $$
+# w = \frac{D}{e(X)} + \frac{1 - D}{1 - e(X)} \;\; \text{(ATE)}, \qquad
+# w = D + (1 - D)\,\frac{e(X)}{1 - e(X)} \;\; \text{(ATT)}.
+# $$
+#
+# The first makes each arm resemble everybody, the second makes the untreated resemble the treated. Hájek's version divides by the sum of the weights in each arm, and its standard error must not treat the weighted rows as if they were so many patients.
 
 # %%
 adjusting = {**columns, "adjust_for": "health"}
-answers = pd.DataFrame(
-    {
-        "weighting, ATE": weight(data, **adjusting, estimand="ATE"),
-        "weighting, ATT": weight(data, **adjusting, estimand="ATT"),
-        "doubly robust, ATE": doubly_robust(data, **adjusting, estimand="ATE", rng=1),
-        "doubly robust, ATT": doubly_robust(data, **adjusting, estimand="ATT", rng=1),
-    }
-).T
-tables.results(answers, "Weighting and doubly robust estimates (points).", digits=2)
+e = scores(data, treatment="drug", adjust_for="health")
+data_weights = data["drug"] / e + (1 - data["drug"]) / (1 - e)
+arms = [data["drug"] == arm for arm in (1, 0)]
+means = [np.average(data["severity"][a], weights=data_weights[a]) for a in arms]
+by_hand = means[0] - means[1]
+
+# %% [markdown]
+# The doubly robust estimator (AIPW) adds a model $m_d(X)$ of severity in each arm, and averages
+#
+# $$
+# m_1 - m_0 + \frac{D\,(Y - m_1)}{e} - \frac{(1 - D)\,(Y - m_0)}{1 - e}
+# $$
+#
+# over the patients. If the outcome models are right, the fractions average to zero; if the score is right, they take out what the models get wrong. So it is right if either is. The recipe fits both on other folds (Chernozhukov et al., 2018).
 
 # %%
+names = ["weighting, ATE", "weighting, ATT", "doubly robust, ATE", "doubly robust, ATT"]
+answers = [weight(data, **adjusting, estimand=which) for which in ("ATE", "ATT")]
+answers += [
+    doubly_robust(data, **adjusting, estimand=which, rng=1) for which in ("ATE", "ATT")
+]
+answers = pd.DataFrame(answers, names)
+tables.results(answers, "Weighting and doubly robust estimates (points).", digits=2)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 effective = weight(data, **adjusting).attrs["effective_n"]
 tables.results(
     pd.Series(effective, name="effective n").round(0),
@@ -330,6 +377,8 @@ tables.results(
 kept = trim(data, treatment="drug", adjust_for="health", low=0.2, high=0.8)
 inside = weight(kept, **adjusting)
 truth_inside = (-3 + 1.5 * kept["health"]).mean()
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 trimmed = pd.DataFrame(
     {"estimate": [answers.loc["weighting, ATE", "estimate"], inside["estimate"]],
      "std error": [answers.loc["weighting, ATE", "std_error"], inside["std_error"]],
@@ -346,7 +395,7 @@ tables.results(
 # One function, every estimator with health as the only covariate and linear in it, two worlds.
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show every estimator"} tags=["hide-input"]
 def everything(sample):
     given = {**columns, "adjust_for": "health"}
     return {
@@ -372,9 +421,9 @@ tables.results(
 )
 
 # %% [markdown]
-# (Weighting for the ATE has the error 0.30<!--hospital-weighting-error-stacked:.2f--> here and 0.42<!--hospital-weighting-error:.2f--> above: above, the scores are taken as known, which is the recipe's cautious default for the ATE; here their estimation is counted too.)
+# (Computed by hand above, weighting for the ATE gives the recipe's −3.33<!--hospital-weights-by-hand:.2f-->. It has the error 0.30<!--hospital-weighting-error-stacked:.2f--> here and 0.42<!--hospital-weighting-error:.2f--> above: there the scores are taken as known, which is the recipe's cautious default for the ATE; here their estimation is counted too.)
 
-# %% mystnb={"figure": {"name": "fig-hospital-all"}, "image": {"alt": "Eight estimates in the straight world and in the curved world against the exact ATE of minus 3 and ATT of minus 3.98. In the straight world the intervals of all but the regression coefficient hold their target. In the curved world standardization with a straight line misses ATE and ATT, while the intervals of matching, weighting and doubly robust estimates hold theirs."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-all"}, "image": {"alt": "Eight estimates in the straight world and in the curved world against the exact ATE of minus 3 and ATT of minus 3.98. In the straight world the intervals of all but the regression coefficient hold their target. In the curved world standardization with a straight line misses ATE and ATT, while the intervals of matching, weighting and doubly robust estimates hold theirs."}} tags=["hide-input"]
 _, panels = plt.subplots(2, 1, figsize=(5.6, 6.8))
 for ax, (name, table) in zip(panels, tried.items(), strict=True):
     exact = {key: world.truth[key] for key in ("ATE", "ATT")}
@@ -398,7 +447,7 @@ plt.show()
 #
 # Now let doctors see a frailty that the record does not hold. It makes the drug likelier and severity worse. No recorded set is valid any more.
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the frail world and the table"} tags=["hide-input"]
 frail = scenarios.hospital(frailty=1.0)
 print(
     identify.backdoor(
@@ -428,19 +477,43 @@ tables.results(
 #
 # Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
 
+# %% [markdown]
+# The robustness value is the share that a confounder would have to explain of both, and it needs no more than the coefficient's t statistic:
+#
+# $$
+# RV = \tfrac{1}{2} \left( \sqrt{f^4 + 4 f^2} - f^2 \right), \qquad f = \frac{|t|}{\sqrt{\text{degrees of freedom}}}.
+# $$
+
 # %%
+fit = smf.ols("severity ~ drug + age + health", data).fit()
+f = abs(fit.tvalues["drug"]) / np.sqrt(fit.df_resid)
+value_by_hand = (np.sqrt(f**4 + 4 * f**2) - f**2) / 2
 strength = robustness_value(data, **columns, adjust_for=["age", "health"])
-tables.results(strength, "Robustness of the regression coefficient.", digits=3)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+words = {
+    "t_value": "t statistic",
+    "dof": "degrees of freedom",
+    "partial_r2": "partial R² of the drug",
+    "rv_q": "robustness value",
+    "rv_q_alpha": "robustness value, significance",
+}
+caption = "Robustness of the regression coefficient."
+tables.results(strength.rename(words), caption, digits=3)
 
 # %%
 asked = {**columns, "adjust_for": ["age", "health"]}
 bounds = bias_bounds(data, **asked, benchmark="health", multiples=(0.1, 0.25, 0.5))
-shown = ["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+shares = {"r2dz_x": "share of drug", "r2yz_dx": "share of severity"}
 tables.results(
-    bounds[shown], "If a confounder were so many times as strong as health.", digits=3
+    bounds[[*shares, "estimate", "ci_low", "ci_high"]].rename(columns=shares),
+    "If a confounder were so many times as strong as health.",
+    digits=3,
 )
 
-# %% mystnb={"figure": {"name": "fig-hospital-contour"}, "image": {"alt": "Contours of the adjusted estimate over the partial R squared of a confounder with the drug and with severity. The estimate of minus 3.6 shrinks towards the upper right and reaches zero along a curve through 0.3 and 0.3. Confounders a tenth, a quarter and half as strong as health stay on the side where the drug still helps."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-hospital-contour"}, "image": {"alt": "Contours of the adjusted estimate over the partial R squared of a confounder with the drug and with severity. The estimate of minus 3.6 shrinks towards the upper right and reaches zero along a curve through 0.3 and 0.3. Confounders a tenth, a quarter and half as strong as health stay on the side where the drug still helps."}} tags=["hide-input"]
 strengths = {"r2dz_x": np.linspace(0, 0.3, 31), "r2yz_dx": np.linspace(0, 0.9, 31)}
 grid_of = contour(data, **asked, **strengths)
 _, ax = plt.subplots(figsize=(5.6, 3.6))
@@ -476,7 +549,7 @@ oracle = frail.model.sample(4_000, rng=13)
 asked["adjust_for"] = ["age", "health", "frailty"]
 seen = bias_bounds(oracle, **asked, benchmark=["health", "frailty"], multiples=(0.25,))
 tables.results(
-    seen[["r2dz_x", "r2yz_dx"]],
+    seen[[*shares]].rename(columns=shares),
     "How much a quarter of each would explain.",
     digits=3,
 )
@@ -484,7 +557,7 @@ tables.results(
 # %% [markdown]
 # The frailty explains about as much of the drug as health does and less of severity. Leaving it out moves the coefficient from −3.47<!--hospital-frail-linear:.2f--> to −0.10<!--hospital-frail-regression:.2f-->. The E-value (VanderWeele and Ding, 2017) puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the risk ratio and its E-value"} tags=["hide-input"]
 risk = standardize(
     data.assign(severe=(data["severity"] > 60).astype(int)),
     outcome="severe", treatment="drug", adjust_for="health", model="logit", estimand="ATT",
@@ -511,10 +584,9 @@ trial, survey = nsw_mixtape.load_pandas().data, cps_mixtape.load_pandas().data
 earnings = {"outcome": "re78", "treatment": "treat"}
 experiment = difference_in_means(trial, **earnings)
 mixed = pd.concat([trial[trial["treat"] == 1], survey], ignore_index=True)
-mixed = mixed.assign(age_squared=mixed["age"] ** 2)
-mixed = mixed.assign(
-    jobless_74=(mixed["re74"] == 0) * 1, jobless_75=(mixed["re75"] == 0) * 1
-)
+mixed["age_squared"] = mixed["age"] ** 2
+mixed["jobless_74"] = (mixed["re74"] == 0).astype(int)
+mixed["jobless_75"] = (mixed["re75"] == 0).astype(int)
 naive_lalonde = difference_in_means(mixed, **earnings)
 usual = "age + educ + black + hisp + marr + nodegree + re74 + re75"
 customary = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
@@ -523,7 +595,7 @@ customary = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
 # Now every estimator three times: without the earnings of the years before, with them, and with them on the men whose propensity scores lie between 0.1 and 0.9.
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the four estimators and the three tables"} tags=["hide-input"]
 def four_ways(men, given):
     ask = {**earnings, "adjust_for": given}
     ols = smf.ols(f"re78 ~ treat + {' + '.join(given)}", men).fit(cov_type="HC2")
@@ -562,7 +634,7 @@ tables.results(lalonde, caption, digits=0)
 #
 # Three policies, run in the world with `do`: nobody gets the drug, everybody does, or the sicker half does. One point of severity costs the hospital about a bed-day.
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the policies"} tags=["hide-input"]
 policies = {
     "nobody": 0,
     "everybody": 1,
@@ -578,10 +650,6 @@ cost = {
 cost = pd.DataFrame(cost).T.set_axis(["mean severity", "Monte Carlo error"], axis=1)
 tables.results(cost, "Mean severity (points) under each policy.", digits=2)
 
-# %%
-best_first = ["everybody", "the sicker half", "as it is", "nobody"]
-assert cost["mean severity"].sort_values().index.tolist() == best_first
-
 # %% [markdown]
 # The dashboard would have chosen "nobody", the worst of the four. Nearly everybody gains: the effect is −3 + 1.5 H, so 2.3%<!--hospital-harmed:.1%--> of the patients, the healthiest, are harmed, and the best rule spares them (−3.013<!--hospital-best-rule:.3f--> instead of −3.000<!--hospital-ate:.3f--> on average, too little to see in the table). If the drug is scarce, the sicker half gets most of the benefit, −2.10<!--hospital-sicker-half:.2f-->.
 
@@ -591,7 +659,7 @@ assert cost["mean severity"].sort_values().index.tolist() == best_first
 # One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the five analyses"} tags=["hide-input"]
 def regression(sample):
     return standardize(sample, **columns, adjust_for="health", interact=[])
 
@@ -649,7 +717,7 @@ tables.results(
 #
 # On your own table, in ten lines: look at the overlap, check the balance, then estimate. Here on the smokers of Hernán and Robins (2020), whose weighted estimate of the ATE of quitting on weight is 3.4 kg (2.4 to 4.5).
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the analysis of the smokers"} tags=["hide-input"]
 from causaldata import nhefs_complete
 
 smokers = nhefs_complete.load_pandas().data
@@ -746,6 +814,8 @@ numbers = {
     "hospital-best-rule": -3 * stats.norm.cdf(2) - 1.5 * stats.norm.pdf(2),
     "hospital-sicker-half": -3 * stats.norm.cdf(0) - 1.5 * stats.norm.pdf(0),
     "hospital-linear": strength["estimate"],
+    "hospital-weights-by-hand": by_hand,
+    "hospital-robustness": value_by_hand,
     "hospital-ols-limit": implied.loc["coefficient", "their effect"],
     "hospital-variance-weights": implied.loc["variance weights", "their effect"],
     "hospital-other-sign": implied.loc["coefficient", "their effect"] + 3.3,
@@ -801,6 +871,7 @@ numbers = {
 tables.store(
     numbers,
     agreed=agreed,
+    by_recipe=answers.loc["weighting, ATE", "estimate"],
     cost=cost,
     experiment=experiment,
     inside=inside,
@@ -808,6 +879,7 @@ tables.store(
     ols=ols,
     parts=parts,
     raw=raw,
+    strength=strength,
     straight=tried["straight"],
     truth_inside=truth_inside,
     worlds=worlds,

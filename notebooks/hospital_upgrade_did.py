@@ -11,16 +11,16 @@
 #
 # **The question.** Some hospitals start a new drug in month 5, others never do. How much does the drug lower the severity of their patients' illness, when the hospitals differ in ways that nobody wrote down, and when new equipment may have arrived in the same month?
 #
-# **The answer in short.** The drug lowers severity in the hospitals that use it by 2.28<!--upgrade-att-size:.2f--> points (the ATT, exact). Comparing them with the others after the start suggests that it does harm, +0.78<!--upgrade-raw:+.2f-->. Difference-in-differences (DiD) subtracts what never changes and answers −2.24<!--upgrade-did:.2f-->. If equipment worth 3 points arrives in the same month, DiD answers −5.24<!--upgrade-did-upgraded:.2f-->: it does not split the credit, it gives all of it to the drug. Where nobody recorded the equipment no check of the columns notices, and no test of the months before could. A department that got the equipment and not the drug shows it: the triple difference answers −2.22<!--upgrade-ddd:.2f-->.
+# **The answer in short.** The drug lowers severity in the hospitals that use it by 2.28<!--upgrade-att-size:.2f--> points (the ATT, exact); comparing them with the others after the start suggests harm, +0.78<!--upgrade-raw:+.2f-->, and difference-in-differences (DiD) answers −2.24<!--upgrade-did:.2f-->. If equipment worth 3 points arrives in the same month, DiD does not split the credit but gives all of it to the drug, −5.24<!--upgrade-did-upgraded:.2f-->, and no check of the columns or of the months before notices. A department that got the equipment and not the drug shows it: the triple difference answers −2.22<!--upgrade-ddd:.2f-->.
 #
-# The scenario is told in the article whose opening words are "We need to talk about Causal ML" (Anonymous, n.d.). It warns against a coincident upgrade, and rightly. What exactly happens then is a matter of arithmetic, and we do it.
+# The scenario is told in the article whose opening words are "We need to talk about Causal ML" (Anonymous, n.d.). It warns against a coincident upgrade, and rightly.
 
 # %% [markdown]
 # ## The story
 #
 # A region has 40 hospitals. Each month it computes for each hospital a severity score, the mean over the patients of its medical department; lower is better. A grant pays some of the hospitals for a new drug from month 5 on. The hospitals under the heaviest burden applied most eagerly, and so they got most of the grants. Nobody recorded the burden.
 #
-# The ministry must decide whether to buy the drug for the remaining hospitals. It costs 75 thousand euros a month and hospital; a point of severity is worth 25 thousand. So the drug pays if it lowers severity by more than 3 points. An estimate that mixes the drug with something else buys the wrong thing for twenty hospitals, every month.
+# The ministry must decide whether to buy the drug for the remaining hospitals. It costs 75 thousand euros a month and hospital; a point of severity is worth 25 thousand, so the drug pays if it lowers severity by more than 3 points. An estimate that mixes it with something else buys the wrong thing.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import itertools
@@ -55,20 +55,21 @@ figures.house_style()
 # $$
 # \begin{aligned}
 # B &\sim N(0, 1), \qquad P(G = 1) \text{ grows with } B, \qquad \text{drug } D = G \\
-# \text{severity}_t &= 20 - 0.4\,(t - 1) + 4 B + (-2 - 0.5 B)\, D\, 1[t \ge 5] + 0.1\,(\text{frail}_t - 30) + W_t + \varepsilon_t
+# \text{severity}_t &= 20 - 0.4\,(t - 1) + 4 B + (-2 - 0.5 B)\, D\, 1[t \ge 5] \\
+# &\quad + 0.1\,(\text{frail}_t - 30) + W_t + \varepsilon_t
 # \end{aligned}
 # $$
 #
-# Four things happen at once. Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Each hospital has good and bad spells ($W_t$, shocks that fade slowly). And the drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
+# Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
 #
-# The world is a structural causal model with a variable for each month. We draw its graph with the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
+# The graph has the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the months are merged"} tags=["hide-input"]
 world = scenarios.hospital_upgrade()
 graph = nx.relabel_nodes(world.model.graph, lambda name: name.split("_")[0])
 graph.remove_edges_from(list(nx.selfloop_edges(graph)))
 
-# %% mystnb={"figure": {"name": "fig-upgrade-graph"}, "image": {"alt": "Causal graph, months merged. Burden, not recorded, points to grant, severity and surgery. Grant points to drug, upgraded and frail. Drug, upgraded, frail and the unrecorded shock point to severity; upgraded and shock also point to surgery. No arrow runs from drug to surgery."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-graph"}, "image": {"alt": "Causal graph, months merged. Burden, not recorded, points to grant, severity and surgery. Grant points to drug, upgraded and frail. Drug, upgraded, frail and the unrecorded shock point to severity; upgraded and shock also point to surgery. No arrow runs from drug to surgery."}} tags=["hide-input"]
 places = {
     "burden": (0, 2.3),
     "grant": (0, 0),
@@ -92,9 +93,8 @@ plt.show()
 
 # %%
 panel = world.sample(40, rng=2026)
-months_4_and_5 = panel[panel["hospital"].isin([1, 2])].query("4 <= month <= 5")
 tables.results(
-    months_4_and_5.set_index(["hospital", "month"]),
+    panel.query("hospital <= 2 and 4 <= month <= 5").set_index(["hospital", "month"]),
     "Two hospitals in the last month before the drug and the first with it.",
     digits=1,
 )
@@ -102,7 +102,7 @@ tables.results(
 # %% [markdown]
 # Now the mean of each group, month by month.
 
-# %% mystnb={"figure": {"name": "fig-upgrade-trends"}, "image": {"alt": "Mean severity by month. The other hospitals fall slowly from 18.7 to 15.6. The hospitals with the drug start at 22.1, fall in parallel until month 4, drop by two and a half points in month 5, and fall in parallel again. A dotted line shows where they would have gone in parallel to the others: about two points higher."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-trends"}, "image": {"alt": "Mean severity by month. The other hospitals fall slowly from 18.7 to 15.6. The hospitals with the drug start at 22.1, fall in parallel until month 4, drop by two and a half points in month 5, and fall in parallel again. A dotted line shows where they would have gone in parallel to the others: about two points higher."}} tags=["hide-input"]
 means = panel.pivot_table("severity", "month", "treated")
 means.columns = ["no drug", "drug"]
 figures.trends(
@@ -118,16 +118,12 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Severity falls in both groups; the drug hospitals are worse throughout and drop when the drug starts. Dotted: their path if they had moved in parallel.*
 
-# %% jupyter={"source_hidden": true} tags=["hide-cell"]
-ends = means.iloc[[0, -1]].round(1)
-assert ends["no drug"].tolist() == [18.7, 15.6]
-assert ends["drug"].iloc[0] == 22.1
-assert abs(means.loc[4:5, "drug"].diff().iloc[-1] + 2.5) < 0.1
-
 # %% [markdown]
 # ## The trap
 #
-# Two comparisons suggest themselves. Either compare the two groups once the drug is in use, or compare the drug hospitals with their own past. For both, a hospital's months are first averaged to two numbers, before and after: months of one hospital resemble each other, and rows that resemble each other must not be counted as independent news (Bertrand et al., 2004).
+# Two comparisons suggest themselves. Either compare the two groups once the drug is in use, or compare the drug hospitals with their own past. **Guess first:** the truth is −2.28<!--upgrade-att:.2f-->. In which direction will each be off?
+#
+# For both, a hospital's months are first averaged to two numbers, before and after: months of one hospital resemble each other, and rows that resemble each other must not be counted as independent news (Bertrand et al., 2004).
 
 
 # %%
@@ -137,16 +133,13 @@ def before_after(panel):
     return panel.groupby(kept, as_index=False)[columns].mean()
 
 
-def change_of_treated(two):
-    return smf.ols("severity ~ post", data=two[two["treated"] == 1])
-
-
+# %%
 two = before_after(panel)
-after_only = difference_in_means(
-    two[two["post"] == 1], outcome="severity", treatment="treated"
-)
+after, treated = two.query("post == 1"), two.query("treated == 1")
+after_only = difference_in_means(after, outcome="severity", treatment="treated")
+own_change = smf.ols("severity ~ post", data=treated)
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the clustered intervals and the table"} tags=["hide-input"]
 ENTRIES = ["estimate", "std_error", "ci_low", "ci_high", "n"]
 
 
@@ -157,14 +150,13 @@ def by_hospital(model, term, groups):
     return pd.Series(values, ENTRIES)
 
 
-drug_rows = two[two["treated"] == 1]
-own_past = by_hospital(change_of_treated(two), "post", drug_rows["hospital"])
+own_past = by_hospital(own_change, "post", treated["hospital"])
 naive = pd.DataFrame([after_only, own_past])
 naive.index = ["after, drug minus others", "drug hospitals, after minus before"]
 tables.results(naive, "Two naive answers, in points; the ATT is −2.28.")
 
 # %% [markdown]
-# The first suggests, with a wide interval, that the drug makes patients worse. It compares burdened hospitals with unburdened ones; in the population it gives 2.19<!--upgrade-raw-truth:.2f-->. The second says that the drug is much better than it is, for it credits the drug with the fall that happened everywhere; in the population, −3.88<!--upgrade-own-past-truth:.2f-->. More hospitals would make both more certain and neither more true.
+# The first suggests, with a wide interval, that the drug makes patients worse. It compares burdened hospitals with unburdened ones; in the population it gives 2.19<!--upgrade-raw-truth:.2f-->. The second says that the drug is much better than it is, for it credits the drug with the fall that happened everywhere; in the population, −3.88<!--upgrade-own-past-truth:.2f-->. More hospitals would make neither more true.
 
 # %% [markdown]
 # ## What must be true
@@ -178,7 +170,7 @@ tables.results(naive, "Two naive answers, in points; the ATT is −2.28.")
 # > - **No interference.** One hospital's drug does not change another's severity. It fails if patients travel to the hospitals with the drug.
 # > - **Hospitals are independent of one another**, for the interval. It fails if shocks hit all hospitals of one district.
 #
-# Parallel trends is a statement about *changes in points*. It is not implied by the same statement about logarithms, nor does it imply it (Roth and Sant'Anna, 2023).
+# Parallel trends is a statement about *changes in points*; in logarithms it is another one (Exercise 2).
 #
 # What would the graph say? Adjusting for burden, equipment and intake would close every backdoor path:
 
@@ -188,7 +180,7 @@ for candidates in (["upgraded", "frail"], ["burden", "upgraded", "frail"]):
     print(identify.backdoor(graph, **ask, adjust_for=candidates))
 
 # %% [markdown]
-# The burden is not recorded, so this door stays open, and DiD is a way around it: a burden that weighs the same in every month drops out of a change. The equipment is another matter. If every hospital with the drug also has the equipment and no other does, then adjusting for it leaves nothing to compare. The criterion is met and overlap is not.
+# The burden is not recorded, so this door stays open, and DiD is a way around it: a burden that weighs the same in every month drops out of a change. The equipment is another matter. If every hospital with the drug has it and no other does, adjusting for it leaves nothing to compare: the criterion is met and overlap is not.
 
 # %% [markdown]
 # ## The estimate
@@ -211,19 +203,19 @@ model = smf.ols("severity ~ treated * post", data=two)
 regression = by_hospital(model, "treated:post", two["hospital"])
 roles = {"unit": "hospital", "treated": "treated", "post": "post"}
 recipe = two_by_two(two, outcome="severity", **roles)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 difference = pd.DataFrame([regression, recipe])
 difference.index = ["DiD, statsmodels", "DiD, the recipe"]
-tables.results(
-    difference, "Effect of the drug in the hospitals that use it, in points."
-)
+tables.results(difference, "ATT of the drug in the hospitals that use it, in points.")
 
 # %% [markdown]
-# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. This much of the article's claim holds exactly: DiD cancels baseline differences.
+# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. So far the article is right: DiD cancels baseline differences.
 
 # %% [markdown]
 # ### The same month, new equipment
 #
-# Now let the grant also pay for new equipment, which lowers severity by 3 points whether or not the drug is in use. The seed is the same, so these are the same hospitals with the same shocks; only the equipment is added. It comes to all of the grant hospitals or to some, at once or later, or to the others as well.
+# Now let the grant also pay for new equipment, which lowers severity by 3 points whether or not the drug is in use. These are the same hospitals with the same shocks; only the equipment is added. It comes to all of the grant hospitals or to some, at once or later, or to the others as well. **Guess first:** if all get it at once, does DiD say −2.3, −3.8 or −5.3?
 
 
 # %%
@@ -233,9 +225,6 @@ def with_equipment(**knobs):
     answer = two_by_two(means, outcome="severity", **roles)
     return share[1] - share[0], answer["estimate"]
 
-
-# %% [markdown]
-# The last column is computed without the equipment: the drug's estimate from above, plus the share of hospital-months that overlap times −3.
 
 # %%
 full = {"upgrade_overlap": 1.0}
@@ -247,20 +236,19 @@ cases = {
     "all hospitals of the region": full | {"upgrade_elsewhere": 1.0},
 }
 credit = [with_equipment(**knobs) for knobs in cases.values()]
+
+# %% [markdown]
+# The last column is computed without the equipment: the drug's estimate from above, plus the share of hospital-months that overlap times −3.
+
+# %%
 credit = pd.DataFrame(credit, columns=["overlap", "DiD"], index=list(cases))
 credit["drug + overlap × (−3)"] = recipe["estimate"] - 3 * credit["overlap"]
 tables.results(
     credit,
-    "DiD in points; overlap: share of hospital-months with drug that have the equipment, minus the same among the others.",
+    "DiD in points. Overlap: share of drug months with equipment, less the others'.",
 )
 
-# %% jupyter={"source_hidden": true} tags=["hide-cell"]
-gap = credit["DiD"] - credit["drug + overlap × (−3)"]
-assert (abs(gap) < 1e-10).all()
-whole_region = credit.loc["all hospitals of the region"]
-assert abs(whole_region["DiD"] - recipe["estimate"]) < 1e-10
-
-# %% mystnb={"figure": {"name": "fig-upgrade-credit"}, "image": {"alt": "DiD against the overlap of equipment and drug. The points lie on a straight line from minus 2.2 at no overlap to minus 5.2 at full overlap, slope minus 3. A dashed horizontal line marks the ATT of minus 2.28."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-credit"}, "image": {"alt": "DiD against the overlap of equipment and drug. The points lie on a straight line from minus 2.2 at no overlap to minus 5.2 at full overlap, slope minus 3. A dashed horizontal line marks the ATT of minus 2.28."}} tags=["hide-input"]
 _, ax = plt.subplots()
 line = np.array([0.0, 1.0])
 ax.plot(line, recipe["estimate"] - 3 * line, color=figures.NAIVE, zorder=1)
@@ -289,17 +277,17 @@ plt.show()
 # %% [markdown]
 # *Figure 3. DiD is the drug's estimate plus the overlap times the equipment's effect, exactly. It is right where the overlap is zero.*
 #
-# So the credit is not split. DiD is a difference of sums, and whatever is added to the drug hospitals' later months ends up in the estimate in full: with all of them equipped at once, −3.000<!--upgrade-moved:.3f--> points on top, to the last digit. What counts is the *overlap*. Equipment that comes later enters with the share of months in which it was there. Equipment that comes to everybody cancels like any other shared change.
+# So the credit is not split. Whatever is added to the drug hospitals' later months ends up in DiD in full: with all of them equipped at once, −3.000<!--upgrade-moved:.3f--> points on top, to the last digit. What counts is the *overlap*. Equipment that comes later enters with the share of months in which it was there; equipment that comes to everybody cancels.
 #
 # In the population: $\text{DiD} = \text{ATT} + \text{overlap} \times \text{effect of the equipment}$.
 
 # %% [markdown]
 # ### Does a check for collinearity help?
 #
-# The article advises to check features for collinearity before shipping. Take three cases: nobody recorded the equipment; it is a column, and all drug hospitals have it; it is a column, and half of them have it. We work with each hospital's change, after minus before. DiD is then the coefficient of `treated`, and a control that changes over time enters as its change. For each case we ask how well the other column predicts the treatment ($R^2$, the number behind the variance inflation factor $1/(1 - R^2)$), and what least squares says about the drug.
+# The article advises to check features for collinearity before shipping. Take three cases: nobody recorded the equipment; it is a column, and all drug hospitals have it; it is a column, and half of them have it. We work with each hospital's change, after minus before. DiD is then the coefficient of `treated`, and a control enters as its change. For each case: how well does the other column predict the treatment ($R^2$, the number behind the variance inflation factor $1/(1 - R^2)$), and what does least squares say about the drug?
 
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the regression in changes"} tags=["hide-input"]
 def changes(means):
     first, last = (
         means[means["post"] == post].set_index("hospital") for post in (0, 1)
@@ -326,10 +314,7 @@ unrecorded, _ = in_changes(all_changes)
 split, said = in_changes(all_changes, " + upgraded")
 half, _ = in_changes(half_changes, " + upgraded")
 
-# %% [markdown]
-# The three coefficients side by side:
-
-# %%
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 checks = pd.DataFrame([unrecorded, split, half])[ENTRIES[:1]]
 checks.columns = ["drug's coefficient"]
 checks.index = [
@@ -347,11 +332,14 @@ tables.results(checks, "A check for collinearity, and what it would catch.")
 # %% [markdown]
 # In the first case the check is silent: there is no second column to be collinear with, and the estimate is wrong by 3 points. Collinearity is a relation between the columns you have; the trouble is a column you do not have.
 #
-# In the second case it rings, and here is the split that the article may have had in mind: the software shares the −5.24<!--upgrade-did-upgraded:.2f--> equally, −2.62<!--upgrade-split:.2f--> for each column. But this is no estimate. The two columns are one and the same, every division of the sum fits equally well, and the library picks the division with the smallest sum of squares, with a warning. Record the equipment in percent instead of 0 and 1, and the credit moves:
+# In the second case it rings, and here is the split that the article may have had in mind: the software shares the −5.24<!--upgrade-did-upgraded:.2f--> equally, −2.62<!--upgrade-split:.2f--> for each column. But this is no estimate. The two columns are one and the same, every division of the sum fits equally well, and the library picks, with a warning, the one with the smallest sum of squares. Record the equipment in percent instead of 0 and 1, and the credit moves:
 
 # %%
 percent = all_changes.assign(upgraded=100 * all_changes["upgraded"])
 in_percent, said = in_changes(percent, " + upgraded")
+print("statsmodels:", said[0].message)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 division = pd.Series(
     {
         "equipment as 0 and 1": split["estimate"],
@@ -359,7 +347,6 @@ division = pd.Series(
     },
     name="drug's coefficient",
 )
-print("statsmodels:", said[0].message)
 tables.results(division, "The same hospitals, the same fit; points.")
 
 # %% [markdown]
@@ -381,17 +368,12 @@ except ValueError as refusal:
 
 # %%
 all_two["gap"] = all_two["severity"] - all_two["surgery"]
-third = pd.DataFrame(
-    [
-        two_by_two(all_two, outcome="severity", **roles),
-        two_by_two(all_two, outcome="surgery", **roles),
-        two_by_two(all_two, outcome="gap", **roles),
-    ],
-    index=["DiD", "DiD on surgery", "triple difference"],
-)
+measured = ["severity", "surgery", "gap"]
+third = [two_by_two(all_two, outcome=column, **roles) for column in measured]
+third = pd.DataFrame(third, ["DiD", "DiD on surgery", "triple difference"])
 tables.results(third, "All drug hospitals got the equipment in the same month; points.")
 
-# %% mystnb={"figure": {"name": "fig-upgrade-triple"}, "image": {"alt": "Three estimates with intervals against the ATT of minus 2.28. DiD lies near minus 5.2 and misses it, DiD on surgery near minus 3 and misses it, the triple difference at minus 2.2 covers it with the narrowest interval."}}
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-triple"}, "image": {"alt": "Three estimates with intervals against the ATT of minus 2.28. DiD lies near minus 5.2 and misses it, DiD on surgery near minus 3 and misses it, the triple difference at minus 2.2 covers it with the narrowest interval."}} tags=["hide-input"]
 figures.estimates(
     third,
     truth={"ATT": everyone.truth["ATT"]},
@@ -404,22 +386,19 @@ plt.show()
 # %% [markdown]
 # *Figure 4. DiD measures drug plus equipment, DiD on surgery the equipment, and their difference the drug.*
 #
-# The triple difference replaces one assumption by another: not that nothing else changed, but that whatever else changed did so equally in both departments. Neither implies the other. If the equipment helped surgery only, DiD would be right and the triple difference would say +0.72<!--upgrade-ddd-surgery:+.2f-->; if the medical department alone drifted, both would be off alike. If the equipment did half as much for surgery, the triple difference would converge to −3.78<!--upgrade-ddd-weaker:.2f-->. Here it is also more precise than DiD, since the two departments share most of their hospital's shocks.
+# The triple difference replaces one assumption by another: not that nothing else changed, but that whatever else changed did so equally in both departments. Neither implies the other. If the equipment helped surgery only, DiD would be right and the triple difference would say +0.72<!--upgrade-ddd-surgery:+.2f-->; if the medical department alone drifted, both would be off alike. Here it is also more precise than DiD, since the two departments share most of their hospital's shocks.
 #
 # A second control group does the same. In another region some hospitals bought the equipment without the grant. Comparing drug hospitals with *those* leaves the drug:
 
 # %%
-elsewhere = scenarios.hospital_upgrade(
-    upgrade_overlap=1.0, upgrade_elsewhere=0.6
-).sample(40, rng=2026)
+bought_too = {"upgrade_overlap": 1.0, "upgrade_elsewhere": 0.6}
+elsewhere = scenarios.hospital_upgrade(**bought_too).sample(40, rng=2026)
 bought = elsewhere.groupby("hospital")["upgraded"].transform("max") == 1
-second = pd.DataFrame(
-    [
-        two_by_two(before_after(rows), outcome="severity", **roles)
-        for rows in (elsewhere, elsewhere[bought])
-    ],
-    index=["against all others", "against others with equipment"],
-)
+rows = [before_after(elsewhere), before_after(elsewhere[bought])]
+second = [two_by_two(some, outcome="severity", **roles) for some in rows]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+second = pd.DataFrame(second, ["against all others", "against others with equipment"])
 tables.results(second, "DiD in a region where others bought it too; points.")
 
 # %% [markdown]
@@ -429,11 +408,13 @@ tables.results(second, "DiD in a region where others bought it too; points.")
 #
 # An event study estimates the gap in every month, relative to the last month before the drug. Let the equipment arrive two months after the drug:
 
-# %% mystnb={"figure": {"name": "fig-upgrade-events"}, "image": {"alt": "Event study. Before the start the estimates scatter around zero within their intervals. From the start on they lie near minus 2 for two months, then near minus 5 for the two months with the equipment; the dashed true effect of the drug is minus 2.28 throughout."}}
+# %%
 columns = {"outcome": "severity", "unit": "hospital", "time": "month"}
 timing = columns | {"treated": "treated", "first_treated_time": 5}
 later = scenarios.hospital_upgrade(upgrade_overlap=1.0, upgrade_delay=2)
 later_study = event_study(later.sample(40, rng=2026), **timing)
+
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-events"}, "image": {"alt": "Event study. Before the start the estimates scatter around zero within their intervals. From the start on they lie near minus 2 for two months, then near minus 5 for the two months with the equipment; the dashed true effect of the drug is minus 2.28 throughout."}} tags=["hide-input"]
 ax = figures.event_study(
     later_study,
     truth={k: world.truth["ATT"] * (k >= 0) for k in range(-4, 4)},
@@ -453,6 +434,8 @@ all_study = event_study(everyone.sample(40, rng=2026), **timing)
 studies = {"no equipment": study, "all, at once": all_study}
 studies["all, two months later"] = later_study
 tests = pd.DataFrame({name: pretrend_test(s) for name, s in studies.items()}).T
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 tests["statistic"] = tests["statistic"].astype(float)
 tests["p-value"] = tests.pop("p_value").astype(float)
 tables.results(
@@ -463,121 +446,30 @@ tables.results(
 # %% [markdown]
 # The three tests agree to the digit, for the equipment changes nothing in months 1 to 4. Passing this test is no evidence against something that begins with the treatment.
 #
-# ### What a passed test is worth
+# It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month ([See it move](../book/see_it_move.md) lets you turn the drift). A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
 #
-# It is weak evidence even against what does show before. Let the burden's weight drift, so that the groups move apart by a fixed amount each month. The recipe computes how often the test would notice, from the event study's own covariance (Roth, 2022). ([See it move](../book/see_it_move.md) lets you turn the drift.)
-
-# %%
-power = pretrend_power(study)
-power.index = power.index.map("{:.3f}".format).rename("drift per month")
-tables.results(
-    power.rename(columns={"bias_if_passed": "bias, if the test passed"}),
-    "What the test before would catch; drift and bias in points.",
-)
+# Nor do honest bounds (Rambachan and Roth, 2023) foresee the equipment, for they are set by the past. The sign of the average effect survives monthly steps away from parallel of up to 0.70<!--upgrade-breakdown:.2f--> times the largest one seen before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
 
 # %% [markdown]
-# Two estimates are at stake, and they differ: DiD, which uses all four months before, and the average of the event study, which uses the last one only. How often is a drift noticed that biases the one or the other by two of its standard errors? For this world we know the covariance, so nothing need be sampled.
-
-
-# %%
-def drift_of_two_errors(weights, bias):
-    """Return the monthly drift that biases a weighted event study by two standard errors."""
-
-    def excess(drift):
-        study = drifting_event_study(drift=drift, hospitals=40)
-        covariance = pd.DataFrame(study.attrs["covariance"])
-        return bias * drift - 2 * np.sqrt(weights @ covariance.to_numpy() @ weights)
-
-    return optimize.brentq(excess, 0.01, 2)
-
-
-def is_caught(drift):
-    known = drifting_did(drift=drift, hospitals=40)[["coverage", "power"]]
-    study = drifting_event_study(drift=drift, hospitals=40)
-    study.attrs["df"] = 39
-    power = pretrend_power(study, slopes=[drift])["power"].iloc[0]
-    return pd.Series([drift, *known, power], ["drift", "DiD covers", *CAUGHT])
-
-
-# %%
-CAUGHT = ["caught, covariance known", "caught, 40 hospitals"]
-spread = (world.truth["ATT"] - world.truth["ATU"]) / -0.5
-drifts = {
-    "two errors of DiD": drift_of_two_errors(np.repeat([-0.25, 0.25], [3, 4]), 4.0),
-    "two errors of the average": drift_of_two_errors(np.repeat([0, 0.25], [3, 4]), 2.5),
-    "the weight drifts by 0.25": 0.25 * spread,
-}
-noticed = pd.DataFrame({name: is_caught(drift) for name, drift in drifts.items()}).T
-tables.results(
-    noticed, "Drifts, how often DiD covers, and how often the test sees them."
-)
-
-# %% [markdown]
-# A drift that biases *DiD* by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->. A drift that biases the *average of the event study* by two of its (larger) standard errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. These take normal errors with a known covariance; Hotelling's test, which estimates it from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->. The table before, with our one sample's covariance, says 36%<!--upgrade-power:.0%--> for the steeper one. Looking only at studies that passed makes matters worse, as that table's last column says.
-
-# %% [markdown]
-# ### How far from parallel may it be?
-#
-# Instead of testing parallel trends, bound its failure (Rambachan and Roth, 2023). Suppose that from the start on the groups drift apart in each month by at most $\bar M$ times the largest monthly step seen before it. These are honest bounds:
-
-# %%
-bounds = trend_bounds(study, relative_magnitudes=[0, 0.25, 0.5, 0.75, 1], smoothness=[])
-bounds = bounds.loc["relative magnitudes"].rename_axis("M̄")
-breakdown = trend_breakdown(study)
-tables.results(
-    bounds,
-    "Effects compatible with steps up to M̄ times the largest before; points.",
-    digits=2,
-)
-
-# %% mystnb={"figure": {"name": "fig-upgrade-bounds"}, "image": {"alt": "Confidence interval for the average effect as a function of M-bar, from 0 to 1. At 0 it runs from minus 2.9 to minus 1.5; it widens in both directions and reaches zero at M-bar of about 0.7."}} tags=["hide-input"]
-_, ax = plt.subplots()
-ax.fill_between(
-    bounds.index,
-    bounds["ci_low"],
-    bounds["ci_high"],
-    color=figures.HIDDEN,
-    alpha=0.25,
-    linewidth=0,
-)
-ax.plot(bounds.index, bounds["set_low"], color=figures.ESTIMATE)
-ax.plot(bounds.index, bounds["set_high"], color=figures.ESTIMATE)
-ax.axhline(0, color=figures.HIDDEN, linewidth=0.8)
-ax.axvline(breakdown["relative magnitudes"], color=figures.HIDDEN, linestyle=":")
-ax.annotate(
-    f"sign lost at {breakdown['relative magnitudes']:.2f}",
-    (breakdown["relative magnitudes"], bounds["ci_low"].min()),
-    xytext=(-5, 4),
-    textcoords="offset points",
-    ha="right",
-)
-ax.annotate("95% interval", (0.02, bounds["ci_low"].iloc[0] - 1), fontsize=9)
-ax.set_xlabel("M̄, multiple of the largest step before")
-ax.set_ylabel("average effect, points")
-plt.show()
-
-# %% [markdown]
-# *Figure 6. The sign survives as long as monthly steps away from parallel stay below the breakdown value times the largest step seen before.*
-#
-# The sign is lost at $\bar M =$ 0.70<!--upgrade-breakdown:.2f-->, so the study says "the drug helps" only to those who hold that monthly steps away from parallel stayed below that multiple of the largest one before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that largest one. Bounds set by the past do not foresee it either. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
-#
 # ### Other patients
 #
-# Let referrals change with the grant: 10 percentage points fewer frail patients in the drug hospitals from month 5 on. The department's mean falls by one point because other people lie in the beds. Where the intake is recorded it can be adjusted for. We use the months as they are, with an intercept for each hospital and each month (two-way fixed effects), because the intake also varies from month to month within a hospital, and that is what tells its weight:
+# Let referrals change with the grant: 10 percentage points fewer frail patients in the drug hospitals from month 5 on. The department's mean falls by one point because other people lie in the beds. Where the intake is recorded it can be adjusted for. It also varies from month to month within a hospital, and that is what tells its weight; so we use the months as they are, with an intercept for each hospital and each month (two-way fixed effects, which is DiD where all start in the same month):
 
 # %%
 mixed = scenarios.hospital_upgrade(composition_change=-10.0)
 mixed_panel = mixed.sample(40, rng=2026)
 within = "severity ~ C(hospital) + C(month) + drug"
 fits = [smf.ols(within + extra, mixed_panel) for extra in ("", " + frail")]
+composition = [by_hospital(fit, "drug", mixed_panel["hospital"]) for fit in fits]
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 composition = pd.DataFrame(
-    [by_hospital(fit, "drug", mixed_panel["hospital"]) for fit in fits],
-    index=["DiD", "DiD, share of frail patients held fixed"],
+    composition, index=["DiD", "DiD, share of frail patients held fixed"]
 )
 tables.results(composition, "With another intake of patients; points.")
 
 # %% [markdown]
-# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f--> again. The intake may be adjusted for if the drug does not change who is admitted. In this world the grant changes it and the drug does not. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients. (All drug hospitals start in the same month, so this regression is DiD, with a larger error because it counts the hospitals' intercepts too. With staggered starts it need not be: see the exercises.)
+# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f--> again. The intake may be adjusted for if the drug does not change who is admitted; here the grant changes it. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients.
 
 # %% [markdown]
 # ### Two hospitals, or ten
@@ -592,7 +484,7 @@ try:
 except ValueError as refusal:
     print(str(refusal).partition(":")[0])
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show all pairs of hospitals"} tags=["hide-input"]
 moves = changes(two).groupby("treated")["severity"].apply(np.array)
 pairs = np.subtract.outer(moves[1], moves[0]).ravel()
 low, high = np.quantile(pairs, [0.05, 0.95])
@@ -607,7 +499,7 @@ tables.results(spread_of_pairs, "DiD over all pairs of hospitals, in points.")
 # With ten hospitals there is a standard error, and it is easily too small. We take a drug that does *nothing* and ask how often each method finds an effect at the 5% level, when five of the ten hospitals use it, and when only two do.
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the five tests and their false alarms"} tags=["hide-input"]
 null = scenarios.hospital_upgrade(drug_effect=0.0, drug_by_burden=0.0)
 hospitals = null.model.sample(160_000, rng=12)
 by_month = hospitals[[f"severity_{month}" for month in range(1, 9)]].to_numpy()
@@ -670,9 +562,9 @@ tables.results(
 )
 
 # %% [markdown]
-# Treating every hospital-month as independent news raises a false alarm in about one region of six, in both designs. Clustering with normal quantiles still does in 8%<!--upgrade-alarm-normal-five:.0%--> with five against five; with t quantiles the rate is 5%<!--upgrade-alarm-t-five:.0%-->. With two treated hospitals neither helps (19%<!--upgrade-alarm-normal-two:.0%--> and 14%<!--upgrade-alarm-t-two:.0%-->): a variance estimated from two hospitals is a poor one. The wild bootstrap errs in the other direction there (below 2%), and a test that rejects too seldom also misses more of the real effects (MacKinnon and Webb, 2017). The randomization test, which asks how often another choice of treated hospitals would have shown as much, keeps its level in both. Its premise is that any of the hospitals might as well have been the treated ones, as far as changes in severity are concerned (Conley and Taber, 2011; MacKinnon and Webb, 2020).
+# Treating every hospital-month as independent news raises a false alarm in about one region of six, in both designs. Clustering with normal quantiles still does in 8%<!--upgrade-alarm-normal-five:.0%--> with five against five; with t quantiles the rate is 5%<!--upgrade-alarm-t-five:.0%-->. With two treated hospitals neither helps (19%<!--upgrade-alarm-normal-two:.0%--> and 14%<!--upgrade-alarm-t-two:.0%-->): a variance estimated from two hospitals is a poor one. The wild bootstrap errs in the other direction there (below 2%), and so also misses more of the real effects (MacKinnon and Webb, 2017). The randomization test, which asks how often another choice of treated hospitals would have shown as much, keeps its level in both, provided that any of the hospitals might as well have been the treated ones, as far as changes in severity go (Conley and Taber, 2011; MacKinnon and Webb, 2020).
 #
-# All this counts hospitals as independent. A shock common to all drug hospitals is invisible to every row of the table, and to any number of hospitals (Donald and Lang, 2007). What can be said is how large it would have to be, were each group hit by one of its own in each period:
+# All this counts hospitals as independent. A shock common to all drug hospitals is invisible to every row of the table, and to any number of hospitals (Donald and Lang, 2007). How large would it have to be, were each group hit by one of its own in each period?
 
 # %%
 limit = shock_breakdown(recipe)
@@ -692,28 +584,22 @@ tables.results(
 # %%
 units = everyone.model.sample(20_000, rng=4)
 without = units[units["grant"] == 0]
-actions = {
-    "drug": {"drug": 1},
-    "equipment": {"upgraded": 1},
-    "both": {"drug": 1, "upgraded": 1},
-}
-points = {
-    name: without["severity"].mean()
-    - everyone.model.imagine(without, rng=0, **do)["severity"].mean()
+actions = {"drug": {"drug": 1}, "equipment": {"upgraded": 1}}
+actions["both"] = actions["drug"] | actions["equipment"]
+replayed = {
+    name: everyone.model.imagine(without, rng=0, **do)["severity"].mean()
     for name, do in actions.items()
 }
+points = without["severity"].mean() - pd.Series(replayed)
 
 # %% [markdown]
 # Beside what each action would really bring we put what DiD promises for the drug.
 
 # %%
-cost = {"drug": 75, "equipment": 60, "both": 135}
-plan = pd.DataFrame({"points gained": points, "cost": cost})
+plan = pd.DataFrame({"points gained": points, "cost": [75, 60, 135]})
+plan.loc["drug, as DiD promises"] = [-third["estimate"].iloc[0], 75]
 plan["value"] = 25 * plan["points gained"]
 plan["net"] = plan["value"] - plan["cost"]
-promised = -third["estimate"].iloc[0]
-plan.loc["drug, as DiD promises"] = [promised, 75, 25 * promised, 0]
-plan.loc["drug, as DiD promises", "net"] = 25 * promised - 75
 tables.results(
     plan.astype(float),
     "Per hospital and month; money in thousand euros.",
@@ -729,13 +615,45 @@ tables.results(
 # One sample proves little. First the world without equipment: 200 fresh regions of 40 hospitals, DiD clustered by hospital against a regression that counts every hospital-month as independent.
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show the analyses, each a formula of the hospitals' means"} tags=["hide-input"]
+def halves(sample, column="severity"):
+    """Return who is treated, and each hospital's mean before and after."""
+    by_month = sample[column].to_numpy().reshape(-1, 8)
+    drug = sample["treated"].to_numpy().reshape(-1, 8)[:, 0] == 1
+    return drug, by_month[:, :4].mean(axis=1), by_month[:, 4:].mean(axis=1)
+
+
+def answer(estimate, variance, df):
+    margin = stats.t.ppf(0.975, df) * np.sqrt(variance)
+    return {
+        "estimate": estimate,
+        "ci_low": estimate - margin,
+        "ci_high": estimate + margin,
+    }
+
+
+def did(drug, change):
+    """Return what two_by_two does, as a difference of mean changes."""
+    arms, n = [change[drug], change[~drug]], len(change)
+    variance = sum(arm.var() / len(arm) for arm in arms)
+    scale = n / (n - 1) * (2 * n - 1) / (2 * n - 4)
+    return answer(arms[0].mean() - arms[1].mean(), scale * variance, n - 1)
+
+
 def clustered(sample):
-    return two_by_two(before_after(sample), outcome="severity", **roles)
+    drug, before, after = halves(sample)
+    return did(drug, after - before)
+
+
+def triple(sample):
+    drug, before, after = halves(
+        sample.assign(gap=sample["severity"] - sample["surgery"]), "gap"
+    )
+    return did(drug, after - before)
 
 
 def net_of_means(sample, column):
-    wide = sample.pivot_table(column, "hospital", "month").to_numpy(float)
+    wide = sample[column].to_numpy(float).reshape(-1, 8)
     wide = wide - wide.mean(axis=1, keepdims=True)
     return wide - wide.mean(axis=0)
 
@@ -744,25 +662,19 @@ def rows_independent(sample):
     d, y = (net_of_means(sample, column) for column in ("drug", "severity"))
     estimate, freedom = (d * y).sum() / (d * d).sum(), y.size - sum(y.shape)
     left = ((y - estimate * d) ** 2).sum() / freedom
-    margin = stats.t.ppf(0.975, freedom) * np.sqrt(left / (d * d).sum())
-    ends = {"ci_low": estimate - margin, "ci_high": estimate + margin}
-    return {"estimate": estimate, **ends}
+    return answer(estimate, left / (d * d).sum(), freedom)
 
 
 def own_past_only(sample):
-    rows = before_after(sample).query("treated == 1")
-    return by_hospital(smf.ols("severity ~ post", rows), "post", rows["hospital"])
+    drug, before, after = halves(sample)
+    change, n = (after - before)[drug], drug.sum()
+    scale = n / (n - 1) * (2 * n - 1) / (2 * n - 2)
+    return answer(change.mean(), scale * change.var() / n, n - 1)
 
 
 def after_the_start(sample):
-    rows = before_after(sample).query("post == 1")
+    rows = sample[["treated", "severity"]].iloc[::8].assign(severity=halves(sample)[2])
     return difference_in_means(rows, outcome="severity", treatment="treated")
-
-
-def triple(sample):
-    rows = before_after(sample)
-    rows["gap"] = rows["severity"] - rows["surgery"]
-    return two_by_two(rows, outcome="gap", **roles)
 
 
 # %% [markdown]
@@ -776,8 +688,11 @@ plain = {
     "DiD": clustered,
     "DiD, each month independent": rows_independent,
 }
+polluted = {"DiD": clustered, "triple difference": triple}
 quiet = replicate(world, plain, **setting)
-loud = replicate(everyone, {"DiD": clustered, "triple difference": triple}, **setting)
+loud = replicate(everyone, polluted, **setting)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 worlds = pd.concat({"no equipment": quiet, "equipment at once": loud})
 worlds.index.names = ["", ""]
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
@@ -801,19 +716,13 @@ tables.results(worlds[shown], "200 regions of 40 hospitals against the exact ATT
 donors = organ_donations.load_pandas().data
 donors["california"] = (donors["State"] == "California").astype(int)
 donors["after"] = (donors["Quarter_Num"] >= 4).astype(int)
-states = donors.groupby(["State", "california", "after"], as_index=False)
-states = states["Rate"].mean()
-your_columns = {
-    "outcome": "Rate",
-    "unit": "State",
-    "treated": "california",
-    "post": "after",
-}
-test = randomization_over_units(states, **your_columns, rng=0)
+states = donors.groupby(["State", "california", "after"], as_index=False)["Rate"].mean()
+yours = {"outcome": "Rate", "unit": "State", "treated": "california", "post": "after"}
+test = randomization_over_units(states, **yours, rng=0)
 print(test.to_string())
 
 # %% [markdown]
-# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each of the other states in turn shows that 5<!--upgrade-donors-as-large:.0f--> of the 27, California included, changed by as much relative to the rest. So the p-value is 0.19<!--upgrade-donors-p:.2f-->; the published standard error rests on a variance that one treated state cannot show. But this p-value treats the 27 states as exchangeable, and they are not: within the quarters before, and within those after, California's rate moves less than that of all but two others. Scaled by each state's own such noise its change ranks fourth of 27, p = 0.15<!--upgrade-donors-p-scaled:.2f-->; with the rates first taken relative to the mean of the states, second, p = 0.07<!--upgrade-donors-p-relative:.2f--> (MacKinnon and Webb, 2020; Ferman and Pinto, 2019).
+# One state is treated. A clustered standard error then counts California's own shocks as none, which is why `two_by_two` refuses here. The estimate is the published one; but moving the label to each other state in turn shows that 5<!--upgrade-donors-as-large:.0f--> of the 27, California included, changed by as much relative to the rest, p = 0.19<!--upgrade-donors-p:.2f-->. This treats the states as exchangeable, and they are not: within the quarters before, and within those after, California's rate moves less than that of all but two others. Scaled by each state's own such noise its change ranks fourth of 27, p = 0.15<!--upgrade-donors-p-scaled:.2f-->; with the rates first taken relative to the mean of the states, second, p = 0.07<!--upgrade-donors-p-relative:.2f--> (MacKinnon and Webb, 2020; Ferman and Pinto, 2019).
 
 # %% [markdown]
 # ## Exercises
@@ -825,7 +734,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5; see `world.truth["triple difference"]`. If κ is the ratio of the two departments' gains from the equipment, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
+# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is the ratio of the two departments' gains from the equipment, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
 #
 # </details>
 #
@@ -850,6 +759,50 @@ print(test.to_string())
 # A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the ATT. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
 #
 # </details>
+#
+# ### Exercise 4. What the test before would catch
+#
+# Two estimates are at stake, and they differ: DiD, which uses all four months before, and the average of the event study, which uses the last one only. With `drifting_event_study` and `drifting_did` of `casestudies.sampling.closed_forms`, find the drifts that bias the one and the other by two of its standard errors. How often does the test before catch each, and how often does DiD then cover?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The cell below solves for the drifts; nothing need be sampled, for the covariance is known. The drift that biases DiD by two of its errors is caught in 13%<!--upgrade-power-did:.0%--> of regions. The one that biases the average of the event study by two of its (larger) errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. Hotelling's test, which estimates the covariance from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->; `pretrend_power` with our one sample's covariance says 36%<!--upgrade-power:.0%--> for the steeper one.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show the code of the solution"} tags=["hide-cell"]
+def drift_of_two_errors(weights, bias):
+    """Return the monthly drift that biases a weighted event study by two standard errors."""
+
+    def excess(drift):
+        study = drifting_event_study(drift=drift, hospitals=40)
+        covariance = pd.DataFrame(study.attrs["covariance"])
+        return bias * drift - 2 * np.sqrt(weights @ covariance.to_numpy() @ weights)
+
+    return optimize.brentq(excess, 0.01, 2)
+
+
+def is_caught(drift):
+    known = drifting_did(drift=drift, hospitals=40)[["coverage", "power"]]
+    study = drifting_event_study(drift=drift, hospitals=40)
+    study.attrs["df"] = 39
+    power = pretrend_power(study, slopes=[drift])["power"].iloc[0]
+    return pd.Series([drift, *known, power], ["drift", "DiD covers", *CAUGHT])
+
+
+CAUGHT = ["caught, covariance known", "caught, 40 hospitals"]
+spread = (world.truth["ATT"] - world.truth["ATU"]) / -0.5
+drifts = {
+    "two errors of DiD": drift_of_two_errors(np.repeat([-0.25, 0.25], [3, 4]), 4.0),
+    "two errors of the average": drift_of_two_errors(np.repeat([0, 0.25], [3, 4]), 2.5),
+    "the weight drifts by 0.25": 0.25 * spread,
+}
+noticed = pd.DataFrame({name: is_caught(drift) for name, drift in drifts.items()}).T
+tables.results(
+    noticed, "Drifts, how often DiD covers, and how often the test sees them."
+)
 
 # %% [markdown]
 # ## What the document says
@@ -872,6 +825,10 @@ print(test.to_string())
 
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
 # What the pages and the tests of the book read from this chapter.
+power = pretrend_power(study)
+bounds = trend_bounds(study, relative_magnitudes=[0], smoothness=[])
+bounds = bounds.loc["relative magnitudes"]
+breakdown = trend_breakdown(study)
 weaker = scenarios.hospital_upgrade(upgrade_overlap=1.0, upgrade_on_surgery=0.5)
 surgery_only = scenarios.hospital_upgrade(
     upgrade_overlap=1.0, upgrade_effect=-3e-9, upgrade_on_surgery=1e9
@@ -988,6 +945,7 @@ tables.store(
     half=half,
     later_study=later_study,
     limit=limit,
+    means=means,
     naive=naive,
     noticed=noticed,
     pair=pair["treated"],

@@ -11,7 +11,7 @@
 #
 # **The question.** Managers watch their projects, hear somebody fall silent, and correct the match. What do three months of mismatch do to exits, and which rule for corrections should managers follow?
 #
-# **The answer in short.** Mismatched in every month instead of in none adds 18.0<!--midflight-truth-points:.1f--> exits in a hundred (the difference between two regimes, *always* and *never*). People who lived through the one and the other differ by 7.9<!--midflight-crude-points:.1f-->; a regression with talent says 7.7<!--midflight-talent-points:.1f-->, one with the silences too 8.7<!--midflight-silences-points:.1f-->. A silence must be adjusted for, since it moves the next decision, and must not be, since the decision before moved it. Methods that take one decision at a time find the 18. And those whom a manager corrected leave more often, although correcting them lowers their exits by 8.4<!--midflight-correction-points:.1f--> in a hundred.
+# **The answer in short.** Mismatched in every month instead of in none adds 18.0<!--midflight-truth-points:.1f--> exits in a hundred (the difference between two regimes, *always* and *never*). People who lived through the one and the other differ by 7.9<!--midflight-crude-points:.1f-->; a regression with talent says 7.7<!--midflight-talent-points:.1f-->, one with the silences too 8.7<!--midflight-silences-points:.1f-->. A silence must be adjusted for, since it moves the next decision and marks those who leave anyway, and must not be, since the decision before moved it. Methods that take one decision at a time find the 18. And those whom a manager corrected leave more often, although the correction spared them 7.7<!--midflight-spared-points:.1f--> exits in a hundred (ATT).
 #
 # Iwai (n.d.) ends on this problem and leaves it open.
 
@@ -80,7 +80,7 @@ figures.causal_graph(world.model.graph, **roles, ax=plt.subplots(figsize=(6.6, 3
 plt.show()
 
 # %% [markdown]
-# *Figure 1. Three months. Managers see a silence, decide, and so bring about the next one.*
+# *Figure 1. Three months. Managers see a silence, decide, and so move the next one.*
 
 # %%
 data = world.sample(4_000, rng=14)
@@ -128,9 +128,9 @@ seen["limit"], seen["effect (CATE)"] = [world.truth[name] for name in exact]
 tables.results([seen.drop("n")], "Exits, the corrected of month 1 minus the others.")
 
 # %% [markdown]
-# Wrong in sign. Managers correct the silent, and the silent lack resilience: they leave more often whatever anybody does.
+# Wrong in sign. (The effect is that of correcting all who started on a mismatch instead of none, the next month left to the managers.) Managers correct the silent, and the silent mostly lack resilience: they leave more often whatever anybody does.
 #
-# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project must have had the other cause, a lack of resilience; those on a bad one need not. With silence held fixed, a mismatch comes with resilience, and looks harmless. A silence is a time-varying confounder that earlier decisions bring about (Robins et al., 2000). Leave it out and be wrong; put it in and be wrong.
+# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project more often have the other cause, a lack of resilience, than those on a bad one. With silence held fixed, a mismatch comes with resilience, and looks less harmful. A silence is a time-varying confounder that earlier decisions bring about (Robins et al., 2000). Leave it out and be wrong; put it in and be wrong.
 
 # %% [markdown]
 # ## What must be true
@@ -162,7 +162,7 @@ for sets in ([["talent"], [], []], [["talent", "silence_1", "silence_2"], [], []
 #
 # ### Eight rows, by hand
 #
-# Hernán and Robins (2020) have the smallest example, their Table 20.1: a treatment at two times, 32,000 people, and no effect of anything. The first treatment is randomized; the second depends on $L_1$.
+# Hernán and Robins (2020) have the smallest example, their Table 20.1: a treatment at two times, 32,000 people, and no effect of either on the outcome. The first treatment is randomized; the second depends on $L_1$.
 
 # %%
 eight = pd.DataFrame(
@@ -278,7 +278,7 @@ answers["marginal_structural_model"] = marginal_structural_model(data, **contras
 answers = pd.DataFrame(answers).T.rename(index=lambda name: name.replace("_", " "))
 tables.results(answers, "Always − never, in probability; the truth is 0.180.")
 
-# %% mystnb={"figure": {"name": "fig-midflight-estimates"}, "image": {"alt": "Seven estimates of always minus never against the exact 0.180. The crude comparison and the two regressions lie near 0.08 with intervals that end far below the truth; g-formula, weighting, doubly robust and marginal structural model lie near 0.16 and cover it."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-midflight-estimates"}, "image": {"alt": "Seven estimates of always minus never against the exact 0.180. The crude comparison and the two regressions lie between 0.04 and 0.07 with intervals that end far below the truth; g-formula, weighting, doubly robust and marginal structural model lie near 0.16 and cover it."}} tags=["hide-input"]
 everything = pd.concat([naive, answers])[["estimate", "ci_low", "ci_high"]]
 figures.estimates(
     everything,
@@ -501,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the right methods cover as they should, within Monte Carlo errors; those of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time.
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time; those of the right methods cover well, but 50 cannot tell 95% from 92%. [The recipe's page](../book/recipes/time_varying.md) has 1,000 of 4,000 people: 92% to 94%.
 #
 # ## Take it with you
 #
@@ -528,7 +528,7 @@ followers = regime_support(men, **union, regime=both)
 tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.")
 
 # %% [markdown]
-# Members and non-members differ by 0.159<!--midflight-union-crude:.3f-->; with the past taken into account 0.036<!--midflight-union:.3f--> is left, and the interval holds zero. Of these men `regime_support` says that the mean of those who were members in both years has an effective sample size of 16<!--midflight-union-effective:.0f-->. There is no truth to hold this against, so it is on no scoreboard.
+# Members in both years and in neither differ by 0.159<!--midflight-union-crude:.3f-->; with the past taken into account 0.036<!--midflight-union:.3f--> is left, and the interval holds zero. Of these men `regime_support` says that the mean of those who were members in both years has an effective sample size of 16<!--midflight-union-effective:.0f-->. There is no truth to hold this against, so it is on no scoreboard.
 #
 # ## Exercises
 #
@@ -550,7 +550,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# With talent alone the limit is the truth, 0.180<!--midflight-truth:.3f-->: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
+# The crude limit is still wrong, by talent. With talent alone the limit is the truth, 0.180<!--midflight-truth:.3f-->: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
 #
 # </details>
 #
@@ -561,7 +561,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# A correction in month 1 saves 14 exits in 100 whoever gets it, one in month 2 saves 9. So stop after month 1: correct the silent then, `{"mismatch_1": lambda mismatch_0, silence_1: mismatch_0 * (1 - silence_1), "mismatch_2": lambda mismatch_1: mismatch_1}`. That is about 21 corrections in 100 people and 14 exits saved per 100 corrections. (A rule is computed from whole columns, so use `*` and comparisons.) Had a correction helped the resilient more, a silence would be a reason *not* to correct; the exits of the silent alone would not tell you.
+# A correction in month 1 that lasts saves 14 exits in 100 whoever gets it, one in month 2 saves 9. So stop after month 1: correct the silent then, `{"mismatch_1": lambda mismatch_0, silence_1: mismatch_0 * (1 - silence_1), "mismatch_2": lambda mismatch_1: mismatch_1}`. That is about 21 corrections in 100 people and 14 exits saved per 100 corrections. (A rule is computed from whole columns, so use `*` and comparisons.) Had a correction helped the resilient more, a silence would be a reason *not* to correct; the exits of the silent alone would not tell you.
 #
 # </details>
 
@@ -575,12 +575,12 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (+0.066<!--midflight-naive-correction:+.3f-->), although correcting them lowers exits by 0.084<!--midflight-correction:.3f-->. |
+# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (+0.066<!--midflight-naive-correction:+.3f-->), although correcting all who started on a mismatch lowers exits by 0.084<!--midflight-correction:.3f-->, and theirs by 0.077<!--midflight-spared:.3f-->. |
 # | Static adjustment collapses under such feedback: the joint effect of all months. | holds | 0.077<!--midflight-limit-regression-talent:.3f--> without the silences and 0.087<!--midflight-limit-regression-silences-too:.3f--> with them, for 0.180<!--midflight-truth:.3f-->; in a world of no effects −0.103<!--midflight-null-regression-talent:.3f--> and −0.093<!--midflight-null-regression-silences-too:.3f-->. |
 # | Static adjustment collapses: each month's decision by itself. | holds in part | It need not. {talent} is a valid set for the first decision (ATE 0.077<!--midflight-ate-0:.3f-->), {talent, mismatch_0, silence_1} for the second (0.085<!--midflight-ate-1:.3f-->). These effects do not add up to the joint one. |
 # | A descendant of the treatment must be left out of the adjustment set. | holds in part | So it must for the decision that it descends from. The first silence, a descendant of the first mismatch, is needed for the second: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
 # | Adjusting for the baseline confounder alone gives the total effect. | holds in part | Of the first decision, with managers reacting as they do. Of three months it gives 0.077<!--midflight-limit-regression-talent:.3f-->, where 0.180<!--midflight-truth:.3f--> is true. |
-# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent, instead of nobody, saves 3.7<!--midflight-gain-correct-the-silent:.1f--> exits in a hundred and is estimated to save 3.5<!--midflight-estimate-correct-the-silent:.1f-->. Where managers always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->. |
+# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent, instead of nobody, saves 3.7<!--midflight-gain-correct-the-silent:.1f--> exits in a hundred and is estimated to save 3.5<!--midflight-estimate-correct-the-silent:.1f-->. Where managers nearly always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->. |
 #
 # </details>
 
@@ -608,8 +608,9 @@ crude_union = men[men["union_1"] == men["union_2"]].groupby("union_1")["lwage_2"
 numbers = {
     "midflight-truth": truth["always - never"],
     **{f"midflight-{key}-points": 100 * truth[name] for key, name in hundred.items()},
-    "midflight-correction-points": -100 * truth["CATE(correction)"],
     "midflight-correction": -truth["CATE(correction)"],
+    "midflight-spared": -truth["ATT(correction)"],
+    "midflight-spared-points": -100 * truth["ATT(correction)"],
     "midflight-naive-correction": truth["naive: correction"],
     "midflight-by-hand": by_hand,
     **{f"midflight-ate-{k}": truth[f"ATE(mismatch_{k})"] for k in (0, 1, 2)},

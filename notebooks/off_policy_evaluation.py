@@ -141,7 +141,7 @@ robust = doubly_robust_value(log, **ask, adjust_for=["talent", "prestige"])
 print(f"by hand {by_hand:.4f}, recipe {weighted['estimate']:.4f}")
 
 # %% [markdown]
-# The doubly robust value adds an outcome model for each action and is consistent if the propensities or the models are right (Dudík et al., 2014). The straight lines in it are wrong here, and it does not matter.
+# The doubly robust value adds an outcome model for each action and is consistent if the propensities or the models are right (Dudík et al., 2014). The straight lines in it are wrong here; the propensities are right.
 
 # %%
 answers = pd.DataFrame([trap, plain, weighted, robust])
@@ -158,7 +158,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. One log of 12,000 decisions, four readings.*
 #
-# Now the intervals cover. The mean weight, whose expectation is 1, is 1.02<!--policy-mean-weight:.2f-->. The weights have a price: 12,000 rows are worth 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965).
+# Now the intervals cover. The mean weight, whose expectation is 1, is 1.02<!--policy-mean-weight:.2f-->. The weights have a price: 12,000 rows are worth about 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965).
 #
 # A decision compares rules. Here are three, each against the old one, with an error that knows that both values come from the same rows:
 
@@ -196,14 +196,14 @@ tables.results([silent, bounds], "The value where support ends, and its bounds."
 #
 # ### The log that lies
 #
-# In a third firm the lottery became more generous in month 13, and the software goes on writing the old probability. If the log is right, the mean of $A/p$ is 1 in every month, whatever the people are like.
+# In a third firm the lottery became more generous in month 13, and the software goes on writing the old probability. If the log is right, the mean of $A/p$ is 1 in every month but for chance, whatever the people are like.
 
 # %%
 buggy = scenarios.project_assignment(bug_from=13)
 logged = buggy.sample(12_000, rng=3).assign(new=lambda d: new(d["talent"]))
 audit = logging_audit(logged, **lottery, time="month").xs(1, level="stretch")
 
-# %% mystnb={"figure": {"name": "fig-policy-audit"}, "image": {"alt": "Mean of A over p by month with 95% intervals. In months 1 to 12 it scatters around the dashed line at 1; from month 13 on it lies near 1.47 in every month."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-policy-audit"}, "image": {"alt": "Mean of A over p by month with 95% intervals. In months 1 to 12 it scatters around the dashed line at 1; from month 13 on it lies between 1.4 and 1.6 in every month."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(6.6, 2.6))
 ax.axhline(1, color=figures.TRUTH, linestyle="--")
 spread = 1.96 * audit["std_error"]
@@ -254,7 +254,7 @@ tables.results(
 #
 # ### The log without propensities
 #
-# Back in the first firm, suppose the propensities were never written. They can be estimated, if all that the lottery looked at is there.
+# Back in the first firm, suppose the propensities were never written. They can be estimated, if all that the lottery looked at is there and the model has its form, here a logit.
 
 # %%
 found = {"logged": log["propensity"]}
@@ -337,7 +337,7 @@ tables.results(curse, "The best of 200 rules, means over 1,000 logs.", digits=4)
 # P(A_t = 1) = \operatorname{expit}(-0.8 + 1.6\,Q - 0.6\,S_t), \qquad P(\text{exit}) = \operatorname{expit}(-4.6 + 0.9\,S_t - 0.8\,A_t - 0.3\,Z).
 # $$
 #
-# A stretch project makes people stay this month and adds a point of strain with probability 0.45 (0.30 for seniors); without one, strain falls with probability 0.40. First the obvious: weight each month's rows as above, and multiply the months.
+# A stretch project makes people likelier to stay this month and adds a point of strain with probability 0.45 (0.30 for seniors); without one, strain falls with probability 0.40. First the obvious: weight each month's rows as above, and multiply the months.
 
 # %%
 office = scenarios.retention()
@@ -375,7 +375,7 @@ ranking = pd.DataFrame(
 tables.results(ranking, "Share retained at month 24.")
 
 # %% [markdown]
-# The ranking is upside down, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
+# “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
 #
 # The actions of a person's past belong in the weight. So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
 
@@ -395,9 +395,9 @@ milestones["exact"] = [exact["odds halved"][t - 1] for t in milestones.index]
 tables.results(milestones, "Share retained with the odds of stretch projects halved.")
 
 # %% [markdown]
-# A rule that halves the odds stays near the old one: 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f--> at month 24, from 3,000 people who are worth 289<!--policy-halved-effective:.0f-->. "Always" leaves the old rule anew each month. From month 13 on nobody is left who was always stretched and stayed, and the recipe refuses, where a bare product of weights would return 0 with standard error 0.
+# A rule that halves the odds stays near the old one: 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f--> at month 24, from 3,000 people, of whom those still there are worth 289<!--policy-halved-effective:.0f-->. "Always" leaves the old rule anew each month. From month 13 on nobody is left who was always stretched and stayed, and the recipe refuses, where a bare product of weights would return 0 with standard error 0.
 #
-# What remains is a model of the feedback, the g-formula (Robins, 1986): estimate exits and moves of strain for each state and action, and run the months forward under the new rule. The weights need the propensities and no model of strain. The g-formula needs no propensities, and instead all the states on which exit, strain and the choice of project depend, alike in all months.
+# What remains is a model of the feedback, the g-formula (Robins, 1986): estimate exits and moves of strain for each state and action, and run the months forward under the new rule. The weights need the propensities and no model of strain. The g-formula needs no propensities, and instead everything beside the project on which exit and strain depend, alike in all months.
 
 # %%
 states = ["senior", "strain"]
@@ -508,7 +508,7 @@ tables.results(many[shown], "200 logs of 2,000 decisions.", digits=4)
 # .venv/bin/casestudies copy off_policy
 # ```
 #
-# Now on real people, where an experiment gives the answer. Hillstrom (2008) sent 64,000 customers an e-mail on men's goods, on women's goods, or none, by lot. We thin the experiment to the log of a biased shop, which prefers the women's e-mail for buyers of women's goods, and ask for another rule: the women's e-mail for those who bought *only* women's goods, the men's for all others. Among those who got just that e-mail by lot, a share of 0.18423 visited the shop's site, with a standard error of 0.00265. (Our rows are synthetic; the counts of each cell are real.)
+# Now on real people, where an experiment gives the answer. In the experiment of Hillstrom (2008) 64,000 customers got an e-mail on men's goods, on women's goods, or none, by lot. We thin the experiment to the log of a biased shop, which prefers the women's e-mail for buyers of women's goods, and ask for another rule: the women's e-mail for those who bought *only* women's goods, the men's for all others. Among those who got just that e-mail by lot, a share of 0.18423 visited the shop's site, with a standard error of 0.00265. (Our rows are synthetic; the counts of each cell are real.)
 
 # %%
 shop = archives.email_experiment()
@@ -566,7 +566,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# The effective size falls roughly geometrically with the months, the faster the further the factor is from 1. With 3,000 people and odds quartered it is some tens at month 24, and the intervals cover clearly less than they say, because the few heavy trajectories that would widen them are usually not in the log. There is no threshold that holds everywhere; a hundred effective people for a share near 0.75 is a prudent start.
+# The effective size falls fast, the faster the further the factor is from 1, and a small one is itself a matter of luck. In 800 logs of 3,000 people, at month 24, the intervals covered 94% with the odds halved (effective size 287), 90% with odds times 0.4 (107) and 83% with odds quartered (26), with errors of at most 1.3 points: the few heavy trajectories that would widen them are usually not in the log. A hundred is too few here; ask for some hundreds.
 #
 # </details>
 
@@ -581,10 +581,10 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | Old logs of a biased human rule can answer what another rule would have done. | holds in part | With support and true propensities 0.219<!--policy-weighted:.3f--> for an exact 0.227<!--policy-new:.3f-->. Where the old rule never tried it, only bounds, 0.127<!--policy-lowest:.3f--> to 0.397<!--policy-highest:.3f-->. |
-# | They give the retention curve of the new policy over the past 24 months. | holds in part | With the past in the weights 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f-->, near the old rule; with a right model of the feedback also far from it. Month by month the ranking is reversed: "always" 0.823<!--policy-always-step:.3f--> for an exact 0.626<!--policy-always-exact:.3f-->. |
+# | They give the retention curve of the new policy over the past 24 months. | holds in part | With the past in the weights 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f-->, near the old rule; with a right model of the feedback also far from it. Month by month the worst rule looks best: "always" 0.823<!--policy-always-step:.3f--> for an exact 0.626<!--policy-always-exact:.3f-->. |
 # | Going from seeing to doing enables off-policy evaluation. | holds | The rows that agree with the rule say 0.197<!--policy-agreeing:.3f--> in the limit, and no number of them helps. |
 # | A causally identified model makes it possible. | holds in part | The identification is an assumption about the log. With an unrecorded driver its audit is clean and the value 0.211<!--policy-driven-limit:.3f--> for an exact 0.259<!--policy-driven-exact:.3f-->. |
-# | It replaces deploying an unverified rule and risking live retention. | holds in part | For a first choice among rules near the old one. The best of 200 rules promises 0.025<!--policy-curse:.3f--> too few exits, and what was never tried must be tried, on a few. |
+# | It replaces deploying an unverified rule and risking live retention. | holds in part | For a first choice among rules near the old one. The best of 200 rules on 500 decisions promises 0.025<!--policy-curse:.3f--> too few exits, and what was never tried must be tried, on a few. |
 #
 # </details>
 

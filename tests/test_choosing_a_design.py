@@ -200,8 +200,9 @@ def test_what_the_page_says_in_words_holds_for_the_numbers():
     assert upgrade["upgrade-ddd-low"] < upgrade["upgrade-att"] < upgrade["upgrade-ddd-high"]
     assert upgrade["upgrade-pretrend-p"] > 0.05
     census = numbers("quarter_of_birth_iv")
-    assert census["qob-card-f"] > 10
-    assert 1.96 < census["qob-card"] / census["qob-card-se"] < census["qob-card-critical"]
+    college = numbers("weak_instruments_iv")
+    assert college["weak-card-f"] > 10
+    assert 1.96 < census["qob-card"] / census["qob-card-se"] < college["weak-card-critical"]
     assert census["qob-trend-ar-low-percent"] < 0 < census["qob-trend-ar-high-percent"]
     patients = numbers("hospital_confounding")
     frail = [k for k in patients if k.startswith("hospital-frail-") and k.endswith("ate")]

@@ -39,19 +39,7 @@ def test_the_plain_text_says_the_same():
     assert "0.500" in text
 
 
-def test_the_scoreboard_says_whether_the_interval_covers():
-    answer = {"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}
-    known = {"in": (answer, "ATE", 1.5, "exact"), "out": (answer, "ATT", 1.51, "exact")}
-    _, rows = rows_of(tables.scoreboard(known, digits=2))
-    assert [row[-1] for row in rows[1:]] == ["yes", "no"]
-    assert rows[0] == [
-        *("analysis", "estimand", "estimate", "95% interval", "held against", "which is"),
-        "covered",
-    ]
-    assert rows[1][:6] == ["in", "ATE", "1.00", "0.50 to 1.50", "1.50", "exact"]
-
-
-def test_a_scoreboard_with_kinds_says_covered_only_of_exact_truths():
+def test_a_scoreboard_says_covered_only_of_exact_truths():
     answer = {"estimate": 2.754, "ci_low": 1.5, "ci_high": 4.0}
     rows = {
         "in": (answer, "ATT", 1.5, "this world", "exact truth"),
@@ -62,7 +50,11 @@ def test_a_scoreboard_with_kinds_says_covered_only_of_exact_truths():
         "beside ours": (answer, "ATT", 3.0, "matching", "own comparison"),
     }
     _, cells = rows_of(tables.scoreboard(rows))
-    assert cells[0][-2:] == ["which is", "result"]
+    assert cells[0] == [
+        *("analysis", "estimand", "estimate", "95% interval", "held against", "which is"),
+        "result",
+    ]
+    assert cells[1][:4] == ["in", "ATT", "2.754", "1.500 to 4.000"]
     assert [row[-1] for row in cells[1:]] == [
         *("covered", "not covered", "equal in print", "not equal", "not equal"),
         "differs by −0.246",
@@ -74,13 +66,13 @@ def test_a_scoreboard_refuses_an_unknown_kind_and_a_row_without_its_kind():
     row = ({"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}, "ATE", 1.0, "x")
     with pytest.raises(ValueError, match=r"kind must be 'exact truth', .* got 'truth'"):
         tables.scoreboard({"a": (*row, "truth")})
-    with pytest.raises(ValueError, match=r"\['b'\] have none; give every row its kind"):
+    with pytest.raises(ValueError, match=r"\['b'\] have no kind; say of every row"):
         tables.scoreboard({"a": (*row, "exact truth"), "b": row})
 
 
 def test_the_scoreboard_shows_three_decimals_and_says_what_it_holds():
     answer = {"estimate": 1.0, "ci_low": 0.5, "ci_high": 1.5}
-    root, rows = rows_of(tables.scoreboard({"in": (answer, "ATE", 1.5, "exact")}))
+    root, rows = rows_of(tables.scoreboard({"in": (answer, "ATE", 1.5, "x", "exact truth")}))
     assert rows[1][2:5] == ["1.000", "0.500 to 1.500", "1.500"]
     assert root.find(".//caption").text.startswith("Headline estimates, each held against")
 
@@ -100,7 +92,7 @@ def test_counts_are_whole_and_small_whole_numbers_are_not():
 
 def test_the_scoreboard_writes_minus_signs_in_its_intervals():
     answer = {"estimate": -1.0, "ci_low": -1.5, "ci_high": -0.5}
-    _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "exact")}, digits=1))
+    _, rows = rows_of(tables.scoreboard({"x": (answer, "ATE", -1.0, "x", "exact truth")}, digits=1))
     assert rows[1][2:4] == ["−1.0", "−1.5 to −0.5"]
 
 

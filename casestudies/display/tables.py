@@ -81,7 +81,7 @@ def scoreboard(rows, *, digits=3):
 
     Parameters
     ----------
-    rows : mapping of str to (pandas.Series or mapping, str, float or str, str[, str])
+    rows : mapping of str to (pandas.Series or mapping, str, float or str, str, str)
         Name of the estimate; a Series with estimate, ci_low and ci_high; the estimand; the
         value it is held against; where that value comes from; and its kind, "exact truth",
         "published figure" or "own comparison". A published figure may be a str, as printed.
@@ -91,44 +91,38 @@ def scoreboard(rows, *, digits=3):
     Returns
     -------
     Table
-        Without kinds, with the column ``covered``: whether the interval contains the value.
-        With them, with the column ``result``: an exact truth is covered or not, a published
-        figure is equal to the estimate in print or not, and from a comparison of one's own
-        the estimate differs by so much.
+        With the column ``result``: an exact truth is covered by the interval or not, a published
+        figure is equal to the estimate in print or not, and from a comparison of one's own the
+        estimate differs by so much.
 
     Raises
     ------
     ValueError
-        If a kind is none of the three, or only some rows have one.
+        If a row has no kind, or its kind is none of the three.
     """
-    known = [len(row) == 5 for row in rows.values()]
-    if any(known) and not all(known):
-        bare = [name for name, row in rows.items() if len(row) < 5]
-        raise ValueError(f"some rows have a kind and {bare} have none; give every row its kind")
+    bare = [name for name, row in rows.items() if len(row) < 5]
+    if bare:
+        raise ValueError(f"{bare} have no kind; say of every row what it is held against")
     lines = [_held(name, *row, digits=digits) for name, row in rows.items()]
-    caption = "Headline estimates, each held against a value that is known."
-    if any(known):
-        caption = (
-            "Headline estimates, each held against an exact truth, a published figure or a "
-            "comparison of our own."
-        )
+    caption = (
+        "Headline estimates, each held against an exact truth, a published figure or a comparison "
+        "of our own."
+    )
     return Table(pd.DataFrame(lines), caption, digits=digits, index=False)
 
 
-def _held(name, answer, estimand, target, origin, kind=None, *, digits):
+def _held(name, answer, estimand, target, origin, kind, *, digits):
     """Return the line of a scoreboard for one estimate."""
     low, high = answer["ci_low"], answer["ci_high"]
-    line = {
+    return {
         "analysis": name,
         "estimand": estimand,
         "estimate": answer["estimate"],
         "95% interval": f"{low:.{digits}f} to {high:.{digits}f}".replace("-", "−"),
         "held against": float(target),
-        "which is": f"{kind} ({origin})" if kind else origin,
+        "which is": f"{kind} ({origin})",
+        "result": _verdict(kind, answer, target, digits),
     }
-    if kind is None:
-        return line | {"covered": "yes" if low <= target <= high else "no"}
-    return line | {"result": _verdict(kind, answer, target, digits)}
 
 
 def _verdict(kind, answer, target, digits):

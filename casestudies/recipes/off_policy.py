@@ -334,7 +334,7 @@ def policy_bounds(
     mean of the rest, they run from :math:`(1 - \bar u) \hat V + \bar u\,\mathrm{low}` to
     :math:`(1 - \bar u) \hat V + \bar u\,\mathrm{high}`, if the old policy chose by the logged
     probabilities. The interval takes :math:`z` standard errors off the lower end and adds them to
-    the upper one; it holds the whole set with at least the level's probability.
+    the upper one; in large samples it holds the whole set with at least the level's probability.
 
     Parameters
     ----------
@@ -715,9 +715,10 @@ def estimate_propensities(data, *, action, adjust_for):
     r"""Estimate the old policy's probabilities, for a log that did not keep them, by a logit.
 
     They assume that the covariates hold all that moved both action and outcome, and that the
-    logit is right. Then a value weighted by them varies less than with the true ones, and a
-    standard error that takes them as known, as those here do, is too large in large samples:
-    intervals cover more than they say. Where the covariates miss a driver, nothing is sound.
+    logit is right. Then, in large samples, a value weighted by them varies no more than with the
+    true ones, and a standard error that takes them as known, as those here do, is if anything
+    too large: intervals cover at least what they say. Where the covariates miss a driver,
+    nothing is sound.
 
     Parameters
     ----------

@@ -784,8 +784,9 @@ def regime_bounds(
     -------
     pandas.Series
         low, high: the bounds; ci_low and ci_high: the lower end of the interval of the one and
-        the upper of that of the other, between which the mean lies at least as often as the
-        level says; unseen: the probability under the regime of coming where it is not seen; n.
+        the upper of that of the other, between which, in large samples, the mean lies at least
+        as often as the level says; unseen: the probability under the regime of coming where it
+        is not seen; n.
 
     Raises
     ------

@@ -79,7 +79,8 @@ def mid_flight(
         mismatched); the corrections a head of each; and what naive analyses of
         always - never converge to (crude; the sum of the mismatches' coefficients in a linear
         regression with talent, and with talent and the silences), or of a correction in month
-        1 among the mismatched, beside its effect.
+        1 among the mismatched, beside its effect on all of them (CATE) and on those who got it
+        (ATT), with month 2 left to the managers.
 
     Raises
     ------
@@ -215,16 +216,23 @@ def _truth(model):
     def acting(**regime):
         return _mean(population(model.do(**regime)))
 
-    def among_mismatched(**regime):
-        return _mean(population(model.do(**regime)), mismatch_0=1)
+    def among_mismatched(mismatch_1, **given):
+        return _mean(population(model.do(mismatch_1=mismatch_1)), mismatch_0=1, **given)
+
+    def correction(**given):
+        return among_mismatched(0, **given) - among_mismatched(1, **given)
 
     never = dict.fromkeys(MISMATCHES, 0)
+    moved = as_is[(as_is["mismatch_0"] == 1) & (as_is["mismatch_1"] == 0)]
+    silent = np.average(moved["silence_1"], weights=moved["share"])
     corrected_or_not = [_mean(as_is, mismatch_0=1, mismatch_1=m) for m in (0, 1)]
     return {
         "always - never": exits["always"] - exits["never"],
         **{f"CDE({m})": acting(**never | {m: 1}) - exits["never"] for m in MISMATCHES},
         **{f"ATE({m})": acting(**{m: 1}) - acting(**{m: 0}) for m in MISMATCHES},
-        "CATE(correction)": among_mismatched(mismatch_1=0) - among_mismatched(mismatch_1=1),
+        "CATE(correction)": correction(),
+        "ATT(correction)": silent * correction(silence_1=1)
+        + (1 - silent) * correction(silence_1=0),
         "E[exit]": _mean(as_is),
         **{f"E[exit | {name}]": rate for name, rate in exits.items()},
         "corrections": _corrections(as_is),

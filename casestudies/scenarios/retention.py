@@ -74,7 +74,7 @@ def retention(*, months=24, policies=POLICIES):
     month to month under a policy. The one-step value multiplies months of retention
     :math:`1 - E[\pi Y(1) + (1 - \pi) Y(0) \mid \text{there}]` over the people whom the legacy
     rule left in each month, which is what weighting each row by itself converges to. It is
-    the value of no policy, and ranks them wrongly.
+    the legacy rule's value for that rule only, and makes the worst of the policies look best.
 
     Parameters
     ----------

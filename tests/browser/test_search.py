@@ -5,7 +5,11 @@ from urllib.parse import quote
 import pytest
 
 QUERIES = {
-    "parallel trends": ("notebooks/card_krueger_did", "notebooks/hospital_upgrade_did"),
+    "parallel trends": (
+        "notebooks/card_krueger_did",
+        "notebooks/hospital_upgrade_did",
+        "notebooks/more_counties_did",
+    ),
     "quarter of birth": ("notebooks/quarter_of_birth_iv",),
     "mediator": ("notebooks/staffing_mediator_trap",),
     "propensity score": ("notebooks/hospital_confounding",),
@@ -13,7 +17,7 @@ QUERIES = {
     "instrument": ("notebooks/quarter_of_birth_iv", "notebooks/canary_flag_iv"),
     "difference in differences": ("notebooks/hospital_upgrade_did", "notebooks/card_krueger_did"),
     "ladder": ("notebooks/ladder_of_causation",),
-    "minimum wage": ("notebooks/card_krueger_did",),
+    "minimum wage": ("notebooks/card_krueger_did", "notebooks/more_counties_did"),
     "LATE": ("notebooks/canary_flag_iv",),
     "Simpson": ("notebooks/seeing_and_doing",),
 }
@@ -43,7 +47,7 @@ def test_recipes_come_before_the_glossary_and_reference_pages_last(visit):
 
 
 def test_a_person_is_found_where_the_work_is_used(visit):
-    assert found(visit("search.html?q=Rambachan"))[0] == "notebooks/card_krueger_did"
+    assert found(visit("search.html?q=Rambachan"))[0] == "notebooks/more_counties_did"
 
 
 def test_a_hit_names_the_section_and_leads_there(visit):

@@ -1,7 +1,7 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
-from stored import kept
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -64,7 +64,22 @@ def test_the_methods_are_unbiased_and_regression_is_not():
 
 def test_all_but_the_healthiest_gain_from_the_drug():
     cost = chapter.cost["mean severity"]
+    best_first = ["everybody", "the sicker half", "as it is", "nobody"]
+    assert cost.sort_values().index.tolist() == best_first
     error = np.hypot(*chapter.cost["Monte Carlo error"][["everybody", "nobody"]])
     assert abs(cost["everybody"] - cost["nobody"] + 3) < 4 * error
     spared = cost["the sicker half"] - cost["nobody"]
     assert abs(spared + 1.5 + 1.5 / np.sqrt(2 * np.pi)) < 4 * error
+
+
+def test_the_formulas_of_weights_and_robustness_give_what_the_recipes_say():
+    found = numbers("hospital_confounding")
+    assert np.isclose(found["hospital-weights-by-hand"], chapter.by_recipe, atol=1e-4)
+    assert np.isclose(found["hospital-robustness"], chapter.strength["rv_q"], atol=1e-4)
+    sample = world.sample(4_000, rng=11)
+    y, drug = sample["severity"], sample["drug"]
+    x = np.column_stack([np.ones(4_000), sample[["age", "health"]]])
+    y, drug = (v - x @ np.linalg.lstsq(x, v, rcond=None)[0] for v in (y, drug))
+    explained = (y @ drug) ** 2 / (y @ y) / (drug @ drug)
+    rv = found["hospital-robustness"]  # explaining so much of both takes the coefficient to zero
+    assert np.isclose(rv**2 / (1 - rv), explained / (1 - explained), rtol=1e-3)

@@ -141,3 +141,17 @@ def test_by_its_own_noise_california_ranks_fourth_or_second():
         scaled = np.abs(against_others) / noise
         ranks.append((scaled >= scaled[here]).sum())
     assert ranks == [4, 2]
+
+
+def test_the_groups_means_are_those_that_the_figures_words_name():
+    ends = chapter.means.iloc[[0, -1]].round(1)
+    assert ends["no drug"].tolist() == [18.7, 15.6]
+    assert ends["drug"].iloc[0] == 22.1
+    assert abs(chapter.means.loc[4:5, "drug"].diff().iloc[-1] + 2.5) < 0.1
+
+
+def test_did_is_the_drugs_estimate_plus_the_overlap_times_the_equipments_effect():
+    gap = chapter.credit["DiD"] - chapter.credit["drug + overlap × (−3)"]
+    assert (abs(gap) < 1e-4).all()
+    whole_region = chapter.credit.loc["all hospitals of the region"]
+    assert abs(whole_region["DiD"] - chapter.recipe["estimate"]) < 1e-4

@@ -1,9 +1,11 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+from scipy.special import expit, log_expit
 from stored import covers, kept, numbers
 
 from casestudies import scenarios
+from casestudies.scenarios.retention import legacy_odds
 
 chapter = kept("off_policy_evaluation")
 stored = numbers("off_policy_evaluation")
@@ -73,7 +75,7 @@ def test_the_winner_is_too_good_on_its_own_rows_only():
     assert stored["policy-claimed"] < stored["policy-chosen"]
 
 
-def test_month_by_month_ranks_the_rules_upside_down():
+def test_month_by_month_always_and_never_change_places():
     rules = ["always", "only when rested", "never"]
     table = chapter.ranking.loc[rules]
     assert table["exact"].is_monotonic_increasing
@@ -125,3 +127,43 @@ def test_the_thinned_experiment_is_found_again_by_weights_alone():
 def test_a_softer_rule_is_worth_more_rows_and_costs_exits():
     assert stored["policy-soft-effective"] > stored["policy-effective"]
     assert stored["policy-soft"] > stored["policy-new"]
+
+
+def test_intervals_of_trajectory_weights_cover_too_seldom_where_some_tens_are_effective():
+    factors, rng, hits, sizes = [0.5, 0.4, 0.25], np.random.default_rng(1), [], []
+    policies = {str(factor): legacy_odds(factor) for factor in factors}
+    truth = scenarios.retention(policies=policies).truth
+    exact = [truth[f"retained 24 | {name}"] for name in policies]
+    for _ in range(4):
+        curve, error, effective = curves_of_fifty_logs(factors, rng)
+        hits.append(abs(curve - exact) < 1.96 * error)
+        sizes.append(effective)
+    share = np.array([0.940, 0.904, 0.830])  # of 800 logs drawn apart from these
+    far = abs(np.concatenate(hits).mean(axis=0) - share)
+    assert (far < 4 * np.sqrt(share * (1 - share) * (1 / 200 + 1 / 800))).all()
+    assert np.allclose(np.median(np.concatenate(sizes), axis=0), [287, 107, 26], rtol=0.25)
+
+
+def curves_of_fifty_logs(factors, rng, people=3_000, months=24):
+    """Draw logs from the equations on the page, and weight each person's months."""
+    shape = (50, people, 1)
+    senior = rng.random(shape) < 0.5
+    prestige = rng.random(shape) < 0.3 + 0.4 * senior
+    strain, there = np.zeros(shape), np.ones(shape)
+    log_weight, influence, curve = 0.0, 0.0, 1.0
+    for _ in range(months):
+        odds = -0.8 + 1.6 * prestige - 0.6 * strain
+        stretch = rng.random(shape) < expit(odds)
+        new, sign = odds + np.log(factors), 2 * stretch - 1
+        log_weight = log_weight + log_expit(sign * new) - log_expit(sign * odds)
+        left = rng.random(shape) < expit(-4.6 + 0.9 * strain - 0.8 * stretch - 0.3 * senior)
+        weight = there * np.exp(log_weight)
+        stayed = (weight * (1 - left)).sum(axis=1)
+        hazard = 1 - stayed / weight.sum(axis=1)
+        influence = influence + weight * (left - hazard[:, np.newaxis]) / stayed[:, np.newaxis]
+        curve = curve * (1 - hazard)
+        there, draw = there * (1 - left), rng.random(shape)
+        up, down = stretch & (draw < 0.45 - 0.15 * senior), ~stretch & (draw < 0.4)
+        strain = np.clip(strain + 1 * up - 1 * down, 0, 2)
+    effective = weight.sum(axis=1) ** 2 / (weight**2).sum(axis=1)
+    return curve, curve * np.sqrt((influence**2).sum(axis=1)), effective
