@@ -88,7 +88,7 @@ flattened = smf.logit("exit ~ mismatch + silence + talent", data=data).fit(disp=
 without = smf.logit("exit ~ mismatch + talent", data=data).fit(disp=0)
 
 
-# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the table of coefficients is made"} tags=["hide-input"]
 def coefficient(fit, name):
     low, high = fit.conf_int().loc[name]
     return pd.Series({"estimate": fit.params[name], "ci_low": low, "ci_high": high})
@@ -226,7 +226,7 @@ recipe = standardize(data, **columns, adjust_for=["talent"], model="logit")
 # %% [markdown]
 # The four answers side by side:
 
-# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the table of answers is made"} tags=["hide-input"]
 names = [
     "raw difference",
     "silence held fixed",
@@ -313,7 +313,7 @@ mismatched = seen[seen["mismatch"] == 1]
 band = pd.qcut(seen["talent"], 200, labels=False)
 in_band = mismatched.groupby(band)["exit"].mean()
 
-# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the table of routes is made"} tags=["hide-input"]
 routes = pd.Series(
     {
         "surgery, simulated": simulated.xs(1, level="exit").sum(),
@@ -457,7 +457,7 @@ wrong = standardize(strained, **logit, adjust_for=["talent", "grievance"])
 held = smf.logit("exit ~ mismatch * silence + talent", data=strained).fit(disp=0)
 loud = [held.predict(strained.assign(mismatch=a, silence=0)).mean() for a in (0, 1)]
 
-# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the table with stress is made"} tags=["hide-input"]
 exact_total, exact_direct = (stressed.truth[key] for key in ("ATE", "CDE(silence=0)"))
 rows = {
     "ATE, talent adjusted for": (right["estimate"], exact_total),
