@@ -263,7 +263,7 @@ plt.show()
 surgery = world.model.do(mismatch=1)
 set(world.model.graph.edges) - set(surgery.graph.edges)
 
-# %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-staffing-surgery"}, "image": {"alt": "Two graphs. Left, as seen: talent points to mismatch and exit. Right, under do: the arrow from talent to mismatch is crossed out, all other arrows stay."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-staffing-surgery"}, "image": {"alt": "Two graphs. Above, as seen: talent points to mismatch and exit. Below, under do: the arrow from talent to mismatch is crossed out, all other arrows stay."}} tags=["hide-input"]
 _, (before, after) = plt.subplots(2, 1, figsize=(5.6, 4.4))
 roles = {**ask, "positions": places}
 figures.causal_graph(world.model.graph, **roles, ax=before)
@@ -308,7 +308,7 @@ tables.results(
 # Then the exit rate, by surgery and by reweighting. The reweighting sees only the undisturbed world: it takes the exit rate of the mismatched within each of 200 narrow bands of talent, and averages the bands by how common they are.
 
 # %%
-seen = world.model.sample(n, rng=2)
+seen = world.model.sample(1_000_000, rng=2)
 mismatched = seen[seen["mismatch"] == 1]
 band = pd.qcut(seen["talent"], 200, labels=False)
 in_band = mismatched.groupby(band)["exit"].mean()
