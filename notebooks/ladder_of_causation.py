@@ -27,6 +27,8 @@
 # If the planner's answer is given to the manager, the company does the opposite of what it should. If the manager's answer is given to the author, somebody may be blamed for what would have happened anyway.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -208,7 +210,11 @@ kinds = kinds.set_index(["load", "deploy", "incident"])
 for name, w in {"first": world, "second": twin}.items():
     counted = w.sample(1_000_000, rng=3).value_counts(list(kinds.index.names))
     kinds[f"{name}, counted"] = (counted / 1_000_000).round(3)
-tables.results(kinds, "Chance of each kind of hour in the two worlds.", digits=4)
+words = [("quiet", "busy"), ("no deploy", "deploy"), ("calm", "incident")]
+labels = [", ".join(kind) for kind in itertools.product(*words)]
+tables.results(
+    kinds.set_axis(labels), "Chance of each kind of hour in the two worlds.", digits=4
+)
 
 # %% [markdown]
 # The columns are equal. Every table, correlation, chart or model that can be made from one log can be made from the other. Now act.
@@ -345,7 +351,7 @@ analyses = {
 }
 samples = {"n": 2_000, "replications": 100, "rng": 7}
 runs = {name: replicate(w, analyses, **samples) for name, w in names.items()}
-many = pd.concat(runs, names=["world", "analysis"])
+many = pd.concat(runs)
 shown = ["truth", "bias", "bias_error", "coverage", "coverage_error"]
 tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 

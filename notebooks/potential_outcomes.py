@@ -209,9 +209,8 @@ plt.show()
 # %%
 test = randomization_test(trial, **columns, rng=4, permutations=4_999)
 shown = test[["statistic", "p_value", "mc_error", "permutations", "n"]].astype(float)
-tables.results(
-    shown.rename("value"), f"Randomization test of: {test['null']}.", digits=4
-)
+caption = f"Randomization test of: {test['null']}."
+tables.results([shown.rename("difference in means")], caption, digits=4)
 
 # %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-outcomes-randomization"}, "image": {"alt": "Histogram of the differences in means of 4,000 re-drawn coin sequences under no effect, centred at zero with nearly all between minus 4 and 4. The observed difference is marked far in the right tail."}} tags=["hide-input"]
 rng = np.random.default_rng(5)
@@ -412,7 +411,7 @@ analyses = {
 designs = {"coin": trial_world, "self-chosen": diary_world}
 samples = {"n": 200, "replications": 200, "rng": 12}
 runs = {name: replicate(w, analyses, **samples) for name, w in designs.items()}
-many = pd.concat(runs, names=["days", "analysis"])
+many = pd.concat(runs)
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 caption = "200 samples of 200 days against the exact ATE of 4."
 tables.results(many[shown], caption, digits=2)

@@ -336,8 +336,8 @@ roles = {"treatment": "treated", "outcome": "recovered"}
 _, axes = plt.subplots(3, 1, figsize=(6.6, 5.6))
 for ax, (graph, w) in zip(axes, same_table.items(), strict=True):
     unseen = [name for name in w.model.graph if name not in w.observed]
-    places = behind if unseen else spots
-    figures.causal_graph(w.model.graph, **roles, hidden=unseen, positions=places, ax=ax)
+    at = behind if unseen else spots
+    figures.causal_graph(w.model.graph, **roles, hidden=unseen, positions=at, ax=ax)
     ax.text(-0.42, 1.1, graph)
 plt.show()
 

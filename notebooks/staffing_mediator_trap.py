@@ -484,10 +484,8 @@ print(identify.backdoor(stressed.model.graph, **ask, adjust_for=set_with_grievan
 
 # %%
 saved = 1_000 * (levers.iloc[0] - levers.iloc[1:])
-saved.columns = [f"exits avoided per 1,000 ({story})" for story in saved]
-tables.results(
-    saved, "What each lever saves in a year, in both worlds, exact.", digits=0
-)
+caption = "Exits avoided a year, of 1,000 candidates, in both worlds, exact."
+tables.results(saved, caption, digits=0)
 
 # %% [markdown]
 # Repairing the match is the better lever in both worlds, and the only one that works in both. That is a reason to prefer it which does not depend on knowing which world is ours. Whether nudges are worth adding does depend on it, and can be learned: send the nudges to a random half of the silent.
