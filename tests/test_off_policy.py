@@ -608,13 +608,17 @@ def test_in_many_careers_both_curves_are_the_exact_ones():
 
 def test_errors_of_both_curves_are_the_spread_and_effective_sizes_those_stated():
     # 3,000 people, odds halved: effective sizes 1,624, 888 and 274 at months 6, 12 and 24.
-    exact, rows = curve_under(POLICIES["half"][1])[-1], []
+    exact, rows, held = curve_under(POLICIES["half"][1])[-1], [], []
+    quarter = curve_under(with_odds(0.25))[-1]
     for rng in range(30):
         log = under(careers(3_000, rng=100 + rng), "half")
         weighted, formula = (
             retention_curve(log, **CURVE, **more) for more in ({}, {"states": STATES})
         )
         sizes = weighted["effective_n"].loc[[6, 12, 24]]
+        few = log.assign(new=with_odds(0.25)(log["prestige"], log["strain"]))
+        few = retention_curve(few, **CURVE).loc[24]
+        held.append(few["ci_low"] < quarter < few["ci_high"])
         rows.append([*weighted.loc[24].iloc[:2], *formula.loc[24].iloc[:2], *sizes])
     found = np.array(rows)
     for estimate, error in ((found[:, 0], found[:, 1]), (found[:, 2], found[:, 3])):
@@ -622,6 +626,8 @@ def test_errors_of_both_curves_are_the_spread_and_effective_sizes_those_stated()
         assert error.mean() == pytest.approx(estimate.std(), rel=4 / np.sqrt(60))
     spread = found[:, 4:].std(axis=0) / np.sqrt(30)
     assert (np.abs(found[:, 4:].mean(axis=0) - [1624, 888, 274]) < 6 * spread).all()
+    # The docstring's share of 1,000 logs, where few are effective
+    assert abs(np.mean(held) - 0.827) < 4 * np.sqrt(0.827 * 0.173 / 30)
 
 
 def test_under_the_old_policy_the_curve_and_its_error_are_those_of_kaplan_and_meier():

@@ -50,6 +50,7 @@ CHAPTERS = {
     "four_steps_with_dowhy": "Four steps with DoWhy",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
+    "effects_in_production": "An effect kept under watch",
 }
 
 LEAVES = {
@@ -71,7 +72,9 @@ LEAVES = {
         "stop",
     ),
     "log": Leaf("Another rule on an old log", "policy value", ("off_policy_evaluation",)),
-    "experiment": Leaf("Randomized experiment", "ATE", ("potential_outcomes",)),
+    "experiment": Leaf(
+        "Randomized experiment", "ATE", ("potential_outcomes", "effects_in_production")
+    ),
     "offer": Leaf("Randomized offer", "ITT, LATE", ("canary_flag_iv", "potential_outcomes")),
     "adjust": Leaf(
         "Adjustment",

@@ -427,6 +427,10 @@ def retention_curve(
     error is the root of the sum over units of their squared influence, by the delta method.
     Units may be followed for fewer periods than others if that depends on nothing else.
 
+    Where few units are effective, the weighted curve's error is too small: of 1,000 logs of 3,000
+    people (the book's 24 months), 95% intervals hold the truth in 0.946 where 274 are effective
+    at the end, and in 0.827 where 26 are, with Monte Carlo errors of 0.007 and 0.012.
+
     Parameters
     ----------
     data : pandas.DataFrame
