@@ -11,7 +11,7 @@
 #
 # **The question.** A service has deploys and incidents. Do incidents go along with deploys? Do deploys cause incidents? Was last night's incident caused by last night's deploy? Are these three questions or one?
 #
-# **The answer in short.** Three, and they need different knowledge. In this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points; and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and an effect of the opposite sign. A third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
+# **The answer in short.** Three, and they need different knowledge: in this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points; and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and an effect of the opposite sign; a third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
 #
 # Judea Pearl calls this the ladder of causation (Pearl and Mackenzie, 2018). Wael (n.d.) and AI/ML Explained (2026) both build on it; we check what they say with worlds small enough to be counted exactly.
 
@@ -27,6 +27,8 @@
 # If the planner's answer is given to the manager, the company does the opposite of what it should. If the manager's answer is given to the author, somebody may be blamed for what would have happened anyway.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -80,7 +82,7 @@ tables.results(rates, "The log of 20,000 hours: incidents by load and deploy.")
 #
 # ## The trap
 #
-# The log is long and has no gaps, so let it speak: compare the hours with and without a deploy.
+# The log is long and has no gaps, so let it speak: compare the hours with and without a deploy. Guess first: at either load a deploy adds incidents, 7 and 15 points of them; what sign and size has the difference over all hours?
 
 # %%
 columns = {"outcome": "incident", "treatment": "deploy"}
@@ -133,7 +135,7 @@ tables.results(by_load, "Hours with a deploy and an incident, replayed without i
 # By hand: an hour at load $l$ whose noise lies below $p_1(l)$ would have stayed calm if its noise lies above $p_0(l)$, so the share is $1 - p_0 / p_1$: $1 - 0.08/0.15 = 0.467$ in quiet hours and $1 - 0.35/0.50 = 0.300$ in busy ones. Weighted by how many of the blamed hours were quiet ($0.8 \cdot 0.15$ to $0.2 \cdot 0.50$) this is 0.391<!--ladder-pn:.3f-->.
 
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the table of rungs is made"} tags=["hide-input"]
 def share(events, name):
     p, n = events.mean(), len(events)
     margin = 1.96 * np.sqrt(p * (1 - p) / n)
@@ -157,7 +159,7 @@ tables.results(
 # %% [markdown]
 # The third row uses the true equations; only the hours and their noise are drawn. Someone who has the log alone would put estimated rates into $1 - p_0 / p_1$: the same estimate up to noise, with a standard error of 0.025 instead of 0.010, and still the assumption about units.
 
-# %% mystnb={"figure": {"name": "fig-ladder-rungs"}, "image": {"alt": "Two estimates with 95% intervals against the exact effect of a deploy, plus 0.110. The difference that is seen lies at about minus 0.08, on the other side of zero; the estimate with load held fixed lies near plus 0.11 and covers the effect."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 2 is drawn", "figure": {"name": "fig-ladder-rungs"}, "image": {"alt": "Two estimates with 95% intervals against the exact effect of a deploy, plus 0.110. The difference that is seen lies at about minus 0.08, on the other side of zero; the estimate with load held fixed lies near plus 0.11 and covers the effect."}} tags=["hide-input"]
 figures.estimates(
     rungs.iloc[:2].set_axis(["as seen", "load held fixed"]),
     truth={"effect (ATE)": world.truth["ATE"], "no effect": 0.0},
@@ -180,9 +182,11 @@ plt.show()
 #
 # In a second world the deploys come at fixed times, whatever the load, and a deploy drains traffic to another region: the arrow between load and deploy points the other way. Bayes' rule gives the probabilities, $P(L = 1 \mid D = 1) = 0.2$ and $P(L = 1 \mid D = 0) = 0.8$. Incidents follow the same table as before.
 
-# %% mystnb={"figure": {"name": "fig-ladder-twins"}, "image": {"alt": "Two causal graphs on load, deploy and incident. In the first, load points to deploy; in the second, deploy points to load. In both, load and deploy point to incident."}}
+# %%
 twin = scenarios.ladder("mediator")
 names = {"load drives deploys": world, "deploys drive load": twin}
+
+# %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-ladder-twins"}, "image": {"alt": "Two causal graphs on load, deploy and incident. In the first, load points to deploy; in the second, deploy points to load. In both, load and deploy point to incident."}} tags=["hide-input"]
 _, axes = plt.subplots(2, 1, figsize=(6.6, 4.2))
 for ax, (name, w) in zip(axes, names.items(), strict=True):
     figures.causal_graph(w.model.graph, **roles, positions=spots, ax=ax)
@@ -194,7 +198,7 @@ plt.show()
 #
 # Here is the exact chance of each of the eight kinds of hours, once as $P(L)\,P(D \mid L)\,P(Y \mid D, L)$ and once as $P(D)\,P(L \mid D)\,P(Y \mid D, L)$, with their frequencies in a million hours of each world.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the chances are computed and counted"} tags=["hide-input"]
 L, D, Y = np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij")
 p_incident = np.array([[0.08, 0.35], [0.15, 0.50]])[D, L]
 p_row = np.where(Y == 1, p_incident, 1 - p_incident)
@@ -206,19 +210,19 @@ kinds = kinds.set_index(["load", "deploy", "incident"])
 for name, w in {"first": world, "second": twin}.items():
     counted = w.sample(1_000_000, rng=3).value_counts(list(kinds.index.names))
     kinds[f"{name}, counted"] = (counted / 1_000_000).round(3)
-tables.results(kinds, "Chance of each kind of hour in the two worlds.", digits=4)
+words = [("quiet", "busy"), ("no deploy", "deploy"), ("calm", "incident")]
+labels = [", ".join(kind) for kind in itertools.product(*words)]
+tables.results(
+    kinds.set_axis(labels), "Chance of each kind of hour in the two worlds.", digits=4
+)
 
 # %% [markdown]
 # The columns are equal. Every table, correlation, chart or model that can be made from one log can be made from the other. Now act.
 
 # %%
-keys = [
-    "raw difference",
-    "P(incident | do(deploy=0))",
-    "P(incident | do(deploy=1))",
-    "ATE",
-]
-acted = pd.DataFrame({name: dict(w.truth) for name, w in names.items()}).loc[keys]
+acting = [f"P(incident | do(deploy={d}))" for d in (0, 1)]
+acted = pd.DataFrame({name: dict(w.truth) for name, w in names.items()})
+acted = acted.loc[["raw difference", *acting, "ATE"]]
 tables.results(acted, "Two worlds with the same data: what is seen, and what is done.")
 
 # %% [markdown]
@@ -234,14 +238,13 @@ def ask(log):
     model = smf.logit("incident ~ deploy * load", data=log).fit(disp=0)
     predicted = model.predict(log).groupby(log["deploy"]).mean()
     switched = [model.predict(log.assign(deploy=d)).mean() for d in (0, 1)]
-    return {
-        "predictions, hours as they came": predicted[1] - predicted[0],
-        "predictions, column switched": switched[1] - switched[0],
-    }
+    return predicted[1] - predicted[0], switched[1] - switched[0]
 
 
+# %%
 logs = {name: w.sample(50_000, rng=4) for name, w in names.items()}
 asked = pd.DataFrame({name: ask(log) for name, log in logs.items()})
+asked.index = ["predictions, hours as they came", "predictions, column switched"]
 asked.loc["exact effect (ATE)"] = [w.truth["ATE"] for w in names.values()]
 tables.results(asked, "What a predictive model says about a deploy, in both worlds.")
 
@@ -254,17 +257,14 @@ tables.results(asked, "What a predictive model says about a deploy, in both worl
 #
 # Whoever may act can separate the twins quickly. Set 1,000 hours to a deploy and 1,000 to none, chosen at random.
 
+
 # %%
-trials = {
-    name: pd.concat(
-        [w.model.do(deploy=d).sample(1_000, rng=10 + d) for d in (0, 1)],
-        ignore_index=True,
-    )
-    for name, w in names.items()
-}
-tried = pd.DataFrame(
-    {k: difference_in_means(t, **columns) for k, t in trials.items()}
-).T
+def trial(w):
+    arms = [w.model.do(deploy=d).sample(1_000, rng=10 + d) for d in (0, 1)]
+    return difference_in_means(pd.concat(arms, ignore_index=True), **columns)
+
+
+tried = pd.DataFrame({name: trial(w) for name, w in names.items()}).T
 tried["exact"] = [w.truth["ATE"] for w in names.values()]
 tables.results(tried, "The same experiment in both worlds: effect of a deploy (ATE).")
 
@@ -278,13 +278,7 @@ tables.results(tried, "The same experiment in both worlds: effect of a deploy (A
 # %%
 levels = [1.0, 0.5, 0.0]
 cousins = {a: scenarios.ladder(agreement=a) for a in levels}
-keys = [
-    "P(incident | deploy=1)",
-    "raw difference",
-    "P(incident | do(deploy=1))",
-    "ATE",
-    "PN",
-]
+keys = ["P(incident | deploy=1)", "raw difference", acting[1], "ATE", "PN"]
 third = pd.DataFrame({f"agreement {a}": dict(w.truth) for a, w in cousins.items()})
 tables.results(third.loc[keys], "Three worlds that agree on seeing and doing, exact.")
 
@@ -299,7 +293,7 @@ tables.results(third.loc[keys], "Three worlds that agree on seeing and doing, ex
 #
 # where a prime means "not". Nothing narrower follows from the rates of deploys and incidents alone. A recorded covariate can narrow them: the same bounds hold within each load, and their average over the blamed hours is at least as tight (Dawid et al., 2017). In this world it changes nothing; with incidents at 0.08 and 0.50 in quiet hours and 0.90 and 0.60 in busy ones it turns 0.53 to one into 0.65 to 0.81.
 
-# %% mystnb={"figure": {"name": "fig-ladder-necessity"}, "image": {"alt": "The probability of necessity falls in a straight line from 1.00 at agreement 0 to 0.39 at agreement 1. The lower bound is 0.39 and the upper bound 1.00, so every value between the bounds is reached by a world with the same data and the same effect."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-ladder-necessity"}, "image": {"alt": "The probability of necessity falls in a straight line from 1.00 at agreement 0 to 0.39 at agreement 1. The lower bound is 0.39 and the upper bound 1.00, so every value between the bounds is reached by a world with the same data and the same effect."}} tags=["hide-input"]
 grid = np.linspace(0, 1, 21)
 truths = [scenarios.ladder(agreement=a).truth for a in grid]
 _, ax = plt.subplots()
@@ -331,6 +325,8 @@ policies = {  # P(deploy) in quiet and in busy hours
 }
 p0, p1 = np.array([[0.08, 0.35], [0.15, 0.50]])
 first = {k: 0.5 * np.sum(p0 + v * (p1 - p0)) for k, v in policies.items()}
+
+# %% mystnb={"code_prompt_show": "Show the rates in the twin, and how the table is made"} tags=["hide-input"]
 rate = {k: twin.truth[f"P(incident | {k})"] for k in ("do(deploy=0)", "do(deploy=1)")}
 second = {"as it is": first["as it is"], "freeze": rate["do(deploy=0)"]}
 second["every hour"] = rate["do(deploy=1)"]
@@ -353,11 +349,9 @@ analyses = {
     "as seen": lambda log: difference_in_means(log, **columns),
     "load held fixed": lambda log: standardize(log, **columns, adjust_for=["load"]),
 }
-runs = {
-    name: replicate(w, analyses, n=2_000, replications=100, rng=7)
-    for name, w in names.items()
-}
-many = pd.concat(runs, names=["world", "analysis"])
+samples = {"n": 2_000, "replications": 100, "rng": 7}
+runs = {name: replicate(w, analyses, **samples) for name, w in names.items()}
+many = pd.concat(runs)
 shown = ["truth", "bias", "bias_error", "coverage", "coverage_error"]
 tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 
@@ -379,6 +373,8 @@ men = nsw_mixtape.load_pandas().data
 men["works"] = (men["re78"] > 0).astype(int)
 effect = difference_in_means(men, outcome="works", treatment="treat")
 (p0, p1), (n0, n1) = men.groupby("treat")["works"].agg(["mean", "size"]).T.to_numpy()
+
+# %% mystnb={"code_prompt_show": "Show the bounds and their intervals"} tags=["hide-input"]
 sd_least = np.sqrt((1 - p0) / p0 / n0 + (1 - p1) / p1 / n1)  # of log(p0 / p1)
 sd_most = np.sqrt(p0 / (1 - p0) / n0 + (1 - p1) / p1 / n1)  # of log((1 - p0) / p1)
 z = np.array([0, 1.96, -1.96])

@@ -11,7 +11,7 @@
 #
 # **The question.** You work with a timer on some days: 25 minutes of work, 5 of rest, repeat (the Pomodoro technique). Does it raise your output, and how could one person find out?
 #
-# **The answer in short.** In this world it raises output by 4.0<!--outcomes-ate:.1f--> points a day on average. A diary of self-chosen days says −3.9<!--outcomes-raw:.1f-->, because the timer comes out on bad days. A coin flipped each morning repairs that: the difference in means is then right on average, whatever else differs between days. It need not be near in any particular fortnight. After the two weeks that the document recommends the 95% interval excludes zero in 11<!--outcomes-power-14:.0f--> of a hundred trials; 172<!--outcomes-days:.0f--> days are needed for 80, or 76<!--outcomes-days-adjusted:.0f--> if you write down each morning how you feel. And whoever looks every ten days and stops when it pleases finds an effect in one of four trials of a useless timer.
+# **The answer in short.** In this world it raises output by 4.0<!--outcomes-ate:.1f--> points a day on average (the average treatment effect, ATE); a diary of self-chosen days says −3.9<!--outcomes-raw:.1f-->, because the timer comes out on bad days. A coin flipped each morning repairs that, for the difference in means is then right on average, whatever else differs between days, but it need not be near in any particular fortnight: after the two weeks that the document recommends the 95% interval excludes zero in 11<!--outcomes-power-14:.0f--> of a hundred trials, and 172<!--outcomes-days:.0f--> days are needed for 80, or 76<!--outcomes-days-adjusted:.0f--> if you write down each morning how you feel. And whoever looks every ten days and stops when it pleases finds an effect in one of four trials of a useless timer.
 #
 # The trial, the code and the claims are from the second section of AI/ML Explained (2026).
 
@@ -71,11 +71,9 @@ plt.show()
 
 # %%
 diary = diary_world.sample(200, rng=6)
+imagine = diary_world.model.imagine
 both = pd.DataFrame(
-    {
-        f"Y({t})": diary_world.model.imagine(diary, pomodoro=t, rng=2)["output"]
-        for t in (0, 1)
-    }
+    {f"Y({t})": imagine(diary, pomodoro=t, rng=2)["output"] for t in (0, 1)}
 )
 both.insert(0, "timer", diary["pomodoro"])
 both["effect"] = both["Y(1)"] - both["Y(0)"]
@@ -84,7 +82,7 @@ tables.results(both.head(6), "Six days with both potential outcomes, points.", d
 # %% [markdown]
 # And now as they are seen. Of each day one outcome is observed, and with it goes every single effect. Holland (1986) called this the fundamental problem of causal inference. It is a problem of missing data, with one cell missing in every row.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the unseen outcomes are blanked"} tags=["hide-input"]
 seen = both.head(6).round(1).astype(str)
 seen["timer"] = both["timer"].head(6).map({0: "no", 1: "yes"})
 seen.loc[seen["timer"] == "yes", "Y(0)"] = "?"
@@ -97,7 +95,7 @@ tables.results(seen, "The same six days as the diary has them.")
 #
 # ## The trap
 #
-# The diary has 200 days. Compare those with the timer and those without.
+# The diary has 200 days. Compare those with the timer and those without. Guess first: will the difference lie near 4, near 0, or below 0?
 
 # %%
 columns = {"outcome": "output", "treatment": "pomodoro"}
@@ -115,7 +113,7 @@ tables.results([naive], "Her diary: difference in mean output, points a day.", d
 #
 # The last term is the selection bias: how the timer days would have differed from the others anyway. To get to the ATE, a second term is needed, $P(T{=}0)\,(ATT - ATU)$, because those who are treated may be those who gain most.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the terms are computed"} tags=["hide-input"]
 truth = diary_world.truth
 identity = pd.Series(
     {
@@ -176,13 +174,11 @@ plain = smf.ols("output ~ pomodoro", data=trial).fit(cov_type="HC2")
 lin = smf.ols("output ~ pomodoro * centred", data=trial).fit(cov_type="HC2")
 by_means = difference_in_means(trial, **columns)
 by_lin = adjusted(trial, **columns, adjust_for="state")
-assert abs(plain.bse["pomodoro"] - by_means["std_error"]) < 1e-9
-assert abs(lin.params["pomodoro"] - by_lin["estimate"]) < 1e-9
 
 # %% [markdown]
 # The recipes give the same, with the degrees of freedom of the t distribution looked after.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the table of answers is made"} tags=["hide-input"]
 answers = pd.DataFrame([naive, by_means, by_lin])
 answers.index = [
     "diary, self-chosen",
@@ -193,7 +189,7 @@ tables.results(
     answers, "Effect of the timer, points a day; the exact ATE is 4.", digits=2
 )
 
-# %% mystnb={"figure": {"name": "fig-outcomes-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 4 points a day. The diary of self-chosen days is below zero and misses; the difference in means of the coin trial covers 4 with a wide interval; the estimate adjusted for state covers it with a narrower one."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 2 is drawn", "figure": {"name": "fig-outcomes-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 4 points a day. The diary of self-chosen days is below zero and misses; the difference in means of the coin trial covers 4 with a wide interval; the estimate adjusted for state covers it with a narrower one."}} tags=["hide-input"]
 figures.estimates(
     answers,
     truth={"exact ATE": 4.0},
@@ -213,11 +209,10 @@ plt.show()
 # %%
 test = randomization_test(trial, **columns, rng=4, permutations=4_999)
 shown = test[["statistic", "p_value", "mc_error", "permutations", "n"]].astype(float)
-tables.results(
-    shown.rename("value"), f"Randomization test of: {test['null']}.", digits=4
-)
+caption = f"Randomization test of: {test['null']}."
+tables.results([shown.rename("difference in means")], caption, digits=4)
 
-# %% mystnb={"figure": {"name": "fig-outcomes-randomization"}, "image": {"alt": "Histogram of the differences in means of 4,000 re-drawn coin sequences under no effect, centred at zero with nearly all between minus 4 and 4. The observed difference is marked far in the right tail."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-outcomes-randomization"}, "image": {"alt": "Histogram of the differences in means of 4,000 re-drawn coin sequences under no effect, centred at zero with nearly all between minus 4 and 4. The observed difference is marked far in the right tail."}} tags=["hide-input"]
 rng = np.random.default_rng(5)
 output, coins = trial["output"].to_numpy(), trial["pomodoro"].to_numpy()
 redrawn = [rng.permutation(coins) == 1 for _ in range(4_000)]
@@ -256,7 +251,7 @@ tables.results(balance, "Difference in mean state of the groups, 14 days, exact.
 # The document recommends a coin a day for two weeks. How often does a 95% interval then exclude zero, and what do the trials that succeed report?
 
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the million trials"} tags=["hide-input"]
 def trials(n_days, replications, rng):
     size = rng.binomial(n_days, 0.5, replications)
     size = size[(size > 1) & (size < n_days - 1)]
@@ -266,13 +261,12 @@ def trials(n_days, replications, rng):
     return mean, sd**2 * rng.chisquare(size - 1) / (size - 1), size
 
 
-# %%
 found, rng = {}, np.random.default_rng(7)
 for n_days in (14, 60, 200):
     mean, var, size = trials(n_days, 1_000_000, rng)
     gain, parts = mean[1] - mean[0], var / size
     df = parts.sum(axis=0) ** 2 / (parts**2 / (size - 1)).sum(axis=0)
-    sure = abs(gain) > stats.t.ppf(0.975, df) * np.sqrt(parts.sum(axis=0))
+    sure = stats.t.sf(abs(gain) / np.sqrt(parts.sum(axis=0)), df) < 0.025
     found[n_days] = [sure.mean(), (gain < 0).mean(), abs(gain)[sure].mean()]
 names = ["excludes zero", "wrong sign", "mean size if it does"]
 power = pd.DataFrame(found, index=names).T.rename_axis("days").round(2)
@@ -287,13 +281,8 @@ tables.results(
 # A fortnight's interval excludes zero about one time in ten, and its estimate points the wrong way about one time in five. Where zero is excluded the estimate has a size of 12<!--outcomes-exaggeration:.0f--> points on average for a true 4: to stand out from so much noise an estimate has to be exaggerated. So plan the size before the first coin.
 
 # %%
-days_needed = pd.Series(
-    {
-        "difference in means": sample_size(effect=4, std_dev=np.sqrt(86)),
-        "state adjusted for": sample_size(effect=4, std_dev=np.sqrt(37)),
-    },
-    name="days",
-)
+variance = pd.Series({"difference in means": 86, "state adjusted for": 37}, name="days")
+days_needed = np.sqrt(variance).map(lambda sd: sample_size(effect=4, std_dev=sd))
 tables.results(days_needed, "Days needed to find 4 points a day with probability 0.8.")
 
 # %% [markdown]
@@ -313,6 +302,8 @@ for last, limit in itertools.pairwise(limits):
     density = step @ (last * weight * density)
     silent.append(limit * weight @ density)
 ever = 1 - np.array(silent)
+
+# %% mystnb={"code_prompt_show": "Show how the table of looks is made"} tags=["hide-input"]
 peeking = pd.DataFrame(
     {
         "exact": ever[[0, 1, 4, 9, 19]],
@@ -324,7 +315,7 @@ tables.results(
     peeking, "Probability of finding an effect that is not there, by number of looks."
 )
 
-# %% mystnb={"figure": {"name": "fig-outcomes-peeking"}, "image": {"alt": "The probability of a false alarm rises with the number of looks, from 0.05 at one look through 0.14 at five and 0.19 at ten to 0.25 at twenty. A dashed line marks the promised 0.05."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-outcomes-peeking"}, "image": {"alt": "The probability of a false alarm rises with the number of looks, from 0.05 at one look through 0.14 at five and 0.19 at ten to 0.25 at twenty. A dashed line marks the promised 0.05."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(6.6, 2.6))
 ax.plot(np.arange(1, 21), ever, color=figures.NAIVE, marker="D", mfc="white")
 ax.axhline(0.05, color=figures.TRUTH, linestyle="--")
@@ -357,16 +348,16 @@ plt.show()
 # %%
 days = slips.sample(1_000, rng=9)
 obeyed = days[days["coin"] == days["pomodoro"]]
-unequal = pd.DataFrame(
-    {
-        "as treated": difference_in_means(days, **columns),
-        "per protocol": difference_in_means(obeyed, **columns),
-        "intention to treat": difference_in_means(
-            days, outcome="output", treatment="coin"
-        ),
-        "coin as instrument": wald(days, **columns, instrument="coin", cov="robust"),
-    }
-).T[["estimate", "ci_low", "ci_high", "n"]]
+as_treated = difference_in_means(days, **columns)
+per_protocol = difference_in_means(obeyed, **columns)
+by_coin = difference_in_means(days, outcome="output", treatment="coin")
+as_instrument = wald(days, **columns, instrument="coin", cov="robust")
+
+# %% mystnb={"code_prompt_show": "Show how the table of comparisons is made"} tags=["hide-input"]
+unequal = pd.DataFrame([as_treated, per_protocol, by_coin, as_instrument]).set_axis(
+    ["as treated", "per protocol", "intention to treat", "coin as instrument"]
+)
+unequal = unequal[["estimate", "ci_low", "ci_high", "n"]]
 known = [slips.truth[key] for key in ("raw difference", "ITT", "LATE")]
 unequal["exact"] = [known[0], np.nan, *known[1:]]
 tables.results(unequal, "One thousand days with slips; the ATE is 4.", digits=2)
@@ -393,6 +384,8 @@ policies = {
     "on bad days (S < 0)": lambda state: state < 0,
     "where the effect exceeds the cost (S < 0.5)": lambda state: state < 0.5,
 }
+
+# %% mystnb={"code_prompt_show": "Show the exact gains, and how the table is made"} tags=["hide-input"]
 pdf, cdf = stats.norm.pdf, stats.norm.cdf
 rule = [cdf(cut) + 2 * pdf(cut) for cut in (0, 0.5)]
 gains = pd.DataFrame({"exact": [0, 1, 0.5 + 1 / np.sqrt(np.pi), *rule]}, policies)
@@ -416,15 +409,12 @@ analyses = {
     "state adjusted for": lambda days: adjusted(days, **columns, adjust_for="state"),
 }
 designs = {"coin": trial_world, "self-chosen": diary_world}
-runs = {
-    name: replicate(w, analyses, n=200, replications=200, rng=12)
-    for name, w in designs.items()
-}
-many = pd.concat(runs, names=["days", "analysis"])
+samples = {"n": 200, "replications": 200, "rng": 12}
+runs = {name: replicate(w, analyses, **samples) for name, w in designs.items()}
+many = pd.concat(runs)
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
-tables.results(
-    many[shown], "200 samples of 200 days against the exact ATE of 4.", digits=2
-)
+caption = "200 samples of 200 days against the exact ATE of 4."
+tables.results(many[shown], caption, digits=2)
 
 # %% [markdown]
 # With the coin both analyses are right, and the adjusted one is sharper. With self-chosen days only the adjusted one is right, and it is right because the state was written down, was all that mattered, and enters the equations in the form the regression has. The coin needs none of that.
@@ -441,12 +431,10 @@ tables.results(
 men = nsw_mixtape.load_pandas().data
 offer = {"outcome": "re78", "treatment": "treat"}
 before = ["age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
-programme = pd.DataFrame(
-    {
-        "difference in means": difference_in_means(men, **offer),
-        "adjusted for eight columns": adjusted(men, **offer, adjust_for=before),
-    }
-).T
+means = difference_in_means(men, **offer)
+more = adjusted(men, **offer, adjust_for=before)
+programme = pd.DataFrame([means, more])
+programme.index = ["difference in means", "adjusted for eight columns"]
 sharp = randomization_test(men, **offer, rng=12, permutations=1_999)
 tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0)
 
@@ -562,6 +550,7 @@ tables.store(
     both=both.head(50),
     by_lin=by_lin,
     by_means=by_means,
+    by_statsmodels=[plain.bse["pomodoro"], lin.params["pomodoro"]],
     by_timer=both.groupby("timer").mean(numeric_only=True),
     diary=diary.head(50),
     document=document,

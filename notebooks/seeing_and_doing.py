@@ -11,7 +11,7 @@
 #
 # **The question.** CPU load and latency rise together on your dashboard. If you lowered the load, would latency fall, and by how much?
 #
-# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower: two numbers, because traffic that nobody drew drives both curves. More data makes you surer of the first number without bringing it nearer to the second. No table and no curve can say which of the two you are looking at. The same cloud of points comes from worlds in which load does everything, a little, or nothing; one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
+# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower (the average treatment effect, ATE, of one point): two numbers, because traffic that nobody drew drives both curves, and more data makes you surer of the first without bringing it nearer to the second. No table and no curve can say which of the two you are looking at: the same cloud of points comes from worlds in which load does everything, a little, or nothing, and one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
 #
 # The scenario, the code and the claims are from AI/ML Explained (2026). We rerun the code to the digit and then check the sentences around it.
 
@@ -65,16 +65,14 @@ plt.show()
 # %%
 hours = world.sample(2_000, rng=1)
 dashboard = hours[["cpu", "latency"]]
-tables.results(
-    dashboard.describe().loc[["mean", "std", "min", "max"]],
-    "CPU load (percent) and latency (ms) in 2,000 hours.",
-    digits=1,
-)
+summary = dashboard.describe().loc[["mean", "std", "min", "max"]]
+caption = "CPU load (percent) and latency (ms) in 2,000 hours."
+tables.results(summary, caption, digits=1)
 
 # %% [markdown]
 # ## The trap
 #
-# Most people would draw a line through the two columns.
+# Most people would draw a line through the two columns. Guess first: how many milliseconds does it climb per point of load, and how many of them would come back if the load were lowered by a point?
 
 
 # %%
@@ -124,18 +122,16 @@ print(identify.backdoor(world.model.graph, **ask, adjust_for=["traffic"]))
 
 # %%
 hours["band"] = pd.qcut(hours["traffic"], 50, labels=False)
-answers = pd.DataFrame(
-    {
-        "dashboard: no traffic": naive,
-        "within bands of traffic": slope("latency ~ cpu + C(band)", hours, "cpu"),
-        "traffic in the regression": slope("latency ~ cpu + traffic", hours, "cpu"),
-    }
-).T
+within = slope("latency ~ cpu + C(band)", hours, "cpu")
+adjusted = slope("latency ~ cpu + traffic", hours, "cpu")
+answers = pd.DataFrame([naive, within, adjusted]).set_axis(
+    ["dashboard: no traffic", "within bands of traffic", "traffic in the regression"]
+)
 tables.results(
     answers, "Slope of latency on CPU load, ms per point; the effect is 0.5."
 )
 
-# %% mystnb={"figure": {"name": "fig-seeing-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 0.5 ms per point. The dashboard's slope is near 2.1 and misses by far; the comparison within bands of traffic and the regression with traffic are near 0.5 and cover it."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 2 is drawn", "figure": {"name": "fig-seeing-estimates"}, "image": {"alt": "Three estimates with 95% intervals against the exact effect of 0.5 ms per point. The dashboard's slope is near 2.1 and misses by far; the comparison within bands of traffic and the regression with traffic are near 0.5 and cover it."}} tags=["hide-input"]
 figures.estimates(
     answers,
     truth={"exact effect": world.truth["ATE"]},
@@ -154,7 +150,7 @@ plt.show()
 #
 # Now ask both questions for every load, exactly. Seeing follows the cloud. Doing deletes the equation of the load and runs the rest of the world on.
 
-# %% mystnb={"figure": {"name": "fig-seeing-two-lines"}, "image": {"alt": "Scatter of 500 hours, latency against CPU load, with two lines through the centre at 60 percent and 150 ms. The line of what is seen climbs with the cloud, 2.06 ms per point, to 191 ms at 80 percent. The line of what happens when the load is set climbs 0.5 ms per point, to 160 ms at 80 percent."}}
+# %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-seeing-two-lines"}, "image": {"alt": "Scatter of 500 hours, latency against CPU load, with two lines through the centre at 60 percent and 150 ms. The line of what is seen climbs with the cloud, 2.06 ms per point, to 191 ms at 80 percent. The line of what happens when the load is set climbs 0.5 ms per point, to 160 ms at 80 percent."}} tags=["hide-input"]
 _, ax = plt.subplots()
 ax.plot("cpu", "latency", ".", data=hours.head(500), color=figures.HIDDEN, ms=3)
 load = np.array([40, 80])
@@ -176,6 +172,8 @@ plt.show()
 million = world.model.sample(1_000_000, rng=2)
 seen = million.loc[million["cpu"].between(79.5, 80.5), "latency"]
 done = world.model.do(cpu=80).sample(100_000, rng=3)["latency"]
+
+# %% mystnb={"code_prompt_show": "Show how the table of means is made"} tags=["hide-input"]
 exact = [world.truth[f"E[latency | {at}]"] for at in ("cpu=80", "do(cpu=80)")]
 at_80 = pd.DataFrame(
     {"exact": exact, "simulated": [seen.mean(), done.mean()]},
@@ -193,27 +191,20 @@ feature = scenarios.hidden_driver()
 rows = feature.sample(2_000, rng=np.random.RandomState(0))
 without_z = slope("spending ~ usage", rows, of="usage")
 with_z = slope("spending ~ usage + activity", rows, of="usage")
-pair = pd.DataFrame({"without activity": without_z, "with activity": with_z}).T
-tables.results(
-    pair,
-    "The document's 2,000 rows: slope of spending on usage; the effect is 0.",
-)
+pair = pd.DataFrame([without_z, with_z], ["without activity", "with activity"])
+caption = "The document's 2,000 rows: slope of spending on usage; the effect is 0."
+tables.results(pair, caption)
 
 # %% [markdown]
 # The document sums this up in a line: *corr(X, Y) = true effect + backdoor*. In linear worlds that is an identity for the **slope**, known as the omitted variables formula (Angrist and Pischke, 2009): the raw slope is the effect plus (direct effect of $Z$ on $Y$, with $X$ held fixed) times (slope of $Z$ on $X$). For the **correlation** it is not. Turn the effect up and compare.
 
 # %%
-sums = pd.DataFrame(
-    {
-        effect: dict(scenarios.hidden_driver(usage_on_spending=effect).truth)
-        for effect in (0.0, 1.0, 2.0)
-    }
-).T
+effects = [0.0, 1.0, 2.0]
+turned = [scenarios.hidden_driver(usage_on_spending=effect) for effect in effects]
+sums = pd.DataFrame([dict(w.truth) for w in turned], index=effects)
 sums["slope minus effect"] = sums["raw slope"] - sums["ATE"]
-tables.results(
-    sums.reset_index(drop=True).set_index("ATE"),
-    "Exact slope and correlation as the effect of usage (ATE) grows.",
-)
+caption = "Exact slope and correlation as the effect of usage (ATE) grows."
+tables.results(sums.set_index("ATE"), caption)
 
 # %% [markdown]
 # The slope is always the effect plus one half. The correlation happens to equal one half when the effect is zero, and can never exceed one, however large the effect.
@@ -225,7 +216,7 @@ tables.results(
 #
 # Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000. ([See it move](../book/see_it_move.md) does the same for the dashboard, with sliders.)
 
-# %% mystnb={"figure": {"name": "fig-seeing-more-data"}, "image": {"alt": "Estimates with 95% intervals for sample sizes from 20 to 100,000 on a logarithmic axis. Without activity the intervals close in on 0.5, with activity on the true value 0. The wrong intervals shrink as fast as the right ones and exclude 0 from the start."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-seeing-more-data"}, "image": {"alt": "Estimates with 95% intervals for sample sizes from 20 to 100,000 on a logarithmic axis. Without activity the intervals close in on 0.5, with activity on the true value 0. The wrong intervals shrink as fast as the right ones and exclude 0 from the start."}} tags=["hide-input"]
 sizes = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000]
 growing = feature.sample(sizes[-1], rng=4)
 _, ax = plt.subplots()
@@ -258,7 +249,7 @@ plt.show()
 #
 # The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the second decimal. Bias from confounding is a property of the comparison, not of the sample size.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the table of intervals is made"} tags=["hide-input"]
 wrong = pd.DataFrame(
     {
         n: slope("spending ~ usage", growing.head(n), of="usage")
@@ -277,19 +268,12 @@ tables.results(
 # Perhaps a cleverer look at the two curves would tell. It cannot. Here are two more worlds with exactly the same bivariate normal distribution of load and latency. In one, the load alone drives latency. In the other slow requests pile up and drive the load, and the load does nothing.
 
 # %%
-drivers = {
-    "traffic drives both": "traffic",
-    "cpu drives latency": "cpu",
-    "latency drives cpu": "latency",
-}
-three = pd.DataFrame(
-    {k: dict(scenarios.latency(driver=d).truth) for k, d in drivers.items()}
-).reindex(["correlation", "raw slope", *list(world.truth)[3:], "ATE"])
-tables.results(
-    three,
-    "Three worlds with one distribution of load and latency, exact.",
-    digits=2,
-)
+drivers = ["traffic", "cpu", "latency"]
+three = pd.DataFrame([dict(scenarios.latency(driver=d).truth) for d in drivers]).T
+three.columns = ["traffic drives both", "cpu drives latency", "latency drives cpu"]
+three = three.loc[["correlation", "raw slope", *list(world.truth)[3:], "ATE"]]
+caption = "Three worlds with one distribution of load and latency, exact."
+tables.results(three, caption, digits=2)
 
 # %% [markdown]
 # Everything that can be seen is equal in the three columns, and everything that can be done differs. Note the last one: there is no common cause in it at all. The gap between seeing and doing is then not confounding, it is an arrow that points the other way. So the explainer's closing line, that the whole gap hides in the common upstreams, is too narrow. Below comes a third source of the gap.
@@ -299,8 +283,7 @@ tables.results(
 #
 # Here is a table from a real comparison: 700 patients with kidney stones, treated by open surgery or by a keyhole procedure, with small stones or stones of 2 cm and more (Charig et al., 1986; Julious and Mullee, 1994).
 
-# %%
-kidney = scenarios.simpson("confounder")
+# %% mystnb={"code_prompt_show": "Show the counts"} tags=["hide-input"]
 patients = pd.DataFrame(
     {
         "small stones": ["81 of 87", "234 of 270"],
@@ -314,7 +297,7 @@ tables.results(patients, "Treated with success, of all treated (Charig et al. 19
 # %% [markdown]
 # Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which row should a patient believe?
 
-# %% mystnb={"figure": {"name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how Figure 5 is drawn", "figure": {"name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
 lines = {
     "small stones": ([234 / 270, 81 / 87], [270, 87]),
     "large stones": ([55 / 80, 192 / 263], [80, 263]),
@@ -342,17 +325,19 @@ plt.show()
 # 2. **Mediator.** The treatment is assigned by coin, 350 patients each. Severity is noted a week later: some treatments make it worse. Splitting by it removes a part of what the treatment does; use the table as a whole.
 # 3. **Proxy.** Severity is noted at admission, and one record in twenty is wrong. Splitting by the record leaves some confounding inside each half. Neither table will do.
 
-# %% mystnb={"figure": {"name": "fig-seeing-simpson-graphs"}, "image": {"alt": "Three causal graphs. Confounder: severe points to treated and recovered. Mediator: treated points to severe, severe points to recovered. Proxy: severity, not recorded, points to severe, treated and recovered. In all three treated points to recovered."}}
+# %%
 names = ("confounder", "mediator", "proxy")
 same_table = {graph: scenarios.simpson(graph) for graph in names}
+
+# %% mystnb={"code_prompt_show": "Show how Figure 6 is drawn", "figure": {"name": "fig-seeing-simpson-graphs"}, "image": {"alt": "Three causal graphs. Confounder: severe points to treated and recovered. Mediator: treated points to severe, severe points to recovered. Proxy: severity, not recorded, points to severe, treated and recovered. In all three treated points to recovered."}} tags=["hide-input"]
 spots = {"severe": (0.5, 1), "treated": (0, 0), "recovered": (1, 0)}
 behind = spots | {"severity": (0.5, 1), "severe": (1, 1)}
 roles = {"treatment": "treated", "outcome": "recovered"}
 _, axes = plt.subplots(3, 1, figsize=(6.6, 5.6))
 for ax, (graph, w) in zip(axes, same_table.items(), strict=True):
     unseen = [name for name in w.model.graph if name not in w.observed]
-    places = behind if unseen else spots
-    figures.causal_graph(w.model.graph, **roles, hidden=unseen, positions=places, ax=ax)
+    at = behind if unseen else spots
+    figures.causal_graph(w.model.graph, **roles, hidden=unseen, positions=at, ax=ax)
     ax.text(-0.42, 1.1, graph)
 plt.show()
 
@@ -368,7 +353,7 @@ for graph, w in same_table.items():
 # %% [markdown]
 # Now the numbers. Whether you split (and average the two differences over all patients) or add up, you get the same two answers in all three worlds, because the table is the same. The exact effect, from surgery on each world's equations, is another in each.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how the table of worlds is made"} tags=["hide-input"]
 wanted = {
     "all patients together": "raw difference",
     "split by severity, averaged": "standardized difference",
@@ -389,8 +374,10 @@ tables.results(
 #
 # The third source of the gap is the choice of rows. A team deploys at random times, and it holds a review after each slow hour, one above 130 ms. Deploys slow an hour by 10 ms, traffic by 20 ms per standard deviation; the two are independent. What do the reviews show?
 
-# %% mystnb={"figure": {"name": "fig-seeing-collider"}, "image": {"alt": "Causal graph: deploy and traffic point to latency, latency points to reviewed. Latency is a collider between deploy and traffic; keeping the reviewed hours conditions on its descendant."}}
+# %%
 reviews = scenarios.postmortems()
+
+# %% mystnb={"code_prompt_show": "Show how Figure 7 is drawn", "figure": {"name": "fig-seeing-collider"}, "image": {"alt": "Causal graph: deploy and traffic point to latency, latency points to reviewed. Latency is a collider between deploy and traffic; keeping the reviewed hours conditions on its descendant."}} tags=["hide-input"]
 spots = {"deploy": (0, 1), "traffic": (0, 0), "latency": (1.2, 0.5)}
 figures.causal_graph(
     reviews.model.graph,
@@ -408,13 +395,15 @@ plt.show()
 log = reviews.sample(5_000, rng=5)
 slow = log[log["reviewed"] == 1]
 deploys = {"treatment": "deploy", "adjust_for": []}
-picked = pd.DataFrame(
-    {
-        "latency, all hours": standardize(log, outcome="latency", **deploys),
-        "latency, reviewed": standardize(slow, outcome="latency", **deploys),
-        "traffic, reviewed": standardize(slow, outcome="traffic", **deploys),
-    }
-).T.assign(exact=list(reviews.truth.values())[:3])
+all_hours = standardize(log, outcome="latency", **deploys)
+reviewed = standardize(slow, outcome="latency", **deploys)
+rivals = standardize(slow, outcome="traffic", **deploys)
+
+# %% mystnb={"code_prompt_show": "Show how the table of deploys is made"} tags=["hide-input"]
+picked = pd.DataFrame([all_hours, reviewed, rivals]).assign(
+    exact=list(reviews.truth.values())[:3]
+)
+picked.index = ["latency, all hours", "latency, reviewed", "traffic, reviewed"]
 tables.results(picked, "Hours with a deploy minus hours without (ms; s.d.).", digits=2)
 
 # %% [markdown]
@@ -431,14 +420,9 @@ print(identify.backdoor(graph, **question, adjust_for=["reviewed"]))
 # Back to the machines. Three levers, simulated with `do` on the equations above: larger machines that lower the load by 20 points whatever the traffic; a cache that keeps the servers' traffic at 8 thousand requests a second; both.
 
 # %%
-larger = {"cpu": lambda traffic: 40 + 5 * (traffic - 10)}
-cache = {"traffic": 8}
-levers = {
-    "as it is": {},
-    "larger machines": larger,
-    "cache": cache,
-    "both": larger | cache,
-}
+larger, cache = {"cpu": lambda traffic: 40 + 5 * (traffic - 10)}, {"traffic": 8}
+levers = {"as it is": {}, "larger machines": larger}
+levers |= {"cache": cache, "both": larger | cache}
 
 
 def mean_latency(action):
@@ -481,7 +465,7 @@ tables.results(
 #
 # Here it is on real counts, R's table `UCBAdmissions`: 4,526 applicants to the six largest graduate departments of Berkeley in 1973 (on the case, without these counts, Bickel et al., 1975). Among all of them, women were admitted less often. Departments differ in how many they admit and in who applies.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the counts"} tags=["hide-input"]
 men = {"A": (512, 313), "B": (353, 207), "C": (120, 205)}
 men |= {"D": (138, 279), "E": (53, 138), "F": (22, 351)}
 women = {"A": (89, 19), "B": (17, 8), "C": (202, 391)}

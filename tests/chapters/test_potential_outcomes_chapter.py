@@ -33,6 +33,12 @@ def test_the_coin_covers_the_effect_and_adjusting_sharpens_it():
     assert chapter.document["ci_low"] < 4 < chapter.document["ci_high"]
 
 
+def test_plain_regressions_give_what_the_recipes_give():
+    hc2, interacted = chapter.by_statsmodels
+    assert abs(hc2 - chapter.by_means["std_error"]) < 2e-5
+    assert abs(interacted - chapter.by_lin["estimate"]) < 2e-5
+
+
 def test_the_p_value_is_the_share_of_reshuffles_as_large():
     assert chapter.test["p_value"] < 0.05
     assert abs(chapter.as_large - chapter.test["p_value"]) < 0.01

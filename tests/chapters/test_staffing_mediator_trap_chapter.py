@@ -41,8 +41,37 @@ def test_the_effect_of_a_mismatch_grows_with_talent():
     assert (risk(1, at) - risk(0, at)).round(2).tolist() == [0.23, 0.36, 0.41]
 
 
-def test_the_mediator_ranks_first():
+def test_the_mediator_ranks_first_in_both_worlds():
     assert chapter.ranked.index[0] == "silence"
+    assert chapter.both.shape == (3, 4)
+    assert (chapter.both.idxmax() == "silence").all()
+
+
+def test_a_million_candidates_after_surgery_follow_the_truncated_factorization():
+    chance = chapter.joint["factorization"].to_numpy()
+    assert abs(chance.sum() - 1) < 1e-5
+    error = np.sqrt(chance * (1 - chance) / 1_000_000)
+    assert (abs(chapter.simulated - chance) < 4 * error).all()
+
+
+def test_surgery_factorization_and_reweighting_agree_and_seeing_does_not():
+    exact = scenarios.staffing().truth["E[exit | do(mismatch=1)]"]
+    surgery, factorized, reweighted, seen = chapter.routes
+    assert abs(factorized - exact) < 6e-4
+    assert abs(surgery - exact) < 4 * 0.0005 + 6e-4
+    assert abs(reweighted - exact) < 0.005
+    assert seen > factorized + 0.02
+
+
+def test_stress_spares_the_total_effect_and_spoils_the_other_two():
+    total, with_grievance, direct = chapter.variants["estimate"] - chapter.variants["exact"]
+    assert abs(total) < 0.03 < abs(with_grievance)
+    assert abs(direct) > 0.02
+
+
+def test_replays_stay_as_often_as_worked_by_hand():
+    off = abs(chapter.would_stay["exact"] - chapter.would_stay["simulated"])
+    assert (off < 4 * 0.5 / np.sqrt(4_000)).all()
 
 
 def test_the_recipe_recovers_the_direct_and_indirect_effects():
