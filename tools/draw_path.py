@@ -48,6 +48,7 @@ CHAPTERS = {
     "readmission_accuracy_trap": "The readmission accuracy trap",
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
+    "pricing_elasticity": "Pricing",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
 }
@@ -76,7 +77,12 @@ LEAVES = {
     "adjust": Leaf(
         "Adjustment",
         "ATE or ATT, of your choice",
-        ("hospital_confounding", "staffing_mediator_trap", "four_steps_with_dowhy"),
+        (
+            "hospital_confounding",
+            "staffing_mediator_trap",
+            "four_steps_with_dowhy",
+            "pricing_elasticity",
+        ),
     ),
     "over-time": Leaf(
         "Decisions over time",
@@ -89,7 +95,11 @@ LEAVES = {
         ("hospital_confounding", "hospital_upgrade_did"),
         "stop",
     ),
-    "instrument": Leaf("Instrumental variable", "LATE", ("quarter_of_birth_iv", "canary_flag_iv")),
+    "instrument": Leaf(
+        "Instrumental variable",
+        "LATE",
+        ("quarter_of_birth_iv", "canary_flag_iv", "pricing_elasticity"),
+    ),
     "did": Leaf("Difference-in-differences", "ATT", ("hospital_upgrade_did",)),
     "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("card_krueger_did",)),
     "few-groups": Leaf(
