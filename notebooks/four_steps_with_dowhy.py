@@ -110,6 +110,7 @@ def ols(data, outcome, treatment, adjust_for=()):
     return pd.Series(entries | {"ci_low": low, "ci_high": high, "n": fit.nobs})
 
 
+# %%
 raw = ols(df, **ask)
 tables.results([raw.rename("revenue on spend")], "Slope: euros per euro.")
 
@@ -175,6 +176,7 @@ linear = "backdoor.linear_regression"
 estimate = model.estimate_effect(estimand, method_name=linear)
 short_estimate = short.estimate_effect(short_estimand, method_name=linear)
 
+# %%
 lists = {"no adjustment": [], "season": ["seasonality"]}
 lists["season and competitor"] = causes
 spend = {name: ols(df, **ask, adjust_for=some) for name, some in lists.items()}
@@ -254,6 +256,8 @@ by_season = {
     name: m.estimate_effect(m.identify_effect(), method_name=matching).value
     for name, m in {"same table": again, "clean copy": clean}.items()
 }
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 answers = pd.Series(by_season).add_prefix("season alone, ")
 answers = pd.concat([pd.Series({"both causes": before}), answers]).rename("estimate")
 tables.results(
@@ -291,6 +295,8 @@ refuters = {
     "random 80% of rows": {"method_name": "data_subset_refuter"},
 }
 refuters["placebo treatment"]["placebo_type"] = "permute"
+
+# %%
 passed = {}
 for name, options in refuters.items():
     options["random_state"] = np.random.RandomState(5)
@@ -319,6 +325,7 @@ def p_values(data, adjust_for, seed, **options):
     return refutation.p_values(data, **ask, adjust_for=adjust_for, seed=seed, **options)
 
 
+# %%
 both = passed[["p value"]].set_axis(["DoWhy"], axis=1)
 both["numpy"] = p_values(df, ["seasonality"], 5)
 both["numpy, both causes"] = p_values(df, causes, 5)
@@ -444,6 +451,8 @@ trials = {
     name: pd.DataFrame([p_values(d, some, i) for i, d in enumerate(fresh)])
     for name, some in {"both causes": causes, "season alone": season}.items()
 }
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 verdict = {f"{name}, mean p": p.mean() for name, p in trials.items()}
 verdict |= {f"{name}, rejected": (p <= 0.05).mean() for name, p in trials.items()}
 caption = (

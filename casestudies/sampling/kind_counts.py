@@ -129,6 +129,7 @@ def gain_on_counts(counts, design, *, moved=1.0, level=0.95):
     n = counts.sum()
     share = counts.sum(axis=(1, 2)) / n
     fits = [logit_on_counts(counts[:, t], design) for t in (0, 1)]
+    moved = np.asarray(moved, dtype=float)
     gain = moved * (fits[1][0] - fits[0][0])
     estimate = share @ gain
     variance = share @ (gain - estimate) ** 2 / n
