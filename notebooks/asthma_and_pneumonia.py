@@ -605,7 +605,8 @@ def deaths(score):
 
 
 def risk_on(counts):
-    return logit_on_counts(counts, x)[0]
+    # Where no asthmatic without a bed died, their fitted risk is zero.
+    return logit_on_counts(counts, x, separated=True)[0]
 
 
 def by_effect(sample):

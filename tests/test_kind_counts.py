@@ -77,7 +77,9 @@ def test_a_unit_of_no_kind_is_refused_by_name():
         count_kinds(odd, kinds=TABLE[DOOR], **ASK)
 
 
-def test_a_logit_that_separates_is_refused():
-    apart = np.array([[50, 0], [0, 50]])
+def test_a_logit_that_separates_is_refused_unless_it_is_asked_for():
+    apart, design = np.array([[50, 0], [0, 50]]), np.array([[1.0, 0.0], [1.0, 1.0]])
     with pytest.raises(ValueError, match="the logit of 100 units did not settle"):
-        logit_on_counts(apart, np.array([[1.0, 0.0], [1.0, 1.0]]))
+        logit_on_counts(apart, design)
+    p, _, _ = logit_on_counts(apart, design, separated=True)
+    assert np.allclose(p, [0, 1], atol=1e-6)

@@ -65,7 +65,7 @@ def _codes(data, levels, shape):
     return np.ravel_multi_index(places, shape)
 
 
-def logit_on_counts(counts, design):
+def logit_on_counts(counts, design, *, separated=False):
     r"""Fit a logit to counts of zeros and ones by Newton's method.
 
     Parameters
@@ -74,6 +74,9 @@ def logit_on_counts(counts, design):
         A row a kind: how many units have outcome 0, and how many 1.
     design : numpy.ndarray
         A row a kind: its regressors, the constant included.
+    separated : bool, default False
+        Whether a fit in which the regressors separate the outcomes is returned, with some
+        probabilities as good as 0 or 1 and no use for its errors.
 
     Returns
     -------
@@ -84,7 +87,8 @@ def logit_on_counts(counts, design):
     Raises
     ------
     ValueError
-        If the fit does not settle: the regressors separate the outcomes.
+        If the fit does not settle: the regressors separate the outcomes, and this is not
+        asked for.
     """
     patients, beta = counts.sum(axis=1), np.zeros(design.shape[1])
     for _ in range(20):
@@ -92,10 +96,10 @@ def logit_on_counts(counts, design):
         information = (design.T * (patients * p * (1 - p))) @ design
         step = np.linalg.solve(information, design.T @ (counts[:, 1] - patients * p))
         beta = beta + step
-    if not np.abs(step).max() < 1e-6:
+    if not (separated or np.abs(step).max() < 1e-6):
         raise ValueError(
             f"the logit of {patients.sum():.0f} units did not settle: the regressors separate "
-            "the outcomes; leave one out or take more units"
+            "the outcomes; leave one out, take more units, or ask for the fit with separated=True"
         )
     return p, design * (p * (1 - p))[:, np.newaxis], np.linalg.inv(information)
 
