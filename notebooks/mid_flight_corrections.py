@@ -130,7 +130,7 @@ tables.results([seen.drop("n")], "Exits, the corrected of month 1 minus the othe
 # %% [markdown]
 # Wrong in sign. Managers correct the silent, and the silent lack resilience: they leave more often whatever anybody does.
 #
-# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project must have had the other cause, a lack of resilience; those on a bad one need not. With silence held fixed, a mismatch comes with resilience, and looks harmless. Leave the silence out and be wrong; put it in and be wrong.
+# So the silence has to be in the regression? There the trap has its second tooth. A silence has two causes. Among the silent, those on a good project must have had the other cause, a lack of resilience; those on a bad one need not. With silence held fixed, a mismatch comes with resilience, and looks harmless. A silence is a time-varying confounder that earlier decisions bring about (Robins et al., 2000). Leave it out and be wrong; put it in and be wrong.
 
 # %% [markdown]
 # ## What must be true
@@ -501,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column.
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the right methods cover as they should, within Monte Carlo errors; those of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time.
 #
 # ## Take it with you
 #
@@ -575,10 +575,10 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (0.066<!--midflight-naive-correction:.3f-->), although correcting them lowers exits by 0.084<!--midflight-correction:.3f-->. |
+# | Managers who watch, see performance drop and correct create time-varying confounding. | holds | A silence moves the next decision and marks those who leave: the corrected leave more often (+0.066<!--midflight-naive-correction:+.3f-->), although correcting them lowers exits by 0.084<!--midflight-correction:.3f-->. |
 # | Static adjustment collapses under such feedback: the joint effect of all months. | holds | 0.077<!--midflight-limit-regression-talent:.3f--> without the silences and 0.087<!--midflight-limit-regression-silences-too:.3f--> with them, for 0.180<!--midflight-truth:.3f-->; in a world of no effects −0.103<!--midflight-null-regression-talent:.3f--> and −0.093<!--midflight-null-regression-silences-too:.3f-->. |
 # | Static adjustment collapses: each month's decision by itself. | holds in part | It need not. {talent} is a valid set for the first decision (ATE 0.077<!--midflight-ate-0:.3f-->), {talent, mismatch_0, silence_1} for the second (0.085<!--midflight-ate-1:.3f-->). These effects do not add up to the joint one. |
-# | A descendant of the treatment must be left out of the adjustment set. | holds in part | For the first decision. For the second the same silence is needed: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
+# | A descendant of the treatment must be left out of the adjustment set. | holds in part | So it must for the decision that it descends from. The first silence, a descendant of the first mismatch, is needed for the second: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
 # | Adjusting for the baseline confounder alone gives the total effect. | holds in part | Of the first decision, with managers reacting as they do. Of three months it gives 0.077<!--midflight-limit-regression-talent:.3f-->, where 0.180<!--midflight-truth:.3f--> is true. |
 # | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent, instead of nobody, saves 3.7<!--midflight-gain-correct-the-silent:.1f--> exits in a hundred and is estimated to save 3.5<!--midflight-estimate-correct-the-silent:.1f-->. Where managers always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->. |
 #

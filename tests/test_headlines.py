@@ -14,6 +14,7 @@ PRICING = "pricing_elasticity"
 READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
 MID_FLIGHT = "mid_flight_corrections"
+PRODUCTION = "effects_in_production"
 
 # notebook, key, expected value, tolerance, source
 HEADLINES = [
@@ -911,6 +912,8 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-estimate-correct-the-silent", 3.655, 4 * 1.32, "4 errors"),
     (MID_FLIGHT, "midflight-poor-weight", 0.84372, 5e-5, "three logits"),
     # Nominal coverage within four errors of 50 samples
+    # the regression errs by 0.103, two of its standard errors of about 0.044
+    (MID_FLIGHT, "midflight-coverage-regression-talent", 0.35, 4 * 0.068, "normal, bias 0.103"),
     (MID_FLIGHT, "midflight-coverage-g-formula", 0.95, 0.123, "nominal coverage"),
     (MID_FLIGHT, "midflight-coverage-weighting", 0.95, 0.123, "nominal coverage"),
     (MID_FLIGHT, "midflight-coverage-doubly-robust", 0.95, 0.123, "nominal coverage"),
@@ -920,6 +923,61 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-union-crude", 0.15850, 5e-5, "group means"),
     (MID_FLIGHT, "midflight-union", 0.03576, 5e-5, "iterated least squares"),
     (MID_FLIGHT, "midflight-union-effective", 15.506, 5e-3, "two logits"),
+    # An effect kept under watch: sums and recursions outside this project
+    (PRODUCTION, "production-week-percent", 5.2390, 5e-4, "sum over weeks, Welch's test"),
+    (PRODUCTION, "production-weekly", 0.93908, 5e-5, "1 - (1 - 0.052390)^52"),
+    (PRODUCTION, "production-input-percent", 100 * (1 - 0.95**52), 5e-4, "closed form"),
+    (PRODUCTION, "production-to-date", 0.324, 5e-4, "Armitage et al. (1969), their recursion"),
+    (PRODUCTION, "production-obrien-fleming", 0.05, 1e-6, "nominal"),
+    (PRODUCTION, "production-obrien-fleming-limit", 2.166, 5e-4, "convolution on a grid"),
+    (
+        PRODUCTION,
+        "production-sequence",
+        0.0175,
+        5e-5,
+        "recursion with the mixture of Howard et al.",
+    ),
+    # Quadrature of the equations over workload, the clip included
+    (PRODUCTION, "production-ate", 0.252813 - 0.312807, 2e-6, "quadrature"),
+    (PRODUCTION, "production-drift-ate", -0.06, 1e-5, "equation"),
+    (
+        PRODUCTION,
+        "production-logged-difference",
+        0.252813 - 0.156403 / (1 - 0.156403),
+        5e-5,
+        "by hand, from the two exit rates",
+    ),
+    (PRODUCTION, "production-logged-share", 0.9 / (0.9 + 0.1 * 0.843597), 5e-5, "by hand"),
+    (PRODUCTION, "production-last-exact", -0.03, 1e-5, "half a year of -0.06"),
+    (PRODUCTION, "production-last-estimate", -0.03, 4 * 0.0085, "4 errors"),
+    # Missing outcomes: limits by quadrature, estimates within four of their errors
+    (PRODUCTION, "production-complete-limit", -0.0313, 5e-5, "quadrature"),
+    (PRODUCTION, "production-lower-limit", -0.212, 5e-4, "quadrature"),
+    (PRODUCTION, "production-upper-limit", 0.073, 5e-4, "quadrature"),
+    (PRODUCTION, "production-complete", -0.0313, 4 * 0.0038, "4 errors"),
+    (PRODUCTION, "production-weighted", -0.06, 4 * 0.0042, "4 errors"),
+    (PRODUCTION, "production-lower", -0.212, 4 * 0.0037, "4 errors"),
+    (PRODUCTION, "production-upper", 0.073, 4 * 0.0031, "4 errors"),
+    # Juniors -0.10 and seniors -0.03, their shares 0.3 then 0.6; the clip takes up to 0.0001
+    (PRODUCTION, "production-exact-mix-before", -0.051, 1.2e-4, "0.7 * -0.03 + 0.3 * -0.10"),
+    (PRODUCTION, "production-exact-mix-after", -0.072, 1.2e-4, "0.4 * -0.03 + 0.6 * -0.10"),
+    (PRODUCTION, "production-exact-mix-mix", -0.021, 1.2e-4, "0.3 * -0.07"),
+    (PRODUCTION, "production-exact-mix-mechanism", 0.0, 1e-9, "the same effects"),
+    (PRODUCTION, "production-exact-cancel-after", -0.036, 1.2e-4, "0.4 * -0.03 + 0.6 * -0.04"),
+    (PRODUCTION, "production-exact-cancel-mix", -0.021, 1.2e-4, "0.3 * -0.07"),
+    (PRODUCTION, "production-exact-cancel-mechanism", 0.036, 1.2e-4, "0.6 * 0.06"),
+    (PRODUCTION, "production-mix", -0.021, 4 * 0.0023, "4 errors"),
+    (PRODUCTION, "production-cancel-mix", -0.021, 4 * 0.0022, "4 errors"),
+    (PRODUCTION, "production-cancel-mechanism", 0.036, 4 * 0.0053, "4 errors"),
+    (PRODUCTION, "production-carried", -0.072, 4 * 0.0042, "4 errors"),
+    (PRODUCTION, "production-there", -0.072, 1.2e-4, "0.4 * -0.03 + 0.6 * -0.10"),
+    (PRODUCTION, "production-blind", -0.051, 4 * 0.0044, "the mix of this site, 4 errors"),
+    (PRODUCTION, "production-differs", -0.036, 1.2e-4, "0.4 * -0.03 + 0.6 * -0.04"),
+    # A thousand years each, four Monte Carlo errors; the detector's rate was computed outside
+    (PRODUCTION, "production-caught-percent", 96, 4 * 0.62, "simulation outside this project"),
+    (PRODUCTION, "production-usual-all", 1 - 0.3235, 4 * 0.0148, "recursion"),
+    (PRODUCTION, "production-sequence-all", 1 - 0.0175, 4 * 0.0042, "recursion"),
+    (PRODUCTION, "production-value-quiet", 52 * 540 * 300 / 1e6, 0.002, "by hand"),
 ]
 
 

@@ -205,6 +205,6 @@ def test_shares_of_0_and_1_that_are_separated_are_refused():
     design = _Matrix(["u"], np.arange(8.0)[:, np.newaxis], np.zeros(1))
     with pytest.raises(ValueError, match="no overlap: column 'u', at 3, separates the shares"):
         _score._regress_weighted(design, (np.arange(8) > 3) * 1.0, design, "logit", "shares")
-    extreme = np.full(8, 1e-300)
+    extreme = np.linspace(1, 2, 8) * 1e-300
     with pytest.raises(ValueError, match="no overlap: a combination of 'u'"):
         _score._regress_weighted(design, extreme, design, "logit", "shares")

@@ -7,10 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from confounded import fits, m_estimator
 from scipy.special import expit
 
-from casestudies.recipes import time_varying
+from casestudies.recipes import _following, time_varying
+from casestudies.recipes._following import (
+    _augmented_mean,
+    _choose_models,
+    _iterated,
+    _weighted,
+)
+from casestudies.recipes._regimes import _read_course
 from casestudies.recipes.time_varying import (
     METHODS,
     doubly_robust_regime_mean,
@@ -604,6 +612,47 @@ def test_a_bootstrap_of_units_says_the_same(method):
     assert drawn[0]["std_error"] == pytest.approx(stacked["std_error"], rel=4 / np.sqrt(200))
 
 
+def test_a_bootstrap_of_a_mean_away_from_0_says_the_same():
+    noise = np.random.default_rng(13).normal(size=300)
+    data = short(300).assign(y=lambda d: (d["x"] + noise > -1.4) * 1)
+    options = {"regime": {"a0": 1, "a1": 0}, "model": "logit"}
+    stacked = regime_mean(data, **SHORT, **options)
+    drawn = regime_mean(data, **SHORT, **options, variance="bootstrap", draws=100, rng=2)
+    assert drawn["std_error"] == pytest.approx(stacked["std_error"], rel=4 / np.sqrt(200))
+
+
+@pytest.mark.parametrize("estimator", [_iterated, _weighted, _augmented_mean])
+@pytest.mark.parametrize("model", ["linear", "logit"])
+def test_a_units_influence_is_the_derivative_by_its_weight(estimator, model):
+    """Three months, losses and all: what no one of the stacks above holds."""
+    data = draw(600, 11).assign(lost_0=0, lost_1=0, lost_2=0)
+    early = np.random.default_rng(12).random(600) < expit(-2 + data["silence_1"])
+    data.loc[early, ["lost_1", "lost_2"]] = 1
+    data.loc[data.index % 6 == 0, "lost_2"] = 1
+    names = {**MONTHS, **LOSSES, "regime": CORRECTED, "weights": None}
+    course, models = _read_course(data, **names, model=model), _choose_models(model)
+    influence = estimator(course, models)[1]
+    for unit in (0, 3, 50, *np.flatnonzero(data["lost_1"])[:2], *np.flatnonzero(data.exit)[:4]):
+        step = np.where(np.arange(600) == unit, 1e-4, 0) / 600
+
+        def moved(step):
+            w = course.weights + step
+            return estimator(course._replace(weights=w / w.sum()), models)[0]
+
+        slope = (moved(step) - moved(-step)) / 2e-4
+        assert influence[unit] == pytest.approx(slope, rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_far_off_origin_of_the_outcome_costs_no_digits(method):
+    data, asks = short(), {"regime": RULE, "reference": {"a0": 0, "a1": 0}, "method": method}
+    near = regime_difference(data, **SHORT, **asks)
+    far = regime_difference(data.assign(y=data["y"] + 2.0**40), **SHORT, **asks)
+    assert far[["estimate", "std_error"]].tolist() == pytest.approx(
+        near[["estimate", "std_error"]].tolist(), rel=1e-7
+    )
+
+
 def test_a_long_bootstrap_says_on_a_terminal_how_far_it_is(monkeypatch, capsys):
     ticks = itertools.count()
     monkeypatch.setattr(time_varying.time, "monotonic", lambda: next(ticks))
@@ -623,8 +672,6 @@ def test_a_long_bootstrap_says_on_a_terminal_how_far_it_is(monkeypatch, capsys):
 
 def by_formula(data, formula_late, formula_early, d):
     """Return the iterated regression, month by month, in formulas."""
-    import statsmodels.formula.api as smf
-
     late = smf.ols(formula_late, data).fit().predict(data.assign(a1=d[1]))
     early = smf.ols(formula_early, data.assign(q=late)).fit().predict(data.assign(a0=d[0]))
     return early.mean()
@@ -647,6 +694,16 @@ def test_iterated_regressions_are_those_of_statsmodels(options, formulas):
         d = (1, 1 - data["s"])
         found = regime_mean(data, **SHORT, regime=RULE, **options)
         assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
+
+
+def test_losses_are_a_month_of_their_own_with_one_column_too():
+    data = short().assign(lost=lambda d: (d["x"] + d["s"] > 1) * 1)
+    seen = data[data["lost"] == 0]
+    last = smf.ols("y ~ x + s + a0 + a1", seen).fit().predict(data)
+    late = smf.ols("q ~ a1 + x + s + a0", data.assign(q=last)).fit().predict(data.assign(a1=1))
+    early = smf.ols("q ~ a0 + x", data.assign(q=late)).fit().predict(data.assign(a0=1))
+    options = {"regime": {"a0": 1, "a1": 1}, "interact": False, "censored": "lost"}
+    assert regime_mean(data, **SHORT, **options)["estimate"] == pytest.approx(early.mean())
 
 
 def test_cells_of_text_and_categories_are_those_of_dummies():
@@ -749,6 +806,12 @@ def test_bounds_of_a_table_by_hand():
     width = 1.959964 * error
     assert found["ci_low"] == pytest.approx(found["low"] - 44 * width, rel=1e-6)
     assert found["ci_high"] == pytest.approx(found["high"] + 56 * width, rel=1e-6)
+
+
+def test_a_combination_is_seen_from_the_least_number_of_followers_on():
+    columns = {**TREE, "regime": BOTH, "low": 0, "high": 100}
+    seen = [regime_bounds(tree(), **columns, least=least)["unseen"] for least in (3200, 3201, 6401)]
+    assert seen == pytest.approx([0, 0.5, 1])
 
 
 def test_bounds_without_a_follower_are_the_range_and_hold_the_truth_with_few():
@@ -1128,6 +1191,18 @@ def test_a_long_frame_is_refused_and_the_advice_works(case):
         long_to_wide(data, **LONG, fixed=fixed)
     wide = long_to_wide(repair(data), **LONG, fixed="died")
     assert {"drug_0", "drug_1", "died"} <= set(wide)
+
+
+def test_a_follower_with_a_vanishing_probability_is_refused(monkeypatch):
+    fit = _following._regress_weighted
+
+    def vanishing(*arguments, **options):
+        found = fit(*arguments, **options)
+        return found._replace(predicted=np.full_like(found.predicted, 1e-12))
+
+    monkeypatch.setattr(_following, "_regress_weighted", vanishing)
+    with pytest.raises(ValueError, match=r"no overlap: \d+ row\(s\) have the treatment that their"):
+        weighted_regime_mean(short(), **SHORT, regime=ON)
 
 
 def test_anything_but_a_frame_is_told_so():

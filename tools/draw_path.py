@@ -51,6 +51,7 @@ CHAPTERS = {
     "pricing_elasticity": "Pricing",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
+    "effects_in_production": "An effect kept under watch",
 }
 
 LEAVES = {
@@ -72,7 +73,9 @@ LEAVES = {
         "stop",
     ),
     "log": Leaf("Another rule on an old log", "policy value", ("off_policy_evaluation",)),
-    "experiment": Leaf("Randomized experiment", "ATE", ("potential_outcomes",)),
+    "experiment": Leaf(
+        "Randomized experiment", "ATE", ("potential_outcomes", "effects_in_production")
+    ),
     "offer": Leaf("Randomized offer", "ITT, LATE", ("canary_flag_iv", "potential_outcomes")),
     "adjust": Leaf(
         "Adjustment",

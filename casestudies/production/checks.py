@@ -81,7 +81,8 @@ def check_batch(table, record, accepted):
     columns = record["columns"]
     reasons, notes = _place_in_time(table[columns["batch"]], record, accepted)
     reasons += _repeated(table, columns["unit"], record)
-    same = [entry["batch"] for entry in accepted if entry["content"] == content_hash(table, record)]
+    rows = content_hash(table, record)
+    same = [entry["batch"] for entry in accepted if entry["content"] == rows]
     if same and not reasons:
         reasons.append(f"its rows are those of batch {same[0]} under another date")
     reasons += _arms(table[record.drawn], record)

@@ -9,9 +9,6 @@ from casestudies.production.state import records, state
 ACTIONS = ("carry on", "narrow", "stop", "new reference", "roll back")
 
 
-ACTIONS = ("carry on", "narrow", "stop", "new reference", "roll back")
-
-
 def decide(folder, *, action, reason, name, date=None):
     """Close the open incident; the detectors start again with the next batch.
 

@@ -15,7 +15,8 @@ def window(current, which):
     ----------
     current : State
     which : str
-        ``all``, ``since-alarm`` (from the batch on that opened the last incident) or ``last:K``.
+        ``all``, ``since-alarm`` (after the batch that opened the last incident: that batch rang,
+        and is selected) or ``last:K``.
 
     Returns
     -------
@@ -28,7 +29,7 @@ def window(current, which):
         if not incidents:
             raise ValueError("no alarm has rung, so no window begins with one; take all")
         names = [entry["batch"] for entry in current.estimates]
-        chosen = current.estimates[names.index(incidents[-1]["batch"]) :]
+        chosen = current.estimates[names.index(incidents[-1]["batch"]) + 1 :]
     elif which.startswith("last:") and which[5:].isdigit() and int(which[5:]):
         chosen = current.estimates[-int(which[5:]) :]
     else:
@@ -90,16 +91,16 @@ def price(record, *, estimates, years=200, rng=0):
         effect alarm, held against the effect of today, 0; and the years in which it rang.
     """
     people = max(round(np.mean([entry["n"] for entry in estimates])), 20)
-    found = {"all": [], "since-alarm": [], "last:8": [], "last:26": []}
+    found = {"all": [], "since-alarm": [], "last:13": [], "last:26": []}
     for year in simulated_years("effect_dies", years=years, people=people, rng=rng):
         _, detectors = watch(record, year)
         rung = np.flatnonzero(detectors["effect"] >= 1)
-        if not len(rung) or rung[0] + 8 > len(year):
+        if not len(rung) or rung[0] + 9 > len(year):
             continue
-        now = rung[0] + 8
-        parts = {"all": 0, "since-alarm": rung[0], "last:8": now - 8, "last:26": max(now - 26, 0)}
+        start, now = rung[0] + 1, rung[0] + 9
+        parts = {"all": 0, "since-alarm": start, "last:13": now - 13, "last:26": now - 26}
         for name, start in parts.items():
-            found[name].append(pooled(year[start:now])["estimate"])
+            found[name].append(pooled(year[max(start, 0) : now])["estimate"])
     table = pd.DataFrame(found)
     return pd.DataFrame(
         {

@@ -134,7 +134,7 @@ def _without_lost(data, treatments, known, losses, outcome, listed):
         left = gone[-1]
         if loss is not None:
             filled[loss] = data[loss].mask(gone[-1], 1)
-            left = gone[-1] | (filled[loss] == 1).fillna(False).to_numpy(dtype=bool)
+            left = (filled[loss] == 1).fillna(False).to_numpy(dtype=bool)
         gone.append(left)
     filled[outcome] = _filled(data[outcome], gone[-1])
     return data.assign(**filled) if gone[-1].any() else data, gone
@@ -261,6 +261,6 @@ def _followed(course):
 
 
 def _as_taken(course):
-    """Return the course of the regime that everybody who stayed has followed: their own."""
-    own = [d if d.lost else d._replace(asked=d.taken) for d in course.decisions]
+    """Return the course of the regime that everybody has followed: their own."""
+    own = [decision._replace(asked=decision.taken) for decision in course.decisions]
     return course._replace(decisions=own, made={})

@@ -60,7 +60,8 @@ def policy_value(
     :math:`\hat V = \sum w_i Y_i / \sum w_i` with influences
     :math:`w_i (Y_i - \hat V) / \sum w_i`; else :math:`\hat V = \sum w_i Y_i / n` with
     :math:`(w_i Y_i - \hat V) / n`, where :math:`w = \pi(A \mid X) / p(A \mid X)`. The standard
-    error is the root of the sum of the squared influences, summed by cluster before.
+    error is the root of the sum of the squared influences; with clusters, of their squared sums
+    times :math:`G / (G - 1)`, for t on :math:`G - 1` degrees.
 
     Parameters
     ----------
@@ -425,6 +426,10 @@ def retention_curve(
     in all periods; their frequencies carry the first states forward. Either way the standard
     error is the root of the sum over units of their squared influence, by the delta method.
     Units may be followed for fewer periods than others if that depends on nothing else.
+
+    Where few units are effective, the weighted curve's error is too small: of 1,000 logs of 3,000
+    people (the book's 24 months), 95% intervals hold the truth in 0.946 where 274 are effective
+    at the end, and in 0.827 where 26 are, with Monte Carlo errors of 0.007 and 0.012.
 
     Parameters
     ----------

@@ -65,7 +65,11 @@ def regime_mean(
     :math:`E[Q_0]`. It assumes sequential exchangeability, positivity, consistency and that each
     :math:`Q_k` is modelled rightly.
 
-    @COV1@
+    Of 1,000 samples of 4,000 units of the book's world of managers, 95% intervals with cells
+    hold the mean of everybody mismatched throughout (some 250 effective followers) in 0.947
+    and that of a dynamic rule in 0.946, with a Monte Carlo error of 0.008; where managers
+    hardly let a mismatch go on and the effective number is 64, in 0.871. A small sandwich is
+    what few followers give: look at `regime_support` first.
 
     Parameters
     ----------
@@ -119,6 +123,7 @@ def regime_mean(
     ----------
     Robins (1986), Mathematical Modelling 7(9-12), 1393-1512.
     Bang and Robins (2005), Biometrics 61(4), 962-973.
+    Rubin (1981), Annals of Statistics 9(1), 130-134 (the bootstrap).
 
     Examples
     --------
@@ -170,7 +175,10 @@ def regime_difference(
     sequential exchangeability, positivity, consistency and the outcome models to be right, or
     the treatment models, or either.
 
-    @COV2@
+    Of 1,000 samples of 4,000 units of the book's world of managers, 95% intervals with cells
+    hold the difference in 0.938 by the g-formula, in 0.929 by weighting and in 0.924 by both,
+    with a Monte Carlo error of 0.008: the sandwich is some 4% small where 250 followers of one
+    regime are effective, and smaller with fewer; look at `regime_support` first.
 
     Parameters
     ----------
@@ -227,6 +235,7 @@ def regime_difference(
     References
     ----------
     Hernan and Robins (2020), Causal Inference: What If, chapter 21.
+    Rubin (1981), Annals of Statistics 9(1), 130-134 (the bootstrap).
 
     Examples
     --------
@@ -275,7 +284,10 @@ def weighted_regime_mean(
     scaled to sum to one (Hajek), each factor a logit. It assumes sequential exchangeability,
     positivity, consistency and these treatment models to be right.
 
-    @COV3@
+    Of 1,000 samples of 4,000 units of the book's world of managers, 95% intervals with cells
+    hold the mean of everybody mismatched throughout (some 250 effective followers) in 0.937
+    and that of a dynamic rule in 0.947, with a Monte Carlo error of 0.008; where their effective
+    number is 64, in 0.864: look at `regime_support` first.
 
     Parameters
     ----------
@@ -372,7 +384,12 @@ def doubly_robust_regime_mean(
     It assumes sequential exchangeability, positivity, consistency and that all outcome models
     are right, or all treatment models.
 
-    @COV4@
+    One right model protects the estimate. It does not protect a standard error from these terms
+    alone: with the treatment models wrong in the book's world of managers its interval holds a
+    difference of two means in 0.87 of 300 samples of 4,000 units. Here the equations of all
+    models are stacked, and that interval holds it in 0.933 of 1,000, in 0.924 with both right,
+    with a Monte Carlo error of 0.008; where the effective number is 64, the mean in 0.841:
+    look at `regime_support` first.
 
     Parameters
     ----------
@@ -425,6 +442,7 @@ def doubly_robust_regime_mean(
     References
     ----------
     Bang and Robins (2005), Biometrics 61(4), 962-973.
+    Rubin (1981), Annals of Statistics 9(1), 130-134 (the bootstrap).
 
     Examples
     --------
@@ -473,7 +491,10 @@ def marginal_structural_model(
     nobody followed is then an extrapolation. Stabilized weights are not valid for a dynamic
     regime, which is refused.
 
-    @COV5@
+    Of 600 samples of 4,000 units of the book's world of managers, whose rule has an interaction
+    that the histories hold, 95% intervals hold the difference between always and never in
+    0.918, with a Monte Carlo error of 0.011: the sandwich is some 7% small where few units
+    carry large weights; look at `regime_support` first.
 
     Parameters
     ----------
@@ -568,7 +589,8 @@ def g_estimation(
     treatment models are right, or the regressions on history. With constant blips static
     regimes differ by sums of them. The standard error is that of the stacked equations.
 
-    @COV6@
+    Of 600 samples of 4,000 units of the book's world of managers, 95% intervals hold the blips
+    of its three months in 0.937, 0.930 and 0.945, with a Monte Carlo error of 0.010.
 
     Parameters
     ----------
