@@ -23,6 +23,8 @@
 # We build that ward, with its truth. A hospital has intensive beds for somewhat more than a quarter of its patients with pneumonia. So far the doctors have given them out by a rule of their own, roughly followed. Now a model is to do it, the one that predicts best.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -198,13 +200,14 @@ tables.results(1_000 * effect_of_model, caption, digits=0)
 asthma_on_death = {"treatment": "asthma", "outcome": "death"}
 care_on_death = {"treatment": "care", "outcome": "death"}
 graph = world.model.graph
-print(identify.backdoor(graph, **asthma_on_death, adjust_for=[]))
-print(identify.backdoor(graph, **asthma_on_death, adjust_for=["care"]))
-print(identify.backdoor(graph, **care_on_death, adjust_for=["asthma"]))
-print(identify.backdoor(graph, **care_on_death, adjust_for=world.adjust_for))
+asked = [(asthma_on_death, []), (asthma_on_death, ["care"])]
+asked += [(care_on_death, ["asthma"]), (care_on_death, world.adjust_for)]
+for question, names in asked:
+    verdict = identify.backdoor(graph, **question, adjust_for=names)
+    print(textwrap.fill(str(verdict), 80), end="\n\n")
 
 # %% [markdown]
-# The first line says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not, so that the point stands alone.) It is the total effect of asthma on death **as care is given now**, −0.033<!--pneumonia-te:.3f-->. Three questions, three numbers:
+# The first verdict says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not, so that the point stands alone.) It is the total effect of asthma on death **as care is given now**, −0.033<!--pneumonia-te:.3f-->. Three questions, three numbers:
 #
 # | Question | Estimand | Exact |
 # |---|---|---|

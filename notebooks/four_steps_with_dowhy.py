@@ -24,6 +24,7 @@
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
 import logging
+import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -150,8 +151,9 @@ except Exception as error:
 
 # %%
 question = {"graph": marketing.model.graph, **ask}
-print(identify.backdoor(**question, adjust_for=causes))
-print(identify.backdoor(**question, adjust_for=["seasonality"]))
+for names in (causes, ["seasonality"]):
+    verdict = identify.backdoor(**question, adjust_for=names)
+    print(textwrap.fill(str(verdict), 80), end="\n\n")
 
 # %% [markdown]
 # DoWhy was given a list of common causes in place of this graph. It draws the graph that the list implies, and then finds that the list is enough. With a shorter list it is just as content:

@@ -23,6 +23,8 @@
 # The managers before had set the price as managers do. When few people came in, they lowered it; when the wholesaler charged more, they raised it. Nobody wrote down why. A wrong answer is paid every week, and next year's table will look as if it had been right.
 
 # %% mystnb={"code_prompt_show": "Show the imports"} tags=["hide-input"]
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -70,10 +72,9 @@ plt.show()
 weeks = prices.sample(2_000, rng=4)
 seen = np.exp(weeks[["log_cost", "log_price", "log_units"]])
 seen = seen.set_axis(["cost", "price", "units"], axis=1)
-by_price = seen.groupby(pd.qcut(seen["price"], 4, labels=["cheapest", "2", "3", "dearest"]), observed=True)  # fmt: skip
-tables.results(
-    by_price.mean(), "Means of 2,000 weeks, by quarters of the price.", digits=2
-)
+quarter = pd.qcut(seen["price"], 4, labels=["cheapest", "2", "3", "dearest"])
+means = seen.groupby(quarter, observed=True).mean()
+tables.results(means, "Means of 2,000 weeks, by quarters of the price.", digits=2)
 
 # %% [markdown]
 # ## The trap
@@ -108,12 +109,12 @@ tables.results([raw.rename("log units on log price")], "Slope: percent per perce
 # > - **One week's price does not sell in another** (no interference). It fails if customers stock up while it is cheap.
 
 # %%
-print(identify.backdoor(prices.model.graph, **price, adjust_for=[]))
-print(identify.backdoor(prices.model.graph, **price, adjust_for=["footfall"]))
-print(identify.backdoor(prices.model.graph, **price, adjust_for=["log_cost"]))
+for names in ([], ["footfall"], ["log_cost"]):
+    verdict = identify.backdoor(prices.model.graph, **price, adjust_for=names)
+    print(textwrap.fill(str(verdict), 80), end="\n\n")
 
 # %% [markdown]
-# The last line is why cost cannot simply join the regression. It closes nothing: the path through footfall stays open. Held fixed, cost even takes away the part of the price that is as good as random and leaves the part that footfall drives: the slope with cost beside the price lies farther from the truth (Pearl, 2010); exercise 3 computes it.
+# The last verdict is why cost cannot simply join the regression. It closes nothing: the path through footfall stays open. Held fixed, cost even takes away the part of the price that is as good as random and leaves the part that footfall drives: the slope with cost beside the price lies farther from the truth (Pearl, 2010); exercise 3 computes it.
 #
 # ## The estimate
 #
@@ -193,7 +194,8 @@ ends = ["estimate", "ci_low", "ci_high"]
 best = unit_cost * elasticity[ends] / (1 + elasticity[ends])
 best = best.where(elasticity[ends] < -1, np.inf)
 best.loc["exact", "estimate"] = prices.truth["best price"]
-tables.results(best.iloc[1:], "Price that maximizes profit (euro). The raw slope gives none.", digits=2)  # fmt: skip
+caption = "Price that maximizes profit (euro). The raw slope gives none."
+tables.results(best.iloc[1:], caption, digits=2)
 
 # %% [markdown]
 # Now set the price, and let the weeks come: the equation of the price is deleted, the others stay. One policy looks at footfall and cuts the price in slow weeks only.
@@ -216,7 +218,10 @@ at_prices |= {"9.02, the best price": prices.truth["best price"]}
 earnings = {k: weekly_profit(log_price=np.log(p)) for k, p in at_prices.items()}
 earnings["9.02 in slow weeks, else 12"] = weekly_profit(log_price=slow_weeks_only)
 earnings = pd.Series(earnings | {"as managers set it": weekly_profit()}).round(-1)
-tables.results(earnings.rename("profit").to_frame(), "Mean profit a week (euro), 400,000 simulated weeks; Monte Carlo errors at most 5 euros.", digits=0)  # fmt: skip
+caption = (
+    "Mean profit a week (euro), 400,000 weeks; Monte Carlo errors at most 5 euros."
+)
+tables.results(earnings.rename("profit").to_frame(), caption, digits=0)
 
 # %% [markdown]
 # The product is too dear. At 9.02<!--pricing-best-price:.2f--> euros it would earn 18<!--pricing-profit-gain:.0f-->% more than at 12. Whoever reads the raw slope raises the price, loses, and sees in next month's table that busy weeks were dear ones. (Cutting it in slow weeks only forgoes about two thirds of that gain: under a constant elasticity the best price is the same in busy weeks, and those sell more.)
@@ -256,7 +261,8 @@ people = drawn.dropna()
 fetched = difference_in_means(people, outcome="got", treatment="any")
 free = people.loc[people["any"] == 0, "got"].mean()
 print(f"{len(people):,} people with both entries; {free:.0%} came without a voucher")
-tables.results([fetched.rename("any voucher")], "Share who fetched their result, with a voucher minus without.")  # fmt: skip
+caption = "Share who fetched their result, with a voucher minus without."
+tables.results([fetched.rename("any voucher")], caption)
 
 # %%
 by_draw = drawn.groupby("any")["got"]
