@@ -90,6 +90,7 @@ def slope(data, formula):
     return pd.Series(entries | {"ci_low": low, "ci_high": high})
 
 
+# %%
 raw = slope(weeks, "log_units ~ log_price")
 tables.results([raw.rename("log units on log price")], "Slope: percent per percent.")
 
