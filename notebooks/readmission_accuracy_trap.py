@@ -11,7 +11,7 @@
 #
 # **The question.** A hospital has a score that says, with great accuracy, which patients will be back within a month. It can call a quarter of its patients after discharge. Should it call those with the highest scores?
 #
-# **The answer in short.** In this world the score is 94.0%<!--readmission-accuracy:.1%--> accurate, exactly as accurate as the sentence "nobody will be back", and it is as well calibrated as a score can be. Moving the calls to the highest scores *raises* readmissions, from 60.1<!--readmission-per-routine:.1f--> to 62.0<!--readmission-per-risk:.1f--> per 1,000 patients. The highest scores belong to the old, and what the old lack is a way to the clinic: a call lowers the risk of patients with transport by 3.0<!--readmission-cate-mobile-size:.1f--> points (their CATE) and that of patients without by none. The same number of calls, sent to those whom they help, brings 54.4<!--readmission-per-effect:.1f-->. The prediction was right. It answered another question.
+# **The answer in short.** In this world the score is 94.0%<!--readmission-accuracy:.1%--> accurate, exactly as accurate as the sentence "nobody will be back", and moving the calls to the highest scores *raises* readmissions, from 60.1<!--readmission-per-routine:.1f--> to 62.0<!--readmission-per-risk:.1f--> per 1,000 patients. The highest scores belong to the old, who lack a way to the clinic: a call lowers the risk of patients with transport by 3.0<!--readmission-cate-mobile-size:.1f--> points (their CATE) and that of patients without by none. The same number of calls, sent to those whom they help, brings 54.4<!--readmission-per-effect:.1f-->.
 #
 # The story is from Wael (n.d.), who tells it in one paragraph and without numbers. We write down a mechanism that gives his result, say what the result is relative to, and show the worlds in which it would have come out otherwise.
 
@@ -59,7 +59,7 @@ figures.house_style()
 #
 # A visit takes away nine tenths of the risk. A call makes a visit likelier, if the patient can get there. The score $R$ of the start-up knows age and chronic disease. We are generous and give it the exact probability $P(Y = 1 \mid A, C)$ under the nurses' routine: no model of these two inputs, on any amount of data, can predict better.
 
-# %% mystnb={"figure": {"name": "fig-readmission-graph"}, "image": {"alt": "Two causal graphs. In both, age points to transport, to the score and to readmitted; chronic points to the score and to readmitted; transport, call and shuttle point to visit, visit points to readmitted. Above, age points to call and nothing leaves the score. Below, the arrow from age to call is cut and the score points to call."}}
+# %% mystnb={"code_prompt_show": "Show how figure 1 is drawn", "figure": {"name": "fig-readmission-graph"}, "image": {"alt": "Two causal graphs. In both, age points to transport, to the score and to readmitted; chronic points to the score and to readmitted; transport, call and shuttle point to visit, visit points to readmitted. Above, age points to call and nothing leaves the score. Below, the arrow from age to call is cut and the score points to call."}} tags=["hide-input"]
 world = scenarios.readmission()
 truth = world.truth
 RATE = "E[readmitted | {}]".format
@@ -96,10 +96,10 @@ tables.results(by_age, "Shares of 40,000 patients by age, and their mean score."
 #
 # ### Ninety-four percent
 #
-# Here is the score on that year's patients, beside the sentence "nobody will be back" and beside a logistic regression of our own on the same two inputs. A patient counts as predicted to return if the score is above one half. The AUC is the chance that a returning patient has a higher score than one who does not return; the Brier score is the mean squared error of a probability (Brier, 1950).
+# Here is the score on that year's patients, beside the sentence "nobody will be back" and beside a logistic regression of our own on the same two inputs. A patient counts as predicted to return if the score is above one half. The AUC is the chance that a returning patient has a higher score than one who does not return; the Brier score is the mean squared error of a probability (Brier, 1950). Guess first: 94 times in 100 the score is right. How often is "nobody will be back"?
 
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how accuracy, AUC and Brier score are computed"} tags=["hide-input"]
 def quality(score, returned):
     cases = returned.sum()
     rank_gap = score.rank()[returned == 1].mean() - (cases + 1) / 2
@@ -111,14 +111,12 @@ def quality(score, returned):
     return pd.Series(entries)
 
 
+# %%
 returned = patients["readmitted"]
 inputs = "age + I(age ** 2) + chronic"
 own = smf.logit(f"readmitted ~ {inputs}", patients).fit(disp=0)
-forecasts = {
-    "the score": patients["risk"],
-    "our own model": own.predict(patients),
-    "nobody will be back": pd.Series(0.0, patients.index),
-}
+forecasts = {"the score": patients["risk"], "our own model": own.predict(patients)}
+forecasts["nobody will be back"] = pd.Series(0.0, patients.index)
 grades = pd.DataFrame({k: quality(v, returned) for k, v in forecasts.items()}).T
 tables.results(grades, "How good the predictions are, 40,000 patients.")
 
@@ -142,7 +140,7 @@ tables.results(before, "Calibration of the score in the routine.")
 #
 # ### Then somebody acts on it
 #
-# Next year the top quarter of the scores is called. This is an intervention: it replaces the equation of the call. We replay the same 100,000 patients under the routine and under the new rule, with the same noise (common random numbers).
+# Next year the top quarter of the scores is called. This is an intervention: it replaces the equation of the call. We replay the same 100,000 patients under the routine and under the new rule, with the same noise (common random numbers). Guess first: will readmissions fall, and by how much of the 60 per 1,000?
 
 
 # %%
@@ -152,16 +150,12 @@ def top(score, share=0.25):
 
 year = world.model.sample(100_000, rng=5)
 by_score = world.model.imagine(year, call=lambda risk: top(risk), rng=6)
-both = pd.DataFrame(
-    {
-        name: rows[["call", "visit", "readmitted"]].mean()
-        for name, rows in {"routine": year, "top scores called": by_score}.items()
-    }
-).T
-tables.results(both * 1_000, "Calls, visits and readmissions per 1,000; the difference in readmissions has a Monte Carlo error of 0.2.", digits=1)  # fmt: skip
+means = [rows[["call", "visit", "readmitted"]].mean() for rows in (year, by_score)]
+both = pd.DataFrame(means, ["routine", "top scores called"])
+tables.results(both * 1_000, "Calls, visits and readmissions per 1,000.", digits=1)
 
 # %% [markdown]
-# As many calls as before, fewer visits, more readmissions: 1.89<!--readmission-rise:.2f--> per 1,000 in the exact figures, 76<!--readmission-year:.0f--> in a year of 40,000 patients.
+# As many calls as before, fewer visits, more readmissions (the difference has a Monte Carlo error of 0.2): 1.89<!--readmission-rise:.2f--> per 1,000 in the exact figures, 76<!--readmission-year:.0f--> in a year of 40,000 patients.
 #
 # The hospital itself could not have told: two years under one rule differ by that much in one case out of four (standard deviation 67<!--readmission-year-sd:.0f-->). A comparison by lot, and a large one, is needed to see it.
 #
@@ -172,11 +166,8 @@ tables.results(both * 1_000, "Calls, visits and readmissions per 1,000; the diff
 # %%
 columns = {"outcome": "readmitted", "treatment": "call"}
 raw = difference_in_means(patients, **columns)
-tables.results(
-    [raw.rename("called minus not called")],
-    "Readmitted last year: difference of the shares.",
-    digits=4,
-)
+named = [raw.rename("called minus not called")]
+tables.results(named, "Readmitted last year: difference of the shares.", digits=4)
 
 # %% [markdown]
 # The called were, if anything, back more often. So the calls are useless, and nothing was lost by sending them elsewhere? That would be the second mistake of the day.
@@ -223,9 +214,10 @@ with_call, without = (fit.predict(rows.assign(call=d)) for d in (1, 0))
 by_hand = (with_call - without).mean()
 
 ages = ["age", "square"]
-adjusted = standardize(rows, **columns, adjust_for=ages, model="logit")
-fixed_visit = standardize(rows, **columns, adjust_for=[*ages, "visit"], model="logit")
-print(f"by hand {by_hand:.4f}, recipe {adjusted['estimate']:.4f}")
+given = {**columns, "model": "logit"}
+adjusted = standardize(rows, **given, adjust_for=ages)
+fixed_visit = standardize(rows, **given, adjust_for=[*ages, "visit"])
+print(f"by hand {by_hand:.4f}, recipe {adjusted['estimate']:.4f}".replace("-", "−"))
 
 # %% [markdown]
 # Then a pilot that needs none of the first assumption. For a part of the next year, 20,000 patients, a coin decides on the call and another on a shuttle.
@@ -235,6 +227,8 @@ coins = {"call": Bernoulli(0.5), "shuttle": Bernoulli(0.5)}
 pilot = world.model.do(**coins).sample(20_000, rng=2)
 no_shuttle = pilot[pilot["shuttle"] == 0]
 experiment = difference_in_means(no_shuttle, **columns)
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 answers = {
     "called minus not called": raw,
     "adjusted for age": adjusted,
@@ -242,15 +236,9 @@ answers = {
     "pilot": experiment,
 }
 for name, t in {"with transport": 1, "without transport": 0}.items():
-    group = rows[rows["transport"] == t]
-    answers[f"{name}: age"] = standardize(
-        group, **columns, adjust_for=ages, model="logit"
-    )
-    answers[f"{name}: pilot"] = difference_in_means(
-        no_shuttle[no_shuttle["transport"] == t], **columns
-    )
-
-# %%
+    group, drawn = (table[table["transport"] == t] for table in (rows, no_shuttle))
+    answers[f"{name}: age"] = standardize(group, **given, adjust_for=ages)
+    answers[f"{name}: pilot"] = difference_in_means(drawn, **columns)
 answers = pd.DataFrame(answers).T
 shown = ["estimate", "std_error", "ci_low", "ci_high"]
 points = 100 * answers[shown]
@@ -259,7 +247,7 @@ points["exact"] = [100 * truth["ATE"]] * 4 + [
 ]
 tables.results(points, "Effect of a call on readmission, percentage points.", digits=2)
 
-# %% mystnb={"figure": {"name": "fig-readmission-estimates"}, "image": {"alt": "Eight estimates of the effect of a call in percentage points, with 95% intervals. Called minus not called is plus 0.2 and adjusting for age and the visit gives minus 0.35, with an interval that holds zero; both miss the exact ATE of minus 1.9. Adjusting for age and the pilot cover it. With transport both routes find minus 3, without transport zero."}}
+# %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-readmission-estimates"}, "image": {"alt": "Eight estimates of the effect of a call in percentage points, with 95% intervals. Called minus not called is plus 0.2 and adjusting for age and the visit gives minus 0.35, with an interval that holds zero; both miss the exact ATE of minus 1.9. Adjusting for age and the pilot cover it. With transport both routes find minus 3, without transport zero."}} tags=["hide-input"]
 ate, mobile, stranded = points["exact"].iloc[[0, 4, 6]]
 panels = [
     (points.iloc[:4], {"ATE": ate}),
@@ -281,18 +269,19 @@ plt.show()
 #
 # Now put the two questions on one axis. For each age, the share that will be back without a call, and the share that a call would save:
 
+
 # %%
-replays = {
-    (c, s): world.model.imagine(year, call=c, shuttle=s, rng=6)["readmitted"]
-    for c in (0, 1)
-    for s in (0, 1)
-}
+def replay(call, shuttle):
+    return world.model.imagine(year, call=call, shuttle=shuttle, rng=6)["readmitted"]
+
+
+replays = {(c, s): replay(c, s) for c in (0, 1) for s in (0, 1)}
 saved = replays[0, 0] - replays[1, 0]
 bins = 51 + 2 * ((year["age"] - 50) // 2)
 curves = pd.DataFrame({"not called": replays[0, 0], "saved": saved})
 curves = 100 * curves.groupby(bins).mean()
 
-# %% mystnb={"figure": {"name": "fig-readmission-risk-effect"}, "image": {"alt": "Two curves over age from 50 to 90, in patients per 100. Readmitted without a call rises from about 2.5 at 50 to about 13 at 90, steeply after 70. Saved by a call rises from 1.7 at 50 to about 2.7 at 70 and then falls to nearly zero at 90. The top quarter of the scores, patients above 82 or above 76 with a chronic disease, is where the saving is least."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 3 is drawn", "figure": {"name": "fig-readmission-risk-effect"}, "image": {"alt": "Two curves over age from 50 to 90, in patients per 100. Readmitted without a call rises from about 2.5 at 50 to about 13 at 90, steeply after 70. Saved by a call rises from 1.7 at 50 to about 2.7 at 70 and then falls to nearly zero at 90. The top quarter of the scores, patients above 82 or above 76 with a chronic disease, is where the saving is least."}} tags=["hide-input"]
 _, ax = plt.subplots()
 looks = {
     "not called": (figures.NAIVE, "D", "white", "readmitted,\nif not called"),
@@ -321,7 +310,7 @@ plt.show()
 #
 # Patients without transport make a placebo test, if we believe the story: a call cannot help them. Nor can it change transport or a chronic disease, which are older than the call.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show the five placebo checks"} tags=["hide-input"]
 stranded = rows[rows["transport"] == 0]
 inert = {"treatment": "call", "adjust_for": ages}
 checks = {
@@ -357,19 +346,22 @@ print(f"the same, at the 5% level   {strength['rv_q_alpha']:.3f}")
 # Perhaps the score was only too simple. The start-up adds the missing column, transport, to its inputs. Prediction improves. Again the top quarter is called.
 
 # %%
-formula = "readmitted ~ age + square + chronic"
-better = smf.logit(f"{formula} + C(transport)", rows).fit(disp=0)
+formula = "readmitted ~ age + square + chronic + C(transport)"
+better = smf.logit(formula, rows).fit(disp=0)
 this_year = year.assign(square=((year["age"] - 70) / 10) ** 2)
 full_risk = better.predict(this_year)
 by_full = np.where(top(full_risk), replays[1, 0], replays[0, 0])
-upgrade = pd.DataFrame(
-    {
-        "the score": quality(year["risk"], year["readmitted"]),
-        "with transport": quality(full_risk, year["readmitted"]),
-    }
-).T.drop(columns="accuracy")
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
+scores = {"the score": year["risk"], "with transport": full_risk}
+upgrade = {name: quality(score, year["readmitted"]) for name, score in scores.items()}
+upgrade = pd.DataFrame(upgrade).T.drop(columns="accuracy")
 upgrade["readmitted"] = [by_score["readmitted"].mean(), by_full.mean()]
-tables.results(upgrade, "A better prediction, and the readmissions if it chooses; Monte Carlo errors 0.004, 0.0007 and 0.0008.", digits=4)  # fmt: skip
+caption = (
+    "A better prediction, and the readmissions if it chooses; "
+    "Monte Carlo errors 0.004, 0.0007 and 0.0008."
+)
+tables.results(upgrade, caption, digits=4)
 
 # %% [markdown]
 # The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.668<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient with transport. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
@@ -380,28 +372,22 @@ tables.results(upgrade, "A better prediction, and the readmissions if it chooses
 #
 # 1. **Relative to the routine** they rise, because the calls *move*: from patients of all ages, half of whom can come (50%<!--readmission-called-transport:.0%-->), to the oldest, of whom one in six can. Nobody is harmed by a call; somebody else's call is missing. This is the mechanism that reproduces the claim.
 # 2. **They stay as they are, or fall,** if transport depends on age half as much, or less. The knob `age_on_transport` says by how much.
-# 3. **Relative to no calls at all** they do not rise in this world. A call never harms. For that a further mechanism is needed, `alarm`: a patient who is called, describes symptoms and cannot come is sent to the emergency room.
+# 3. **Relative to no calls at all** they do not rise in this world. A call never harms. For that a further mechanism is needed, `alarm`: a patient who is called, describes symptoms and cannot come is sent to the emergency room. If this raised the risk by a tenth, calls by risk would be worse than none, by 0.3<!--readmission-alarm-tenth:.1f--> per 1,000 (`scenarios.readmission(alarm=0.1)`). Nothing in the document points to such harm, and it is not needed for the claim.
 
 # %%
 slopes = np.arange(0, 3.1, 0.25)
-policies = {"by risk": "by risk", "no calls": "do(call=0, shuttle=0)"}
-policies["by effect"] = "by effect"
 turned = {s: scenarios.readmission(age_on_transport=s).truth for s in slopes}
-moved = pd.DataFrame(
-    {
-        name: [1_000 * (t[RATE(key)] - t["E[readmitted]"]) for t in turned.values()]
-        for name, key in policies.items()
-    },
-    index=slopes,
-)
 
-# %% mystnb={"figure": {"name": "fig-readmission-mechanism"}, "image": {"alt": "Change in readmissions per 1,000 against the log odds of lacking transport per decade, from 0 to 3. Calls by risk lower readmissions by 2.4 at 0, cross zero at 1.0 and raise them by 1.9 at 2 and by 2.5 at 3. Calls by effect lower them by 5 to 6 throughout. No calls raise them by 8 at 0 and by 3 at 3."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 4 is drawn", "figure": {"name": "fig-readmission-mechanism"}, "image": {"alt": "Change in readmissions per 1,000 against the log odds of lacking transport per decade, from 0 to 3. Calls by risk lower readmissions by 2.4 at 0, cross zero at 1.0 and raise them by 1.9 at 2 and by 2.5 at 3. Calls by effect lower them by 5 to 6 throughout. No calls raise them by 8 at 0 and by 3 at 3."}} tags=["hide-input"]
 _, ax = plt.subplots()
 looks = {
     "no calls": (figures.HIDDEN, ":"),
     "by risk": (figures.NAIVE, "-"),
     "by effect": (figures.TRUTH, "--"),
 }
+keys = ["do(call=0, shuttle=0)", "by risk", "by effect"]
+moved = [[t[RATE(k)] - t["E[readmitted]"] for k in keys] for t in turned.values()]
+moved = 1_000 * pd.DataFrame(moved, slopes, list(looks))
 for name, (colour, dash) in looks.items():
     ax.plot(moved[name], dash, color=colour)
     lift = {"no calls": 0.3, "by risk": -0.3}.get(name, 0)
@@ -416,21 +402,7 @@ plt.show()
 # %% [markdown]
 # *Figure 4. Exact change of readmissions relative to the routine, by how fast transport falls with age. The default world is at 2.*
 #
-# Where transport has nothing to do with age, calls to the highest risk are nearly as good as can be known from age and disease, because the highest risk then has most to gain. At a slope of about one they change nothing. So the document's result is no law about accurate models; it takes a cause of risk that also blocks the remedy, and is common among those who are called.
-#
-# The third statement, with the alarm turned up:
-
-# %%
-alarms = [0.0, 0.05, 0.1, 0.2]
-loud = {h: scenarios.readmission(alarm=h).truth for h in alarms}
-names = ["do(call=0, shuttle=0)", "by risk"]
-heard = pd.DataFrame({h: [t[RATE(k)] for k in names] for h, t in loud.items()}).T
-heard = (1_000 * heard).set_axis(["no calls", "calls by risk"], axis=1)
-heard["difference"] = heard["calls by risk"] - heard["no calls"]
-tables.results(heard.rename_axis("alarm"), "Readmissions per 1,000, exact.", digits=1)
-
-# %% [markdown]
-# If being called without coming raised a patient's risk by a tenth, calls by risk would be worse than none. Nothing in the document points to such harm, and it is not needed for the claim.
+# Where transport has nothing to do with age, calls to the highest risk are nearly as good as can be known from age and disease, because the highest risk then has most to gain. At a slope of about one they change nothing. So the document's result is no law about accurate models; it takes a cause of risk that also blocks the remedy.
 
 # %% [markdown]
 # ## The decision
@@ -442,17 +414,20 @@ tables.results(heard.rename_axis("alarm"), "Readmissions per 1,000, exact.", dig
 # %%
 pilot_rows = pilot.assign(square=((pilot["age"] - 70) / 10) ** 2)
 no_ride = pilot_rows[pilot_rows["shuttle"] == 0]
-models = {
-    "uplift": ("age + chronic + transport * call * shuttle", pilot_rows),
-    "blind": ("call * (age + square + chronic)", no_ride),
-    "last year": ("age + square + chronic + transport * call", rows),
-}
+
+
+def logit_of(terms, table):
+    return smf.logit(f"readmitted ~ {terms}", table).fit(disp=0)
+
+
 fits = {
-    name: smf.logit(f"readmitted ~ {terms}", table).fit(disp=0)
-    for name, (terms, table) in models.items()
+    "uplift": logit_of("age + chronic + transport * call * shuttle", pilot_rows),
+    "blind": logit_of("call * (age + square + chronic)", no_ride),
+    "last year": logit_of("age + square + chronic + transport * call", rows),
 }
 
 
+# %%
 def gain(model, people):
     on, off = (fits[model].predict(people.assign(call=d)) for d in (1, 0))
     return off - on
@@ -461,7 +436,7 @@ def gain(model, people):
 # %% [markdown]
 # First, what do a hundred calls buy? That depends on who gets them: those whom the nurses called (the ATT), those whom the score would call, or those whom the pilot's estimates would call. All three can be had from last year's table, adjusted for age.
 
-# %%
+# %% mystnb={"code_prompt_show": "Show what a hundred calls buy"} tags=["hide-input"]
 priority = gain("uplift", rows.assign(shuttle=0))
 calls = {
     "the nurses called": (rows, "ATT", "E[readmitted]"),
@@ -485,7 +460,7 @@ tables.results(
 # In exact figures, a hundred calls prevent 1.7<!--readmission-buy-nurses-exact:.1f--> readmissions if the nurses choose and 0.9<!--readmission-buy-score-exact:.1f--> if the score does. Moving them loses the difference. (The last exact figure is for a rule that knows the effects.) Now the rates that follow, for all the rules.
 
 
-# %%
+# %% mystnb={"code_prompt_show": "Show how a rule is foreseen and replayed"} tags=["hide-input"]
 def rates(people, on, off, routine):
     luck = np.random.default_rng(7).random(len(people))
     goes_by = {
@@ -508,9 +483,12 @@ replayed = rates(this_year, replays[1, 0], replays[0, 0], this_year["readmitted"
 who = 1_000 * pd.DataFrame({"foreseen": foreseen, "replayed": replayed})
 keys = {"routine": "E[readmitted]", "no calls": RATE("do(call=0, shuttle=0)")}
 who["exact"] = [1_000 * truth[keys.get(name, RATE(name))] for name in who.index]
-tables.results(who, "Readmissions per 1,000 under each rule for the calls; Monte Carlo errors of those replayed at most 0.8.", digits=1)  # fmt: skip
+caption = (
+    "Readmissions per 1,000 by rule; Monte Carlo errors of those replayed up to 0.8."
+)
+tables.results(who, caption, digits=1)
 
-# %% mystnb={"figure": {"name": "fig-readmission-policies"}, "image": {"alt": "Readmissions per 1,000 patients under seven rules. No calls and calls by full risk 64.3, by risk 62.0, routine 60.1, at random 59.5, by effect from the score's own inputs 57.0, by effect with transport 54.4. Both rules that go by risk lie above the dashed line of the routine."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 5 is drawn", "figure": {"name": "fig-readmission-policies"}, "image": {"alt": "Readmissions per 1,000 patients under seven rules. No calls and calls by full risk 64.3, by risk 62.0, routine 60.1, at random 59.5, by effect from the score's own inputs 57.0, by effect with transport 54.4. Both rules that go by risk lie above the dashed line of the routine."}} tags=["hide-input"]
 order = who["exact"].sort_values(ascending=False)
 _, ax = plt.subplots(figsize=(5.6, 3.2))
 for y, (name, rate) in enumerate(order.items()):
@@ -535,79 +513,7 @@ plt.show()
 # - **From the score's own inputs**, age and disease, ranking by effect brings 57.0<!--readmission-per-inputs:.1f-->. The columns were not the problem, the target was.
 # - **With transport among the inputs** it brings 54.4<!--readmission-per-effect:.1f-->: 229<!--readmission-year-effect:.0f--> readmissions fewer a year than in the routine. The same column that ruined the rule by risk makes the rule by effect.
 #
-# ### Calls or shuttles
-#
-# The rule by effect gives up on those who cannot come, who are at the highest risk. That is what a call can do, not what the hospital can do. A shuttle repairs the cause. It costs more than a call, so spend the same money: the price of calling one patient in four. A patient can get a call, a shuttle or both; effects are estimated from the pilot's two coins.
-
-# %%
-actions = [(1, 0), (0, 1), (1, 1)]
-people = this_year.drop(columns=["call", "shuttle"])
-at_rest = fits["uplift"].predict(people.assign(call=0, shuttle=0))
-promised = np.column_stack(
-    [
-        at_rest - fits["uplift"].predict(people.assign(call=c, shuttle=s))
-        for c, s in actions
-    ]
-)
-actual = np.column_stack([replays[action] for action in actions])
-
-
-def spend(cost, worth, budget=0.25):
-    """Buy for each patient the package worth most per unit of money, best first."""
-    package = (worth / cost).argmax(axis=1)
-    rows = np.arange(len(package))
-    first = np.argsort(-(worth / cost)[rows, package])
-    bought = first[np.cumsum(cost[package][first]) <= budget * len(package)]
-    outcome = replays[0, 0].to_numpy().copy()
-    outcome[bought] = actual[bought, package[bought]]
-    return 1_000 * outcome.mean()
-
-
-# %%
-stranded_risk = (year["risk"] * (year["transport"] == 0)).to_numpy()
-only_both = stranded_risk[:, np.newaxis] * [0, 0, 1]
-bill = {}
-for price in [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8]:
-    cost = np.array([1, price, 1 + price])
-    bill[price] = {
-        "shuttle and call by risk": spend(cost, only_both),
-        "best mix": spend(cost, promised),
-    }
-bill = pd.DataFrame(bill).T.rename_axis("price")
-bill["calls by effect"] = who.loc["by effect", "replayed"]
-bill["calls by risk"] = who.loc["by risk", "replayed"]
-tables.results(
-    bill.loc[[0.5, 1, 3, 6]],
-    "Readmissions per 1,000 for the same money, by the price of a shuttle in calls; differences within a row have Monte Carlo errors of at most 0.5.",
-    digits=1,
-)
-
-# %% mystnb={"figure": {"name": "fig-readmission-shuttles"}, "image": {"alt": "Readmissions per 1,000 against the price of a shuttle, from half a call to eight calls. Calls by risk are flat at 62, calls by effect flat at 54. Shuttle with call for the highest risks without transport starts at 46, crosses calls by effect near a price of two calls, and stays below calls by risk throughout. The best mix starts at 44 and joins calls by effect at about three."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(5.6, 3.4))
-looks = {
-    "calls by risk": (figures.NAIVE, "-", ""),
-    "shuttle and call by risk": (figures.TREATED, "--", "s"),
-    "calls by effect": (figures.TRUTH, "--", ""),
-    "best mix": (figures.ESTIMATE, "-", "o"),
-}
-for name, (colour, dash, marker) in looks.items():
-    ax.plot(bill[name], dash, color=colour, marker=marker, markersize=4)
-for name, x, y in [
-    ("calls by risk", 8.2, 62.1),
-    ("shuttle and call by risk", 4.1, 56.9),
-    ("calls by effect", 8.2, 54.4),
-    ("best mix", 1.3, 48.6),
-]:
-    ax.text(x, y, name, va="center", fontsize=10)
-ax.set(xlim=(0, 10.6), xlabel="price of a shuttle (calls)")
-ax.set_ylabel("readmissions per 1,000")
-ax.set_xticks(range(9))
-plt.show()
-
-# %% [markdown]
-# *Figure 6. Calls and shuttles for the same money, replayed, by the price of a shuttle. The best mix buys whatever prevents most per unit of money, by the pilot's estimates.*
-#
-# A shuttle with a call, for a few of those at highest risk, beats calls to all of them at every price in the picture. That is how this world was built, after the document's diagnosis; it shows what the diagnosis implies, and not that it was right about the start-up. Whether to buy shuttles is another matter. Per unit of money a call to a patient who can come prevents more, unless a shuttle costs less than about two calls. If money is short, the numbers say: calls first, to those who can come. They also say what it costs to leave nobody behind, which is for the hospital to decide and not for the model.
+# The rule by effect gives up on those who cannot come, who are at the highest risk. That is what a call can do, not what the hospital can do: exercise 4 buys shuttles.
 
 # %% [markdown]
 # ### The model, after it was acted upon
@@ -617,6 +523,10 @@ plt.show()
 # %%
 crowd = world.model.sample(400_000, rng=8)
 crowd_by_score = world.model.imagine(crowd, call=lambda risk: top(risk), rng=9)
+after = calibration(crowd_by_score)
+level = scenarios.readmission(age_on_transport=0.0).truth
+
+# %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 high = top(crowd["risk"])
 
 
@@ -631,11 +541,13 @@ def review(people):
 
 years = {"routine": crowd, "top scores called": crowd_by_score}
 report = pd.DataFrame({name: review(people) for name, people in years.items()})
-after = calibration(crowd_by_score)
-level = scenarios.readmission(age_on_transport=0.0).truth
-tables.results(report, "The score before and after it decides on the calls; Monte Carlo errors of the AUC 0.002, of the slope 0.012, of the rest at most 0.001.", digits=4)  # fmt: skip
+caption = (
+    "The score before and after it decides on the calls; Monte Carlo errors "
+    "of the AUC 0.002, of the slope 0.012, of the rest at most 0.001."
+)
+tables.results(report, caption, digits=4)
 
-# %% mystnb={"figure": {"name": "fig-readmission-calibration"}, "image": {"alt": "Share readmitted minus mean score, in points, for ten groups of patients by mean score. Under the routine the open diamonds lie around zero. Once the score decides on the calls, the seven lower groups lie above zero, by up to half a point, and the three highest below it by about as much."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 6 is drawn", "figure": {"name": "fig-readmission-calibration"}, "image": {"alt": "Share readmitted minus mean score, in points, for ten groups of patients by mean score. Under the routine the open diamonds lie around zero. Once the score decides on the calls, the seven lower groups lie above zero, by up to half a point, and the three highest below it by about as much."}} tags=["hide-input"]
 tenth = pd.qcut(crowd["risk"], 10, labels=False)
 _, ax = plt.subplots()
 ax.axhline(0, color=figures.HIDDEN, linewidth=0.8)
@@ -658,7 +570,7 @@ ax.set(xlabel="mean score", ylabel="readmitted minus score\n(points)")
 plt.show()
 
 # %% [markdown]
-# *Figure 7. Share readmitted minus mean score, by tenths of the score, before and after it decides on the calls; 400,000 replayed patients with 95% intervals. On the line a score is calibrated.*
+# *Figure 6. Share readmitted minus mean score, by tenths of the score, before and after it decides on the calls; 400,000 replayed patients with 95% intervals. On the line a score is calibrated.*
 #
 # Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to 0.89<!--readmission-slope-after:.2f-->, the AUC from 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f--> (exact). Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called performative (Perdomo et al., 2020). Accuracy is the last to notice: it falls by two patients in a thousand.
 #
@@ -675,24 +587,25 @@ def for_age(sample):
     return standardize(squared, **columns, adjust_for=["age", "square"])
 
 
+# %%
 analyses = {
     "called minus not called": lambda sample: difference_in_means(sample, **columns),
     "adjusted for age": for_age,
 }
 many = replicate(world, analyses, n=4_000, replications=200, rng=9)
 shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
-tables.results(
-    many[shown], "200 samples of 4,000 patients against the exact ATE.", digits=4
-)
+tables.results(many[shown], "200 samples of 4,000 patients, exact ATE.", digits=4)
 
 # %% [markdown]
+# The raw comparison is off by +0.022<!--readmission-many-raw-bias:+.3f--> on average. Adjusted for age the estimate has no bias that two hundred years could show, and its interval covers in 97%<!--readmission-many-coverage:.0%--> of them.
+#
 # ## Take it with you
 #
 # ```bash
 # .venv/bin/casestudies copy randomized_experiment
 # ```
 #
-# Is it a law that those at the highest risk are the hardest to help? Here is a real experiment about the way to a clinic. In rural Malawi people were tested for HIV and could fetch the result at a centre nearby; a draw decided whether they were paid a small sum for coming, and where the centre stood was drawn as well (Thornton, 2008). ([Four steps with DoWhy](four_steps_with_dowhy.ipynb) has the same data, for another question.)
+# Is it a law that those at the highest risk are the hardest to help? Here is a real experiment about the way to a clinic. In rural Malawi people were tested for HIV and could fetch the result at a centre nearby; a draw decided whether they were paid a small sum for coming, and where the centre stood was drawn as well (Thornton, 2008). ([Pricing](pricing_elasticity.ipynb) has the same data, for another question.)
 
 # %%
 drawn = thornton_hiv.load_pandas().data.dropna(subset=["any", "distvct"])
@@ -700,15 +613,11 @@ drawn = drawn.rename(columns={"any": "paid"}).astype(float)
 malawi = drawn.dropna(subset=["got"])
 near = malawi["distvct"] <= 1.5  # kilometres
 groups = {"everybody": malawi, "near": malawi[near], "far": malawi[~near]}
-came = pd.DataFrame(
-    {
-        name: difference_in_means(people, outcome="got", treatment="paid")
-        for name, people in groups.items()
-    }
-).T
-came.insert(
-    0, "came unpaid", [g.loc[g["paid"] == 0, "got"].mean() for g in groups.values()]
-)
+by_payment = {"outcome": "got", "treatment": "paid"}
+came = {name: difference_in_means(g, **by_payment) for name, g in groups.items()}
+came = pd.DataFrame(came).T
+unpaid = [g.loc[g["paid"] == 0, "got"].mean() for g in groups.values()]
+came.insert(0, "came unpaid", unpaid)
 tables.results(came, "Fetched the result: effect (ATE) of being paid to come.")
 
 # %% [markdown]
@@ -716,17 +625,16 @@ tables.results(came, "Fetched the result: effect (ATE) of being paid to come.")
 
 # %%
 village = malawi["villnum"].fillna(0).astype(int)
-by_way = smf.ols("got ~ paid * far", malawi.assign(far=1 - near)).fit(
-    cov_type="cluster", cov_kwds={"groups": village}
-)
+kept = {"cov_type": "cluster", "cov_kwds": {"groups": village}}
+by_way = smf.ols("got ~ paid * far", malawi.assign(far=1 - near)).fit(**kept)
 gaps = pd.DataFrame({"estimate": by_way.params, "std_error": by_way.bse})
 gaps = gaps.loc[["far", "paid:far"]].set_axis(["came unpaid", "effect of being paid"])
 tables.results(gaps, "Far minus near.")
 
 # %% [markdown]
-# In this sample those who live farther away come less often by themselves (31%<!--readmission-malawi-unpaid-far:.0%--> against 38%<!--readmission-malawi-unpaid-near:.0%-->, a difference that chance could make), as in our world. But the payment moves them no less, as far as one can tell: the difference of the two effects is 0.04<!--readmission-malawi-gap-effect:.2f-->, with a standard error of 0.05<!--readmission-malawi-gap-effect-se:.2f-->. A payment makes the way worth going; a call does not make it shorter. Payments to those least likely to come would not have been wasted. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
+# In this sample those who live farther away come less often by themselves (31%<!--readmission-malawi-unpaid-far:.0%--> against 38%<!--readmission-malawi-unpaid-near:.0%-->, a difference that chance could make), as in our world. But the payment moves them no less, as far as one can tell: the difference of the two effects is 0.04<!--readmission-malawi-gap-effect:.2f-->, with a standard error of 0.05<!--readmission-malawi-gap-effect-se:.2f-->. A payment makes the way worth going; a call does not make it shorter. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
 #
-# Who is missing? Of those with a recorded draw the outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. `difference_in_means` assumes that within each arm the missing are like the rest (attrition), and the uneven loss is no good sign. Whatever they did, the ATE of being paid in this sample lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->.
+# The outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. Whatever they did, the ATE of being paid in this sample lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->; [Pricing](pricing_elasticity.ipynb) shows how such bounds are found.
 #
 # ## Exercises
 #
@@ -764,6 +672,61 @@ tables.results(gaps, "Far minus near.")
 # </details>
 
 # %% [markdown]
+# ### Exercise 4. Calls or shuttles
+#
+# Open-ended code. A shuttle repairs the cause. It costs more than a call, so spend the same money: the price of calling one patient in four. A patient can get a call, a shuttle or both; the effects come from the pilot's two coins (`fits["uplift"]`). Buy for each patient the package that prevents most per unit of money, best first, and replay the year for shuttles that cost from half a call to six calls. Up to what price do shuttles prevent more than calls to those who can come? And what do shuttles with calls for the highest risks without transport bring?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# If a shuttle costs as much as a call, the best mix brings 49.6<!--readmission-mix-1:.1f--> readmissions per 1,000 and shuttles with calls for the highest risks 49.8<!--readmission-shuttle-1:.1f-->; at three calls the latter bring 56.5<!--readmission-shuttle-3:.1f-->, more than calls by effect (54.4<!--readmission-replayed-effect:.1f-->) and fewer than calls by risk. Per unit of money a call to a patient who can come prevents more, unless a shuttle costs less than about two calls. A shuttle with a call, for a few of those at highest risk, beats calls to all of them at every price tried. That is how this world was built, after the document's diagnosis; it shows what the diagnosis implies, and not that it was right about the start-up. What it costs to leave nobody behind is in the table; whether to pay it is for the hospital to decide and not for the model.
+#
+# </details>
+
+# %% tags=["hide-cell"]
+actions = [(1, 0), (0, 1), (1, 1)]
+people = this_year.drop(columns=["call", "shuttle"])
+at_rest = fits["uplift"].predict(people.assign(call=0, shuttle=0))
+promised = np.column_stack(
+    [
+        at_rest - fits["uplift"].predict(people.assign(call=c, shuttle=s))
+        for c, s in actions
+    ]
+)
+actual = np.column_stack([replays[action] for action in actions])
+
+
+def spend(cost, worth, budget=0.25):
+    """Buy for each patient the package worth most per unit of money, best first."""
+    package = (worth / cost).argmax(axis=1)
+    rows = np.arange(len(package))
+    first = np.argsort(-(worth / cost)[rows, package])
+    bought = first[np.cumsum(cost[package][first]) <= budget * len(package)]
+    outcome = replays[0, 0].to_numpy().copy()
+    outcome[bought] = actual[bought, package[bought]]
+    return 1_000 * outcome.mean()
+
+
+# %% tags=["hide-cell"]
+stranded_risk = (year["risk"] * (year["transport"] == 0)).to_numpy()
+only_both = stranded_risk[:, np.newaxis] * [0, 0, 1]
+bill = {}
+for price in [0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8]:
+    cost = np.array([1, price, 1 + price])
+    bill[price] = {
+        "shuttle and call by risk": spend(cost, only_both),
+        "best mix": spend(cost, promised),
+    }
+bill = pd.DataFrame(bill).T.rename_axis("price")
+bill["calls by effect"] = who.loc["by effect", "replayed"]
+bill["calls by risk"] = who.loc["by risk", "replayed"]
+caption = (
+    "Readmissions per 1,000 for the same money, by the price of a shuttle in calls; "
+    "differences within a row have Monte Carlo errors of at most 0.5."
+)
+tables.results(bill.loc[[0.5, 1, 3, 6]], caption, digits=1)
+
+# %% [markdown]
 # ## What the document says
 #
 # The claims of Wael (n.d.) about accuracy, and its takeaway. What it says of the ladder is audited in [The ladder of causation](ladder_of_causation.ipynb).
@@ -790,6 +753,14 @@ tables.results(gaps, "Far minus near.")
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
 # What the pages and the tests of the book read from this chapter.
 truth = world.truth
+alarms = [0.0, 0.05, 0.1, 0.2]
+loud = {h: scenarios.readmission(alarm=h).truth for h in alarms}
+heard = {
+    h: [t[RATE(k)] for k in ("do(call=0, shuttle=0)", "by risk")]
+    for h, t in loud.items()
+}
+heard = (1_000 * pd.DataFrame(heard).T).set_axis(["no calls", "calls by risk"], axis=1)
+heard["difference"] = heard["calls by risk"] - heard["no calls"]
 expected = truth[RATE("by risk")] - truth["E[readmitted]"]
 binomial = truth["E[readmitted]"] * (1 - truth["E[readmitted]"])
 by_luck = np.sqrt(2 * 40_000 * binomial)

@@ -10,6 +10,7 @@ import pytest
 from stored import SCRIPTS, numbers, outputs
 
 DOWHY = "four_steps_with_dowhy"
+PRICING = "pricing_elasticity"
 READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
 MID_FLIGHT = "mid_flight_corrections"
@@ -599,44 +600,65 @@ HEADLINES = [
     (DOWHY, "dowhy-budget-season", -5.059, 4 * 0.54, "closed form, 4 errors"),
     (DOWHY, "dowhy-budget-both", 2.0, 4 * 0.54, "closed form, 4 errors"),
     (DOWHY, "dowhy-budget-cut", 5.059, 4 * 0.54, "closed form, 4 errors"),
-    # Closed forms of pricing: Var(p) = 0.011204, Cov(c, p) = 0.8 * 0.0036
-    (DOWHY, "dowhy-price-raw", -3 + 0.04 / 0.011204, 6e-5, "closed form"),
-    (DOWHY, "dowhy-price-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
-    (DOWHY, "dowhy-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
-    (DOWHY, "dowhy-iv", -3, 4 * 0.251, "equation, 4 errors"),
-    (DOWHY, "dowhy-f", 1 + 2_000 * 0.002304 / 0.0089, 4 * 46, "concentration, 4 errors"),
-    (DOWHY, "dowhy-cut", 100 * (1 / 0.729 - 1), 6e-5, "0.9 to the power of -3"),
-    (DOWHY, "dowhy-iv-tenth", -2.1110, 6e-5, "closed form"),
-    (DOWHY, "dowhy-iv-minus-tenth", -4.2425, 6e-5, "closed form"),
     # Lerner: 6 exp(0.0018) * 3 / 2; profits by quadrature over footfall
-    (DOWHY, "dowhy-best-price", 9 * np.exp(0.0018), 6e-5, "Lerner (1934)"),
-    (DOWHY, "dowhy-best-footfall", 9.0162, 4 * 1.5 * 0.0645, "Lerner (1934), 4 errors"),
-    (DOWHY, "dowhy-best-iv", 9.0162, 4 * 1.5 * 0.251, "Lerner (1934), 4 errors"),
-    (DOWHY, "dowhy-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
-    (DOWHY, "dowhy-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
-    (DOWHY, "dowhy-profit-gain", 18.3, 0.06, "quadrature"),
-    (DOWHY, "dowhy-profit-slow", 3_657.41, 20, "quadrature and Phi(-0.5), 4 errors"),
     # Many worlds: 200 samples of 500 rows, four standard errors
     (DOWHY, "dowhy-many-raw", 480 / 280, 4 * 0.017, "closed form, 4 errors"),
     (DOWHY, "dowhy-many-season", -240 / 136, 4 * 0.019, "closed form, 4 errors"),
     (DOWHY, "dowhy-many-both", 0, 4 * 0.019, "unbiased, 4 errors"),
-    (DOWHY, "dowhy-many-price", 0.04 / 0.011204, 4 * 0.0115, "closed form, 4 errors"),
-    (DOWHY, "dowhy-many-footfall", 0, 4 * 0.0092, "unbiased, 4 errors"),
-    (DOWHY, "dowhy-many-iv", 0, 4 * 0.038, "consistent, 4 errors"),
     (DOWHY, "dowhy-coverage-both", 0.95, 0.062, "nominal coverage"),
-    (DOWHY, "dowhy-coverage-footfall", 0.95, 0.062, "nominal coverage"),
-    (DOWHY, "dowhy-coverage-iv", 0.95, 0.062, "nominal coverage"),
     (DOWHY, "dowhy-coverage-raw", 0, 0.005, "seven standard errors off"),
     (DOWHY, "dowhy-coverage-season", 0, 0.005, "six standard errors off"),
-    (DOWHY, "dowhy-coverage-price", 0, 0.005, "far off"),
+    # Dehejia and Wahba (1999), Table 3, CPS-1: the difference and its error give the rest
+    (DOWHY, "dowhy-training-raw", -8_498, 0.5, "Table 3, CPS-1, unadjusted"),
+    (DOWHY, "dowhy-training-rv", 8.9546, 2e-3, "Cinelli and Hazlett's formula, t = -8,498 / 712"),
+    (DOWHY, "dowhy-training-past", -832.5, 0.1, "least squares with numpy alone"),
+    # Closed forms of pricing: Var(p) = 0.011204, Cov(c, p) = 0.8 * 0.0036
+    (PRICING, "pricing-raw", -3 + 0.04 / 0.011204, 6e-5, "closed form"),
+    (PRICING, "pricing-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
+    (PRICING, "pricing-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
+    (PRICING, "pricing-iv", -3, 4 * 0.251, "equation, 4 errors"),
+    (PRICING, "pricing-f", 1 + 2_000 * 0.002304 / 0.0089, 4 * 46, "concentration, 4 errors"),
+    (PRICING, "pricing-cut", 100 * (1 / 0.729 - 1), 6e-5, "0.9 to the power of -3"),
+    (PRICING, "pricing-iv-tenth", -2.1110, 6e-5, "closed form"),
+    (PRICING, "pricing-iv-minus-tenth", -4.2425, 6e-5, "closed form"),
+    (PRICING, "pricing-best-price", 9 * np.exp(0.0018), 6e-5, "Lerner (1934)"),
+    (PRICING, "pricing-best-footfall", 9.0162, 4 * 1.5 * 0.0645, "Lerner (1934), 4 errors"),
+    (PRICING, "pricing-best-iv", 9.0162, 4 * 1.5 * 0.251, "Lerner (1934), 4 errors"),
+    (PRICING, "pricing-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
+    (PRICING, "pricing-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
+    (PRICING, "pricing-profit-gain", 18.3, 0.06, "quadrature"),
+    (PRICING, "pricing-profit-slow", 3_657.41, 20, "quadrature and Phi(-0.5), 4 errors"),
+    (PRICING, "pricing-many-price", 0.04 / 0.011204, 4 * 0.0115, "closed form, 4 errors"),
+    (PRICING, "pricing-many-footfall", 0, 4 * 0.0092, "unbiased, 4 errors"),
+    (PRICING, "pricing-many-iv", 0, 4 * 0.038, "consistent, 4 errors"),
+    (PRICING, "pricing-coverage-footfall", 0.95, 0.062, "nominal coverage"),
+    (PRICING, "pricing-coverage-iv", 0.95, 0.062, "nominal coverage"),
+    (PRICING, "pricing-coverage-price", 0, 0.005, "far off"),
+    (PRICING, "pricing-thornton-free", 0.34, 0.005, "Thornton (2008), abstract"),
+    (PRICING, "pricing-thornton-lost", 67, 1e-9, "counts"),
+    (PRICING, "pricing-thornton-drawn", 679 + 2222, 1e-9, "counts"),
+    (PRICING, "pricing-thornton", 1745 / 2211 - 211 / 623, 6e-5, "counts"),
+    (PRICING, "pricing-thornton-least", 1745 / 2222 - 267 / 679, 6e-5, "worst case, by hand"),
+    (PRICING, "pricing-thornton-most", 1756 / 2222 - 211 / 679, 6e-5, "worst case, by hand"),
+    (PRICING, "pricing-by-hand", -3, 4 * 0.251, "equation, 4 errors"),
+    (
+        PRICING,
+        "pricing-pass-through",
+        0.8,
+        4 * 0.0943 / (0.06 * np.sqrt(2_000)),
+        "equation, 4 errors",
+    ),
+    (PRICING, "pricing-amplified", -3 + 0.5 * 0.08 / 0.0089, 6e-5, "closed form"),
+    (
+        PRICING,
+        "pricing-amplified-estimate",
+        -3 + 0.04 / 0.0089,
+        4 * 0.0787,
+        "closed form, 4 errors",
+    ),
+    (PRICING, "pricing-elasticity", -3, 1e-9, "equation"),
     # Thornton (2008), abstract: 34 percent without an incentive
-    (DOWHY, "dowhy-thornton-free", 0.34, 0.005, "Thornton (2008), abstract"),
     # Of 679 without and 2,222 with a voucher 211 and 1,745 came; 56 and 11 have no outcome
-    (DOWHY, "dowhy-thornton-lost", 67, 1e-9, "counts"),
-    (DOWHY, "dowhy-thornton-drawn", 679 + 2222, 1e-9, "counts"),
-    (DOWHY, "dowhy-thornton", 1745 / 2211 - 211 / 623, 6e-5, "counts"),
-    (DOWHY, "dowhy-thornton-least", 1745 / 2222 - 267 / 679, 6e-5, "worst case, by hand"),
-    (DOWHY, "dowhy-thornton-most", 1756 / 2222 - 211 / 679, 6e-5, "worst case, by hand"),
     # Follow-up calls: Gauss-Legendre quadrature over age, with the ages at which calls begin found
     # by root search (scipy), outside the package
     (READMISSION, "readmission-accuracy", 1 - 0.0601092, 5e-5, "quadrature"),

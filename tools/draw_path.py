@@ -50,6 +50,7 @@ CHAPTERS = {
     "readmission_accuracy_trap": "The readmission accuracy trap",
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
+    "pricing_elasticity": "Pricing",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
     "effects_in_production": "An effect kept under watch",
@@ -81,7 +82,12 @@ LEAVES = {
     "adjust": Leaf(
         "Adjustment",
         "ATE or ATT, of your choice",
-        ("hospital_confounding", "staffing_mediator_trap", "four_steps_with_dowhy"),
+        (
+            "hospital_confounding",
+            "staffing_mediator_trap",
+            "four_steps_with_dowhy",
+            "pricing_elasticity",
+        ),
     ),
     "over-time": Leaf(
         "Decisions over time",
@@ -97,7 +103,7 @@ LEAVES = {
     "instrument": Leaf(
         "Instrumental variable",
         "LATE",
-        ("quarter_of_birth_iv", "weak_instruments_iv", "canary_flag_iv"),
+        ("quarter_of_birth_iv", "weak_instruments_iv", "canary_flag_iv", "pricing_elasticity"),
     ),
     "did": Leaf("Difference-in-differences", "ATT", ("hospital_upgrade_did",)),
     "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("more_counties_did",)),

@@ -7,13 +7,12 @@ from stored import covers, kept
 from casestudies import scenarios
 
 chapter = kept("four_steps_with_dowhy")
-marketing, prices = scenarios.marketing(), scenarios.pricing()
+marketing = scenarios.marketing()
 
 
-def test_the_raw_slopes_mislead_in_both_stories():
+def test_the_raw_slope_misleads():
     assert chapter.raw["ci_low"] < marketing.truth["raw slope"] < chapter.raw["ci_high"]
     assert chapter.raw["ci_low"] > 4
-    assert chapter.raw_price["ci_low"] > 0
 
 
 def test_dowhy_offers_a_short_estimand_as_unconfounded_too():
@@ -33,11 +32,6 @@ def test_every_estimate_covers_its_estimand():
     assert ((rest["ci_low"] < rest["exact"]) & (rest["exact"] < rest["ci_high"])).all()
     own = chapter.runs.loc["recipe, matching (ATE)"]
     assert abs(chapter.by_dowhy - own["estimate"]) < own["std_error"]
-
-
-def test_the_price_alone_misses_and_footfall_and_cost_cover():
-    eta = prices.truth["elasticity"]
-    assert covers(chapter.elasticity, eta).tolist() == [False, True, True]
 
 
 def test_a_column_left_behind_decides_the_next_run():
@@ -85,12 +79,6 @@ def test_dowhy_finds_the_same_robustness_value():
     assert chapter.safety["rv_q"] < chapter.competitor["marketing_spend"]["partial_r2"]
 
 
-def test_the_instrument_is_strong_and_its_set_covers():
-    assert chapter.safe["kind"] == "interval"
-    assert chapter.safe["ci_low"] < chapter.eta < chapter.safe["ci_high"]
-    assert chapter.strength.loc["effective F", "value"] > 104.7
-
-
 def test_the_forecasts_equal_the_exact_answers():
     budget = chapter.budget  # from common random numbers
     assert (abs(budget["simulated"] - budget["exact"]) < 1e-4).all()
@@ -98,22 +86,11 @@ def test_the_forecasts_equal_the_exact_answers():
     assert abs(less["exact"] + budget.loc["ten more", "exact"]) < 1e-5
 
 
-def test_the_best_price_earns_what_the_equations_say():
-    today, best = (prices.truth[f"E[profit | {at}]"] for at in ("do(price=12)", "best price"))
-    slow = today + stats.norm.cdf(-0.5) * (best - today)
-    found = chapter.earnings.iloc[[0, 2]].tolist()
-    found += [chapter.earnings["9.02 in slow weeks, else 12"]]
-    for simulated, exact in zip(found, [today, best, slow], strict=True):
-        assert abs(simulated - exact) < 4 * 0.63 * exact / np.sqrt(400_000) + 5
-    assert abs(stats.norm.cdf(0.5) - 2 / 3) < 0.03
-    assert chapter.best.loc["cost as instrument", "ci_high"] < 12
-
-
-def test_only_the_right_analyses_cover():
-    good = chapter.many.loc[["season and competitor", "with footfall", "cost as instrument"]]
+def test_only_the_right_analysis_covers():
+    good = chapter.many.loc[["season and competitor"]]
     assert (abs(good["bias"]) < 4 * good["bias_error"]).all()
     assert (abs(good["coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)).all()
-    assert (chapter.many["coverage"].iloc[[0, 1, 3]] < 0.05).all()
+    assert (chapter.many["coverage"].iloc[:2] < 0.05).all()
 
 
 def test_refuters_cannot_tell_right_from_wrong():
@@ -132,6 +109,5 @@ def test_refuters_cannot_tell_right_from_wrong():
     assert (differ.pvalue > 0.05).all()
 
 
-def test_vouchers_more_than_doubled_who_came():
-    assert chapter.free + chapter.fetched["estimate"] > 2 * chapter.free
-    assert chapter.least < chapter.fetched["estimate"] < chapter.most
+def test_no_refuter_objects_to_men_of_a_survey_in_place_of_controls():
+    assert min(chapter.survived) > 0.5

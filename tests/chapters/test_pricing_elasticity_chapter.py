@@ -1,0 +1,59 @@
+"""What the chapter shows and says, by what its notebook stored."""
+
+import numpy as np
+from scipy import stats
+from stored import covers, kept
+
+from casestudies import scenarios
+
+chapter = kept("pricing_elasticity")
+prices = scenarios.pricing()
+
+
+def test_the_price_alone_has_the_wrong_sign():
+    assert chapter.raw["ci_low"] > 0
+    assert chapter.raw["ci_low"] < prices.truth["OLS limit"] < chapter.raw["ci_high"]
+
+
+def test_the_price_alone_misses_and_footfall_and_cost_cover():
+    eta = prices.truth["elasticity"]
+    assert covers(chapter.elasticity, eta).tolist() == [False, True, True]
+
+
+def test_the_instrument_is_strong_and_its_set_covers():
+    assert chapter.safe["kind"] == "interval"
+    assert chapter.safe["ci_low"] < chapter.eta < chapter.safe["ci_high"]
+    assert chapter.strength.loc["effective F", "value"] > 104.7
+
+
+def test_the_best_price_earns_what_the_equations_say():
+    today, best = (prices.truth[f"E[profit | {at}]"] for at in ("do(price=12)", "best price"))
+    slow = today + stats.norm.cdf(-0.5) * (best - today)
+    found = chapter.earnings.iloc[[0, 2]].tolist()
+    found += [chapter.earnings["9.02 in slow weeks, else 12"]]
+    for simulated, exact in zip(found, [today, best, slow], strict=True):
+        assert abs(simulated - exact) < 4 * 0.63 * exact / np.sqrt(400_000) + 5
+    assert abs(stats.norm.cdf(0.5) - 2 / 3) < 0.03
+    assert chapter.best.loc["cost as instrument", "ci_high"] < 12
+
+
+def test_vouchers_more_than_doubled_who_came():
+    assert chapter.free + chapter.fetched["estimate"] > 2 * chapter.free
+    assert chapter.least < chapter.fetched["estimate"] < chapter.most
+
+
+def test_the_ratio_by_hand_is_the_recipe():
+    assert abs(chapter.by_hand - chapter.elasticity.loc["cost as instrument", "estimate"]) < 1e-9
+
+
+def test_footfall_and_cost_cover_in_many_worlds():
+    good = chapter.many.loc[["with footfall", "cost as instrument"]]
+    assert (abs(good["bias"]) < 4 * good["bias_error"]).all()
+    assert (abs(good["coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)).all()
+    assert chapter.many.loc["price alone", "coverage"] < 0.05
+
+
+def test_a_product_that_should_become_dearer():
+    turned = scenarios.pricing(elasticity=-1.8).truth
+    assert abs(turned["OLS limit"] - 1.77) < 0.005
+    assert abs(turned["best price"] - 13.52) < 0.005
