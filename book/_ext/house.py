@@ -79,11 +79,11 @@ MENDED = (
     (re.compile(' aria-label="Toggle hidden content"'), ""),  # the button's own words say more
     (re.compile(r"<th(?: [^>]*)?>(?:<p>)?\s*(?:</p>)?</th>"), "<td></td>"),  # it heads nothing
 )
-COLUMN, LARGER, LEGIBLE = 728, 1.35, 460  # pixels: the text's width; a figure's growth; on a phone
+COLUMN, LARGER = 728, 1.35  # the text's width in pixels; what a figure may grow by
 
 
 def light_image(tag, folder, drawn):
-    """Return an image in a box: loaded when it is near, its room kept free, as wide as the text."""
+    """Return an image, loaded when it is near, its room kept free, as wide as the text."""
     source = drawn.get(tag[1].rsplit("/", 1)[-1], "")
     size = None
     if source.endswith(".svg"):
@@ -93,9 +93,7 @@ def light_image(tag, folder, drawn):
     scale = max(1, min(LARGER, COLUMN / room[0])) if room else 1
     room = [round(scale * side) for side in room]
     sides = "".join(f'{k}="{v}" ' for k, v in zip(["width", "height"], room, strict=False))
-    wide = " wide" if room and room[0] > LEGIBLE else ""
-    image = f'<img loading="lazy" decoding="async" {sides}{tag[2]}>'
-    return f'<span class="picture{wide}">{image}</span>'
+    return f'<img loading="lazy" decoding="async" {sides}{tag[2]}>'
 
 
 def add_metadata(app, pagename, templatename, context, doctree):
@@ -136,8 +134,12 @@ EVERYWHERE = re.compile(
     r'<script[^>]*src="[^"]*_static/(?:scripts/fontawesome|searchtools|language_data)\.js[^>]*>'
     r'</script>|<script src="[^"]*searchindex\.js[^>]*></script>'
 )
+SIDEBAR = (
+    '<div id="pst-primary-sidebar" ',
+    '<div id="pst-primary-sidebar" role="complementary" aria-label="The book" ',
+)
 FORMULAS = {  # what a page with mathematics loads, a third less than the bundle with its menu
-    "load": ["core", "input/tex", "output/chtml", "output/chtml/fonts/tex", "a11y/assistive-mml"]
+    "load": ["core", "input/tex", "output/chtml", "a11y/assistive-mml"]
 }
 
 
@@ -155,8 +157,10 @@ def draw_icons(app):
     )
     (folder / "icons.css").write_text(text, encoding="utf-8")
     app.config.html_static_path.append(str(folder))
-    lighten = {"without_what_few_pages_need": lambda head: EVERYWHERE.sub("", head)}
-    app.builder.templates.environment.filters.update(lighten)
+    app.builder.templates.environment.filters.update(
+        without_what_few_pages_need=lambda head: EVERYWHERE.sub("", head),
+        with_named_sidebar=lambda page: page.replace(*SIDEBAR),
+    )
 
 
 def choose_formulas(app, config):

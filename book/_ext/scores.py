@@ -136,6 +136,7 @@ def on_a_phone(notebook, table):
     names = [cell.get_text() for cell in tree.select("thead th")]
     tree.table["class"] = ["table", "words", "scores"]
     tree.div["id"] = f"scores-{notebook}"
+    tree.div["aria-label"] = f"Headline estimates of {title_of(notebook)}"
     for tag, role in {"table": "table", "thead": "rowgroup", "tbody": "rowgroup"}.items():
         tree.find(tag)["role"] = role
     for row in tree.find_all("tr"):

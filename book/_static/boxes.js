@@ -1,25 +1,40 @@
 // A box that holds more than the screen shows says so, and the keyboard reaches it. A formula
-// that nearly fits is set smaller instead.
+// that nearly fits is set smaller instead, and a table more tightly.
 (() => {
   const BOXES =
     ".table-scroll, .pst-scrollable-table-container, article div.highlight pre, " +
-    '.picture.wide, article mjx-container[display="true"]';
-  const SMALLEST = 0.65; // of its size: a formula does not become smaller than that
+    'article mjx-container[display="true"], article span.math';
+  const SMALLEST = 0.55; // of its size: a formula does not become smaller than that
 
-  function fit(formula) {
-    formula.style.removeProperty("font-size");
-    const share = formula.clientWidth / formula.scrollWidth;
-    if (share < 1 && share >= SMALLEST) {
-      const size = parseFloat(getComputedStyle(formula).fontSize);
-      formula.style.fontSize = `${Math.floor(10 * size * share) / 10}px`;
+  const wide = (box) => box.scrollWidth > box.clientWidth + 1;
+
+  function fit(box) {
+    const formula = box.matches("span.math") ? box.querySelector("mjx-container") : box;
+    const share = box.clientWidth / box.scrollWidth;
+    if (!formula || share < SMALLEST) return;
+    const size = parseFloat(getComputedStyle(formula).fontSize);
+    formula.dataset.size = formula.style.fontSize;
+    formula.style.fontSize = `${Math.floor(10 * size * share) / 10}px`;
+  }
+
+  function reset(box) {
+    box.removeAttribute("data-scrolls");
+    box.classList.remove("tight");
+    for (const formula of [box, ...box.querySelectorAll(":scope > mjx-container")]) {
+      if (!("size" in formula.dataset)) continue;
+      formula.style.fontSize = formula.dataset.size;
+      delete formula.dataset.size;
     }
   }
 
   function mark(box) {
-    if (box.matches("mjx-container")) fit(box);
-    const cut = box.scrollWidth > box.clientWidth + 1;
-    box.toggleAttribute("data-scrolls", cut);
-    if (cut && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    reset(box);
+    if (!wide(box)) return;
+    if (box.matches("mjx-container, span.math")) fit(box);
+    else if (box.matches(":has(> table)")) box.classList.add("tight");
+    if (!wide(box)) return;
+    box.setAttribute("data-scrolls", "");
+    if (!box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
 
   function all() {
@@ -28,7 +43,7 @@
   }
 
   async function start() {
-    if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+    if (window.MathJax && MathJax.startup) await Promise.allSettled([MathJax.startup.promise]);
     all();
     new ResizeObserver(all).observe(document.querySelector("article"));
     document.addEventListener("toggle", all, true);
