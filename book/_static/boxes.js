@@ -45,7 +45,7 @@
   async function start() {
     if (window.MathJax && MathJax.startup) await Promise.allSettled([MathJax.startup.promise]);
     all();
-    new ResizeObserver(all).observe(document.querySelector("article"));
+    new ResizeObserver(all).observe(document.querySelector("main"));
     document.addEventListener("toggle", all, true);
   }
 
