@@ -34,7 +34,7 @@
     else if (box.matches(":has(> table)")) box.classList.add("tight");
     if (!wide(box)) return;
     box.setAttribute("data-scrolls", "");
-    if (!box.hasAttribute("tabindex")) box.tabIndex = 0;
+    if (box.tabIndex < 0) box.tabIndex = 0; // the theme decides once, for one width
   }
 
   function all() {
