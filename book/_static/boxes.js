@@ -37,9 +37,18 @@
     if (box.tabIndex < 0) box.tabIndex = 0; // the theme decides once, for one width
   }
 
-  function all() {
+  let later;
+
+  function look() {
     document.querySelectorAll(BOXES).forEach(mark);
     document.documentElement.setAttribute("data-boxes", "");
+  }
+
+  // Twice: the theme moves its bars for a while, and sets tab stops of its own after 300 ms.
+  function all() {
+    look();
+    clearTimeout(later);
+    later = setTimeout(look, 400);
   }
 
   async function start() {

@@ -29,7 +29,7 @@ def test_nothing_is_cut_at_1280_and_on_a_phone_what_scrolls_says_so(visit, path)
     page.wait_for_function(MARKED)
     assert page.evaluate(f"({CUT})().map(box => box.outerHTML.slice(0, 300))") == []
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(200)  # the boxes are looked at again when the width changes
+    page.wait_for_timeout(900)  # the boxes are looked at again when the width has changed
     assert [html[:300] for html in page.evaluate(SILENT)] == []
     for words, tab in page.evaluate(HINTS):
         assert "Scrolls sideways" in words
