@@ -24,6 +24,10 @@ var Scorer = {
   score: (result) => {
     const found = Scorer.weights.find(([pages]) => pages.test(result[0]));
     Scorer.name(result);
+    if (result[0].startsWith("book/recipes/") && !result[1].includes(" > "))
+      result[1] = `${result[1]} (recipe)`; // a chapter may have the same name
+    if (location.protocol === "file:" && typeof ABSTRACTS !== "undefined" && !result[3])
+      result[3] = ABSTRACTS[result[0]] || null;
     return result[4] * (found ? found[1] : 1);
   },
   objNameMatch: 11,

@@ -95,11 +95,14 @@ def test_the_picture_of_a_page_in_the_readme_is_there_and_light():
     assert (ROOT / "book" / "page.png").stat().st_size < 200_000
 
 
-def test_a_picture_keeps_its_room_until_it_is_loaded(without_address):
+def test_a_picture_keeps_its_room_until_it_is_loaded_and_is_as_wide_as_the_text(without_address):
     image = re.search(r'<img [^>]*alt="A picture[^>]*>', without_address)[0]
     assert 'loading="lazy"' in image
     svg = (STATIC / "one_table.svg").read_text(encoding="utf-8")
     width, height = (
         float(x) for x in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()
     )
-    assert f'width="{width * 4 / 3:.0f}" height="{height * 4 / 3:.0f}"' in image
+    room = [int(side) for side in re.search(r'width="(\d+)" height="(\d+)"', image).groups()]
+    assert room[0] == pytest.approx(1.35 * width * 4 / 3, abs=0.5)
+    assert room[0] <= 728
+    assert room[1] / room[0] == pytest.approx(height / width, abs=1 / room[0])

@@ -76,6 +76,9 @@ def chapter(html, name, names):
     """Return a page's article with ids and links that hold in the whole book."""
     page = (html / f"{name}.html").read_text(encoding="utf-8")
     article = parse(page[page.index("<article") : page.index("</article>")]).article
+    for fold in article.select(".chapter-bar details"):
+        fold.summary.extract()
+        fold.unwrap()
     for tag in [tag for kind in LEFT_OUT for tag in article.find_all(**kind)]:
         tag.extract()
     for tag in article.find_all(id=True):

@@ -1,9 +1,8 @@
-"""What the pages about all chapters gather from them: claims with verdicts, scoreboards."""
+"""What the page about all claims gathers from the chapters: each with its verdict."""
 
 import json
 import re
 
-from docutils import nodes
 from plain import SUMMARY
 from recipe_pages import ROOT, FromCode
 
@@ -51,19 +50,7 @@ class Claims(FromCode):
         return self.parse(text, ROOT / "notebooks" / f"{notebook}.ipynb")
 
 
-class Scoreboard(FromCode):
-    """The headline estimates of a chapter, as its last cell shows them."""
-
-    def run(self):
-        """Return the nodes."""
-        (notebook,) = self.arguments
-        self.env.note_dependency(str(ROOT / "notebooks" / f"{notebook}.ipynb"))
-        *_, shown = cells_of(notebook)[-1]["outputs"]
-        return [nodes.raw("", "".join(shown["data"]["text/html"]), format="html")]
-
-
 def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("claims", Claims)
-    app.add_directive("scoreboard", Scoreboard)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

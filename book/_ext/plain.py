@@ -24,6 +24,11 @@ EVERYDAY = {"drift", "matching"}
 SUMMARY = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*", re.S)
 CITED = "cited-work"
 CAPTION = re.compile(r"Figure \d+\. ")
+MADE = (
+    (lambda cell: any(cell.findall(nodes.figure)), " that draws the figure"),
+    (lambda cell: "table-scroll" in cell.astext(), " that makes the table"),
+    (lambda cell: len(cell) > 1, " that prints the result"),
+)
 NEVER = (
     *(nodes.title, nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.raw),
     *(nodes.math_block, nodes.comment, nodes.term, nodes.caption, nodes.image),
@@ -92,6 +97,7 @@ class Plain(SphinxTransform):
         self.fold_details()
         self.frame_boxes()
         self.caption_figures()
+        self.name_folds()
         if LINKED.match(self.env.docname):
             for file in FILES[1:]:
                 self.env.note_dependency(str(file))
@@ -137,6 +143,14 @@ class Plain(SphinxTransform):
                 words = next(child for child in line if isinstance(child, nodes.emphasis))
                 figure.append(nodes.caption("", "", *words.children))
                 line.parent.remove(line)
+
+    def name_folds(self):
+        """Let the button of folded code say what the code makes."""
+        for cell in self.document.findall(nodes.container):
+            if "{type}" in cell.get("prompt_show", ""):
+                made = next((words for kind, words in MADE if kind(cell)), "")
+                cell["prompt_show"] = f"Show the code{made}"
+                cell["prompt_hide"] = f"Hide the code{made}"
 
     def link_words(self):
         """Link each term of the glossary at its first mention, and every citation."""

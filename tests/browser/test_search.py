@@ -75,5 +75,6 @@ def test_the_search_works_from_a_folder_without_a_server(browser, html):
     page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
     page.goto((html / "search.html").as_uri() + "?q=quarter%20of%20birth")
     assert found(page)[0] == "notebooks/quarter_of_birth_iv"
+    assert "By how much does a year of schooling" in page.inner_text("#search-results li >> nth=0")
     assert complaints == []
     page.close()
