@@ -48,7 +48,7 @@ figures.house_style()
 #
 # Load $L$, deploy $D$ and incident $Y$ are 0 or 1. Half of the hours are busy, $P(L = 1) = 0.5$. Teams prefer quiet hours: $P(D = 1)$ is 0.8 in quiet and 0.2 in busy hours. The probability of an incident is
 #
-# | $P(Y = 1)$ | quiet hour | busy hour |
+# | Probability $P(Y = 1)$ | quiet hour | busy hour |
 # |---|---|---|
 # | no deploy | 0.08 | 0.35 |
 # | deploy | 0.15 | 0.50 |

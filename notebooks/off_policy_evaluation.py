@@ -221,7 +221,7 @@ two = [policy_value(logged, **ask), policy_value(right, **ask)]
 two = pd.DataFrame(two, index=["all 24 months", "months 1 to 12"])
 tables.results(
     two[[*shown, "mean_weight"]],
-    "Exit rate under the new rule; exact 0.2273.",
+    "Exit rate under the new rule, by the months used; exact 0.2273.",
     digits=4,
 )
 

@@ -5,7 +5,7 @@
   const tip = document.createElement("div");
   Object.assign(tip, { id: "proof-tip", className: "proof-tip", hidden: true });
   tip.setAttribute("role", "tooltip");
-  document.body.append(tip);
+  (document.querySelector("main") || document.body).append(tip);
   let shown = null, leaving = 0;
 
   const number = (event) => event.target instanceof Element && event.target.closest("article .proof");

@@ -47,7 +47,8 @@ def test_recipes_come_before_the_glossary_and_reference_pages_last(visit):
 
 
 def test_a_person_is_found_where_the_work_is_used(visit):
-    assert found(visit("search.html?q=Rambachan"))[0] == "notebooks/more_counties_did"
+    used = {"notebooks/more_counties_did", "notebooks/hospital_upgrade_did"}
+    assert found(visit("search.html?q=Rambachan"))[0] in used
 
 
 def test_a_hit_names_the_section_and_leads_there(visit):
