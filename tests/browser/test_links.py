@@ -67,7 +67,8 @@ def test_a_wrong_address_has_a_page_that_needs_nothing_else():
 def article(page):
     """Return what a page says, without code, outputs, formulas and the titles of sections."""
     found = BeautifulSoup(text_of(HTML / page), "html.parser").article
-    for tag in found.select("pre, code, h1, h2, h3, figcaption, script, .math, .cell_output, .proofs"):
+    titles, outputs = "h1, h2, h3, figcaption", ".math, .cell_output, .proofs"
+    for tag in found.select(f"pre, code, script, {titles}, {outputs}"):
         tag.extract()
     return found
 
