@@ -975,6 +975,7 @@ HEADLINES = [
     # An effect kept under watch: sums and recursions outside this project
     (PRODUCTION, "production-week-percent", 5.2390, 5e-4, "sum over weeks, Welch's test"),
     (PRODUCTION, "production-weekly", 0.93908, 5e-5, "1 - (1 - 0.052390)^52"),
+    (PRODUCTION, "production-weekly-percent", 93.908, 5e-3, "1 - (1 - 0.052390)^52"),
     (PRODUCTION, "production-input-percent", 100 * (1 - 0.95**52), 5e-4, "closed form"),
     (PRODUCTION, "production-to-date", 0.324, 5e-4, "Armitage et al. (1969), their recursion"),
     (PRODUCTION, "production-obrien-fleming", 0.05, 1e-6, "nominal"),

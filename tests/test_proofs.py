@@ -17,7 +17,7 @@ from stored import ROOT
 from test_headlines import HEADLINES
 
 # Stamped numbers that no test holds close to a value yet. It may only fall.
-MOST_UNHELD = 192
+MOST_UNHELD = 191
 CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "book" / "_ext")!r})
