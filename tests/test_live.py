@@ -75,3 +75,16 @@ def test_a_command_runs_where_it_is_told_to(tmp_path):
     code = "import os; print(os.getcwd(), end='')"
     told = live.follow([sys.executable, "-c", code], lambda _: None, cwd=tmp_path)
     assert told == (0, str(tmp_path.resolve()))
+
+
+def test_a_command_that_says_nothing_for_too_long_is_ended_and_said_to_be():
+    code = "import time; print('one', flush=True); time.sleep(60)"
+    status, output = live.follow([sys.executable, "-c", code], lambda _: None, patience=1)
+    assert status == -9
+    assert output == "one\n\nIt said nothing for 1 s and was ended.\n"
+
+
+def test_patience_is_for_silence_and_not_for_length():
+    code = "import time\nfor i in range(4): print(i, flush=True); time.sleep(0.7)"
+    status, output = live.follow([sys.executable, "-c", code], lambda _: None, patience=2)
+    assert (status, output) == (0, "0\n1\n2\n3\n")

@@ -35,19 +35,25 @@ class Live:
         self.out.flush()
 
 
-def follow(command, tell, cwd=None):
+def follow(command, tell, cwd=None, patience=None):
     """Run a command and return its exit status and output.
 
     While it runs, `tell` is given the output so far, once a second and whenever there is more.
+    It is ended if it says nothing for `patience` seconds.
     """
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "cwd": cwd}
-    output = b""
+    output, news = b"", time.monotonic()
     with subprocess.Popen(command, **options) as process:
         while True:
             ready, _, _ = select.select([process.stdout], [], [], 1)
             more = os.read(process.stdout.fileno(), 65536) if ready else None
             if more == b"":
                 break
-            output += more or b""
+            if more:
+                output, news = output + more, time.monotonic()
+            elif patience and time.monotonic() - news > patience:
+                process.kill()
+                output += f"\nIt said nothing for {patience} s and was ended.\n".encode()
+                break
             tell(output.decode(errors="replace"))
     return process.returncode, output.decode(errors="replace")

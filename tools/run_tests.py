@@ -22,6 +22,7 @@ PARALLEL = ["-n", "2", "--dist", "loadscope"]
 APART = ["tests/test_pairs.py", "tests/test_headlines.py"]
 UNIT = [*PARALLEL, "tests", *(f"--ignore={path}" for path in [*APART, "tests/browser"])]
 PDF = "tests/browser/test_pdf.py"  # it prints once, so it needs one worker
+PATIENCE = 1200  # seconds without a word from a step; a single test has half of them
 NBVAL = ["--nbval", "--nbval-kernel-name", "python3"]
 NBVAL += ["--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
 
@@ -89,7 +90,9 @@ def run(place, name, command, live, strict):
     """Run one step, print its summary, its output too if it failed, and return its result."""
     start, doing = time.perf_counter(), f"[{place}] {name}"
     live.now(doing)
-    code, output = follow(command, lambda so_far: live.now(doing, progress(so_far)), cwd=ROOT)
+    code, output = follow(
+        command, lambda so_far: live.now(doing, progress(so_far)), cwd=ROOT, patience=PATIENCE
+    )
     result = judge(command, code, output, strict)
     if result.failed:
         live.keep(output)

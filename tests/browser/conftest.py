@@ -10,6 +10,7 @@ import needs
 import pytest
 from playwright.sync_api import sync_playwright
 
+TYPESET = "window.MathJax?.startup ? MathJax.startup.promise.then(() => true) : true"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
@@ -63,8 +64,7 @@ def visit(browser, address):
         page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
         page.on("pageerror", lambda e: page.complaints.append(str(e)))
         page.goto(f"{address}/{path}", wait_until="load")
-        page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise")
-        page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise : null")
+        page.wait_for_function(TYPESET)
         return page
 
     yield opened

@@ -46,7 +46,16 @@ def lab(tmp_path_factory):
         address = f"http://127.0.0.1:{port}"
         wait_for(f"{address}/api?token=t", server)
         yield address
-        server.terminate()
+        end(server)
+
+
+def end(server, seconds=20):
+    """End a server, by force if it waits for a kernel."""
+    server.terminate()
+    try:
+        server.wait(seconds)
+    except subprocess.TimeoutExpired:
+        server.kill()
         server.wait()
 
 
@@ -55,7 +64,7 @@ def wait_for(address, server, seconds=60):
     for _ in range(seconds * 4):
         assert server.poll() is None, "JupyterLab ended before it answered"
         try:
-            return urlopen(address).close()
+            return urlopen(address, timeout=10).close()
         except OSError:
             time.sleep(0.25)
     raise AssertionError(f"JupyterLab did not answer in {seconds} s")

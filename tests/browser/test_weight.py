@@ -21,9 +21,10 @@ def fetched(browser, address, path):
     """Return what each address sends when a page is opened for the first time."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    bodies = {}
-    page.on("response", lambda answer: bodies.update({answer.url: answer.body()}))
+    answers = []
+    page.on("response", lambda answer: answers.append(answer))
     page.goto(f"{address}/{path}", wait_until="networkidle")
+    bodies = {answer.url: answer.body() for answer in answers}
     context.close()
     return bodies
 
