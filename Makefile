@@ -4,13 +4,13 @@ BIN := .venv/bin
 FIRST = $(shell sed -n 's/.*file: \(notebooks.*\)/\1/p' _toc.yml | head -n 1)
 FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(wildcard casestudies/recipes/*.py))) tests/test_scm.py tests/test_identify.py tests/test_montecarlo.py
 
-.PHONY: book test lab notebooks serve bench pdf clean lock test-floor installed
+.PHONY: book test lab notebooks serve bench pdf clean lock test-floor installed ready-to-test
 .DEFAULT_GOAL := book
 
 book: installed
 	@$(BIN)/python tools/build_book.py
 
-test: installed
+test: ready-to-test
 	@$(BIN)/python tools/run_tests.py
 
 lab: installed
@@ -52,3 +52,6 @@ test-floor: installed
 
 installed:
 	@$(PYTHON) tools/set_up.py
+
+ready-to-test:
+	@$(PYTHON) tools/set_up.py --test

@@ -17,14 +17,15 @@ UV = "uv==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 SYNC = "Installing requirements.lock with uv (once, under a minute)"
 PIP = "Installing requirements.lock with pip (once, some minutes)"
 PACKAGE = "Installing the package"
+FLOOR = "requirements-floor.txt"
 AFRESH = ["Making .venv", "Getting uv"]
 
 
 class Recorded(set_up.Environment):
     """An environment that installs nothing: it notes the commands and lets some of them fail."""
 
-    def __init__(self, root, fail=()):
-        super().__init__(root, Live(io.StringIO()))
+    def __init__(self, root, fail=(), test=False):
+        super().__init__(root, Live(io.StringIO()), test)
         self.fail, self.ran, self.read = fail, {}, ""
 
     def run(self, what, *command):
@@ -44,12 +45,11 @@ class Recorded(set_up.Environment):
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    for name in set_up.INPUTS:
+    for name in set_up.TEST_INPUTS:
         (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
-    (tmp_path / "requirements.lock").write_text(
-        f"{set_up.header(tmp_path)}\na==1 \\\n    --hash=sha256:0\n{UV}    # via r\nz==2\n",
-        encoding="utf-8",
-    )
+    for lock in tmp_path.glob("*.lock"):
+        text = f"{set_up.header(lock)}\na==1 \\\n    --hash=sha256:0\n{UV}    # via r\nz==2\n"
+        lock.write_text(text, encoding="utf-8")
     return tmp_path
 
 
@@ -125,6 +125,20 @@ def test_a_change_of_content_is_noticed_whatever_the_date_and_brought_up_to_date
     assert whole.is_ready()
 
 
+@pytest.mark.parametrize("name", set_up.TEST_INPUTS[3:])
+def test_what_tests_need_matters_to_tests_only(whole, name):
+    testing = Recorded(whole.root, test=True)
+    assert not testing.is_ready()
+    testing.make_ready()
+    sync = SYNC.replace("requirements", "requirements-test")
+    assert list(testing.ran) == [sync, PACKAGE]
+    assert testing.ran[sync][-1] == str(whole.root / "requirements-test.lock")
+    assert testing.is_ready()
+    assert whole.is_ready()  # more than enough for the book
+    (whole.root / name).write_text("z==3\n", encoding="utf-8")
+    assert not testing.is_ready()
+
+
 def test_an_environment_that_cannot_be_brought_up_to_date_is_made_anew(whole):
     whole.fail = [SYNC]
     whole.make_ready()
@@ -187,12 +201,17 @@ def test_the_locks_name_no_host_and_the_requirements_that_they_were_made_from(ro
     monkeypatch.setattr(environment, "uv", lambda: "uv")
     monkeypatch.setattr(environment, "run", compiled)
     environment.write_locks("--upgrade")
-    newest, oldest = environment.ran["Resolving"], environment.ran["The oldest"]
-    assert newest[:4] == oldest[:4] == ("uv", "pip", "compile", "--quiet")
+    newest, tests = environment.ran["Resolving"], environment.ran["For tests"]
+    oldest = environment.ran["The oldest"]
+    assert newest[:4] == tests[:4] == oldest[:4] == ("uv", "pip", "compile", "--quiet")
     asked = {"--generate-hashes", "--no-header", "--python-version"}
-    assert asked | {"--universal", "--upgrade", root / "requirements.txt"} < set(newest)
+    new = asked | {"--universal", "--upgrade", root / "requirements.txt"}
+    assert new < set(newest)
+    assert new | {root / "requirements-test.txt"} < set(tests)
+    assert tests[-4:-2] == ("--constraint", root / "requirements.lock")
     assert asked | {"lowest-direct", "floor", root / "pyproject.toml"} < set(oldest)
-    for name, top in [("requirements.lock", set_up.header(root)), ("requirements-floor.txt", None)]:
+    locks = ["requirements.lock", "requirements-test.lock"]
+    for name, top in [*((lock, set_up.header(root / lock)) for lock in locks), (FLOOR, None)]:
         first, *lines = (root / name).read_text().splitlines()
         assert first == (top or "# By `make lock`. Do not edit.")
         assert lines == ["a==2 \\", "    --hash=sha256:1"]
@@ -217,20 +236,21 @@ def test_the_oldest_libraries_are_those_that_the_package_declares():
     assert "://" not in floor
 
 
-def test_a_comment_in_the_requirements_needs_no_new_lock_and_a_requirement_does(root):
-    requirements = root / "requirements.txt"
+@pytest.mark.parametrize("changed", ["requirements", "requirements-test"])
+def test_a_comment_in_the_requirements_needs_no_new_lock_and_a_requirement_does(root, changed):
+    requirements, lock = root / f"{changed}.txt", root / "requirements-test.lock"
     requirements.write_text("a==1\nb==2; python_version < '3.13'\n")
-    before = set_up.header(root)
+    before = set_up.header(lock)
     requirements.write_text("# Why\na==1   # because\n\nb==2; python_version < '3.13'\n")
-    assert set_up.header(root) == before
+    assert set_up.header(lock) == before
     requirements.write_text("a==1\nb==2; python_version < '3.14'\n")
-    assert set_up.header(root) != before
+    assert set_up.header(lock) != before
 
 
 @pytest.fixture
 def recorded(root, monkeypatch):
-    monkeypatch.setattr(set_up, "Environment", lambda root, live: made.append(1) or environment)
-    environment, made = Recorded(root), []
+    environment = Recorded(root)
+    monkeypatch.setattr(set_up, "Environment", lambda root, live, test: environment)
     return environment
 
 
@@ -244,7 +264,7 @@ def test_the_command_installs_once(recorded, capsys):
 
 def test_the_command_asks_for_a_new_lock_after_a_change_and_writes_it(recorded, monkeypatch):
     (recorded.root / "requirements.txt").write_text("other==1\n")
-    with pytest.raises(SystemExit, match=r"changed since .* run make lock$"):
+    with pytest.raises(SystemExit, match=r"changed since requirements\.lock .* run make lock$"):
         set_up.main([], recorded.root)
     assert not recorded.ran
     asked = []
@@ -264,16 +284,25 @@ def test_an_old_python_is_refused_with_a_remedy_unless_all_is_installed(recorded
     set_up.main([], recorded.root)
 
 
-def test_the_projects_lock_is_up_to_date_and_pins_everything_by_hash():
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert lock.startswith(set_up.header(ROOT)), "run make lock"
+@pytest.mark.parametrize("name", ["requirements", "requirements-test"])
+def test_the_projects_locks_are_up_to_date_and_pin_everything_by_hash(name):
+    lock = (ROOT / f"{name}.lock").read_text(encoding="utf-8")
+    assert lock.startswith(set_up.header(ROOT / f"{name}.lock")), "run make lock"
     assert "://" not in lock
     pins = re.findall(r"(?m)^([\w.-]+)==.*((?:\n {4}--hash=sha256:[0-9a-f]{64}(?: \\)?)*)", lock)
     assert len(pins) > 100
     assert all(hashes for _, hashes in pins)
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     named = {re.match(r"[\w-]+", line).group() for line in lines if re.match(r"\w", line)}
     assert named <= {name for name, _ in pins}
+
+
+def test_what_the_book_installs_the_tests_install_in_the_same_version():
+    book, tests = (
+        set(re.findall(r"(?m)^[\w.-]+==\S+", (ROOT / name).read_text(encoding="utf-8")))
+        for name in ("requirements.lock", "requirements-test.lock")
+    )
+    assert book < tests
 
 
 def test_the_file_can_be_read_by_the_python_that_it_refuses():

@@ -1,4 +1,4 @@
-"""Install requirements.lock and the casestudies package into .venv, once, and mend a broken .venv.
+"""Install what a lock names and the casestudies package into .venv, once, and mend a broken .venv.
 
 What was installed is remembered by content. A .venv whose installation was cut off, or whose
 interpreter is gone, is made anew; one that is merely out of date is brought up to date, and what is
@@ -19,24 +19,26 @@ from live import Live, follow
 
 ROOT = Path(__file__).resolve().parent.parent
 INPUTS = "requirements.txt", "requirements.lock", "pyproject.toml"
+TEST_INPUTS = *INPUTS, "requirements-test.txt", "requirements-test.lock"
 NO_PYTHON = "Python 3.11 or newer is needed; try: make PYTHON=python3.11"
-NO_INSTALL = """Neither uv nor pip could install requirements.lock: see above. It needs the network,
-or a mirror that pip knows, and the venv module of Python (Debian: apt-get install python3-venv)."""
+NO_INSTALL = """Neither uv nor pip could install what the lock names: see above. It needs the
+network, or a mirror that pip knows, and Python's venv (Debian: apt-get install python3-venv)."""
 
 
 class Environment:
     """The virtual environment of a project folder."""
 
-    def __init__(self, root, live):
-        self.root, self.live = Path(root), live
+    def __init__(self, root, live, test=False):
+        self.root, self.live, self.test = Path(root), live, test
         self.folder = self.root / ".venv"
         self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / ".installed"
-        self.lock = self.root / "requirements.lock"
+        self.lock = self.root / ("requirements-test.lock" if test else "requirements.lock")
 
-    def wanted(self):
+    def wanted(self, test):
         """Return a digest of all that says what to install."""
-        content = b"".join((self.root / name).read_bytes() for name in INPUTS)
+        names = TEST_INPUTS if test else INPUTS
+        content = b"".join((self.root / name).read_bytes() for name in names)
         return hashlib.sha256(content).hexdigest()
 
     def answers(self):
@@ -47,9 +49,9 @@ class Environment:
             return False
 
     def is_ready(self):
-        """Say whether everything is installed and works."""
-        stamped = self.stamp.exists() and self.stamp.read_text() == self.wanted()
-        return stamped and self.answers()
+        """Say whether everything is installed and works; what tests need beside it may be there."""
+        enough = {self.wanted(test) for test in (self.test, True)}
+        return self.stamp.exists() and self.stamp.read_text() in enough and self.answers()
 
     def make_ready(self):
         """Install what the lock names; start afresh where that fails or nothing whole is there."""
@@ -60,11 +62,11 @@ class Environment:
             made = self.run("Making .venv", sys.executable, "-m", "venv", self.folder)
             if not (made and (self.sync() or self.install())):
                 sys.exit(NO_INSTALL)
-        self.stamp.write_text(self.wanted())
+        self.stamp.write_text(self.wanted(self.test))
 
     def sync(self):
         """Let uv install exactly what the lock names, and say whether it could."""
-        uv, what = self.uv(), "Installing requirements.lock with uv (once, under a minute)"
+        uv, what = self.uv(), f"Installing {self.lock.name} with uv (once, under a minute)"
         if uv is None:
             return False
         here = ["--quiet", "--python", self.python]
@@ -74,7 +76,7 @@ class Environment:
 
     def install(self):
         """Let pip do it where uv cannot."""
-        what = "Installing requirements.lock with pip (once, some minutes)"
+        what = f"Installing {self.lock.name} with pip (once, some minutes)"
         return self.pip(what, "--require-hashes", "-r", self.lock) and self.pip(
             "Installing the package", "--no-deps", "--editable", self.root
         )
@@ -115,44 +117,52 @@ class Environment:
         compile = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
         compile += ["--python-version", "3.11"]
         newest = [*options, "--universal", self.root / "requirements.txt"]
+        lock, tested = (self.root / f"requirements{name}.lock" for name in ("", "-test"))
+        tests = [*newest, self.root / "requirements-test.txt", "--constraint", lock]
         floor = ["--resolution", "lowest-direct", "--group", "floor", self.root / "pyproject.toml"]
-        for what, asked, file in [("Resolving", newest, self.lock), ("The oldest", floor, oldest)]:
+        wanted = [("Resolving", newest, lock), ("For tests", tests, tested)]
+        for what, asked, file in [*wanted, ("The oldest", floor, oldest)]:
             if not self.run(what, *compile, *asked, "--output-file", file):
                 sys.exit(1)
             lines = [line for line in file.read_text().splitlines() if "://" not in line]
-            top = header(self.root) if file == self.lock else "# By `make lock`. Do not edit."
+            top = "# By `make lock`. Do not edit." if file == oldest else header(file)
             file.write_text("\n".join([top, *lines, ""]))
 
 
-def header(root):
-    """Return the line of the lock that says which requirements it was made from."""
-    text = (root / "requirements.txt").read_text(encoding="utf-8")
-    lines = [re.sub(r"\s*(#.*)?$", "", line) for line in text.splitlines()]
+def header(lock):
+    """Return the line of a lock that says which requirements it was made from."""
+    lines, source = [], lock.with_suffix(".txt")
+    for file in sorted({lock.with_name("requirements.txt"), source}):
+        text = file.read_text(encoding="utf-8")
+        lines += [re.sub(r"\s*(#.*)?$", "", line) for line in text.splitlines()]
     digest = hashlib.sha256("\n".join(filter(None, lines)).encode()).hexdigest()
-    return f"# By `make lock`, from requirements.txt with the digest {digest[:16]}. Do not edit."
+    return f"# By `make lock`, from {source.name} with the digest {digest[:16]}. Do not edit."
 
 
 def parse(arguments):
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--lock", action="store_true", help="write requirements.lock instead")
+    parser.add_argument("--test", action="store_true", help="install what the tests need too")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions for it")
     return parser.parse_args(arguments)
 
 
 def main(arguments=None, root=ROOT):
     """Install unless everything is there, or write the lock."""
-    options, environment = parse(arguments), Environment(root, Live())
+    options = parse(arguments)
+    environment = Environment(root, Live(), options.test)
     if options.lock:
         return environment.write_locks(*["--upgrade"] * options.upgrade)
     if environment.is_ready():
         return None
     if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(NO_PYTHON)
-    if not environment.lock.read_text().startswith(header(environment.root)):
-        sys.exit("requirements.txt has changed since requirements.lock was made: run make lock")
+    lock = environment.lock
+    if not lock.read_text().startswith(header(lock)):
+        sys.exit(f"The requirements have changed since {lock.name} was made: run make lock")
     environment.make_ready()
-    environment.live.keep("Installed requirements.lock into .venv")
+    environment.live.keep(f"Installed {lock.name} into .venv")
     return None
 
 
