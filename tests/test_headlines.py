@@ -512,6 +512,9 @@ HEADLINES = [
     ("hospital_upgrade_did", "upgrade-did-upgraded-truth", -5.27926, 6e-6, "closed form"),
     ("hospital_upgrade_did", "upgrade-ddd-weaker", -2.27926 - 1.5, 6e-6, "closed form"),
     ("hospital_upgrade_did", "upgrade-slope", 0.25 * 1.117038, 6e-5, "closed form"),
+    ("hospital_upgrade_did", "upgrade-att-size", 2 + 0.7 / np.sqrt(2 * np.pi), 6e-6, "closed form"),
+    ("hospital_upgrade_did", "upgrade-atu-size", 2 - 0.7 / np.sqrt(2 * np.pi), 6e-6, "closed form"),
+    ("hospital_upgrade_did", "upgrade-drift-bias", 2.8 / np.sqrt(2 * np.pi), 6e-6, "closed form"),
     # DiD is linear in the outcome, so the equipment adds its 3 points exactly
     ("hospital_upgrade_did", "upgrade-moved", -3.0, 1e-6, "identity"),
     # Estimates: four standard errors, 0.311 and 0.204 from the variances of the equations
@@ -521,6 +524,29 @@ HEADLINES = [
     ("hospital_upgrade_did", "upgrade-placebo", -3.0, 4 * 0.283, "closed form"),
     ("hospital_upgrade_did", "upgrade-ddd", -2.27926, 4 * 0.204, "closed form"),
     ("hospital_upgrade_did", "upgrade-second", -2.27926, 4 * 0.35, "closed form"),
+    # The chapter's regions, a second time with numpy and statsmodels (the chapter's test)
+    ("hospital_upgrade_did", "upgrade-raw", 0.7802, 5e-5, "means, the region's 40 hospitals"),
+    ("hospital_upgrade_did", "upgrade-own-past", -4.0351, 5e-5, "means, its 20 drug hospitals"),
+    ("hospital_upgrade_did", "upgrade-gap-before", 3.0179, 5e-5, "means, 40 hospitals"),
+    ("hospital_upgrade_did", "upgrade-did-low", -2.8000, 5e-5, "statsmodels, clustered, t(39)"),
+    ("hospital_upgrade_did", "upgrade-did-high", -1.6755, 5e-5, "statsmodels, clustered, t(39)"),
+    ("hospital_upgrade_did", "upgrade-ddd-low", -2.5387, 5e-5, "statsmodels, clustered, t(39)"),
+    ("hospital_upgrade_did", "upgrade-ddd-high", -1.9027, 6e-5, "statsmodels, clustered, t(39)"),
+    # Three means: no drug, drug alone, drug and equipment; 9 of the 20 with the drug have both
+    ("hospital_upgrade_did", "upgrade-half-adjusted", -2.2488, 5e-5, "two of three means"),
+    ("hospital_upgrade_did", "upgrade-half-low", -3.0304, 5e-5, "two of three means, t(37)"),
+    ("hospital_upgrade_did", "upgrade-half-high", -1.4672, 5e-5, "two of three means, t(37)"),
+    ("hospital_upgrade_did", "upgrade-r2-half", 9 / 31, 6e-6, "counts of hospitals"),
+    ("hospital_upgrade_did", "upgrade-mixed", -2.2377 - 0.1 * 10, 1e-4, "identity, DiD -2.2377"),
+    ("hospital_upgrade_did", "upgrade-mixed-adjusted", -2.4466, 5e-5, "months and means removed"),
+    ("hospital_upgrade_did", "upgrade-pair-low", -4.1526, 5e-5, "20th and 21st of 400 pairs"),
+    ("hospital_upgrade_did", "upgrade-pair-high", -0.2202, 5e-5, "380th and 381st of 400 pairs"),
+    ("hospital_upgrade_did", "upgrade-largest-step", 0.4684, 5e-5, "means, month by month"),
+    ("hospital_upgrade_did", "upgrade-step-ratio", 3 / 0.4684, 1e-3, "means, month by month"),
+    ("hospital_upgrade_did", "upgrade-breakdown", 0.6999, 5e-5, "least root of six quadratics"),
+    ("hospital_upgrade_did", "upgrade-pretrend-p", 0.3885, 5e-5, "Hotelling, by statsmodels"),
+    ("hospital_upgrade_did", "upgrade-power", 0.3599, 5e-5, "Poisson mixture of F"),
+    ("hospital_upgrade_did", "upgrade-shock-ratio", 5.6032, 5e-5, "statsmodels' DiD and error"),
     # Noncentral F with the covariance of the equations
     ("hospital_upgrade_did", "upgrade-caught", 0.273, 0.001, "noncentral F"),
     ("hospital_upgrade_did", "upgrade-power-did-estimated", 0.122, 0.001, "noncentral F"),
@@ -534,10 +560,22 @@ HEADLINES = [
     # Nominal levels and coverages, four standard errors of 200 regions
     ("hospital_upgrade_did", "upgrade-alarm-moved-five", 12 / 252, 5e-5, "sets of hospitals"),
     ("hospital_upgrade_did", "upgrade-alarm-moved-two", 2 / 45, 5e-5, "sets of hospitals"),
+    # Student's t, rescaled, and 400,000 draws (test_hospital_upgrade); four errors of 10,000
+    ("hospital_upgrade_did", "upgrade-alarm-normal-five", 0.0788, 4 * 0.0027, "Student's t"),
+    ("hospital_upgrade_did", "upgrade-alarm-t-five", 0.0486, 4 * 0.0022, "Student's t"),
+    ("hospital_upgrade_did", "upgrade-alarm-normal-two", 0.1884, 4 * 0.0039, "400,000 draws"),
+    ("hospital_upgrade_did", "upgrade-alarm-t-two", 0.1424, 4 * 0.0035, "400,000 draws"),
     ("hospital_upgrade_did", "upgrade-did-coverage", 0.95, 0.062, "nominal coverage"),
     ("hospital_upgrade_did", "upgrade-ddd-coverage", 0.95, 0.062, "nominal coverage"),
     # 20,000 regions of 40 hospitals with numpy, four errors of 200
     ("hospital_upgrade_did", "upgrade-rows-coverage", 0.821, 0.108, "simulation"),
+    (
+        "hospital_upgrade_did",
+        "upgrade-rows-coverage-error",
+        (0.821 * 0.179 / 200) ** 0.5,
+        4 * 0.0016,
+        "binomial, delta method",
+    ),
     ("hospital_upgrade_did", "upgrade-polluted-coverage", 0.0, 0.005, "ten standard errors off"),
     ("hospital_upgrade_did", "upgrade-did-bias", 0.0, 4 * 0.0220, "unbiased"),
     ("hospital_upgrade_did", "upgrade-ddd-bias", 0.0, 4 * 0.0144, "unbiased"),
@@ -545,9 +583,12 @@ HEADLINES = [
     # 25 a point, less the cost of 75 or 60
     ("hospital_upgrade_did", "upgrade-net-drug", 25 * 1.72074 - 75, 0.5, "closed form"),
     ("hospital_upgrade_did", "upgrade-net-equipment", 25 * 3 - 60, 1e-6, "closed form"),
+    ("hospital_upgrade_did", "upgrade-net-drug-loss", 75 - 25 * 1.72074, 4 * 0.105, "closed form"),
+    ("hospital_upgrade_did", "upgrade-net-promised", 25 * (2.2377 + 3) - 75, 2e-3, "DiD -2.2377"),
     # Organ donations: The Effect, chapter 18, and the 27 differences ranked with pandas
     ("hospital_upgrade_did", "upgrade-donors", -0.022, 5e-4, "Huntington-Klein (2021), ch. 18"),
     ("hospital_upgrade_did", "upgrade-donors-p", 5 / 27, 5e-5, "rank of California"),
+    ("hospital_upgrade_did", "upgrade-donors-as-large", 5, 1e-9, "rank of California"),
     # Ranks of the differences over their own noise (the chapter's test)
     ("hospital_upgrade_did", "upgrade-donors-p-scaled", 4 / 27, 5e-5, "rank of California"),
     ("hospital_upgrade_did", "upgrade-donors-p-relative", 2 / 27, 5e-5, "rank of California"),
