@@ -371,6 +371,17 @@ HEADLINES = [
     ("card_krueger_did", "ck-worlds-bias", 0, 4 * 0.038, "no bias, 4 errors"),
     ("card_krueger_did", "ck-worlds-own-bias", -2.28, 4 * 0.024, "Table 3, row 4: Pennsylvania"),
     ("card_krueger_did", "ck-rho", 0.4545, 5e-5, "original file, numpy's least squares"),
+    # Signs and roots of the printed figures: 309 and 75 stores seen twice; then the file itself
+    ("card_krueger_did", "ck-before-smaller", 2.89, 0.00501, "Table 3, row 1"),
+    ("card_krueger_did", "ck-nj-only", 0.47, 0.00501, "Table 3, row 4"),
+    ("card_krueger_did", "ck-sd-nj", 0.48 * 309**0.5, 0.005 * 309**0.5, "Table 3, row 4"),
+    ("card_krueger_did", "ck-sd-nj", 8.4522, 6e-5, "original file"),
+    ("card_krueger_did", "ck-sd-pa", 1.25 * 75**0.5, 0.005 * 75**0.5, "Table 3, row 4"),
+    ("card_krueger_did", "ck-sd-pa", 10.8536, 6e-5, "original file"),
+    ("card_krueger_did", "ck-mean-gap", 10.5295, 6e-5, "original file, 290 stores"),
+    ("card_krueger_did", "ck-gap-implied", 0.105295 * 15.65, 6e-4, "original file; Table 4, iii"),
+    ("card_krueger_did", "ck-tau-percent", 100 * 0.2525 / 20.44, 6e-4, "Table 3, rows 1 and 3"),
+    ("card_krueger_did", "ck-excluded-percent", 100 * 0.749 / 20.44, 3e-3, "Table 3, rows 1 and 3"),
     # The simulated counties, by hand: effects -0.5, -1, ... from quarters 5 and 9 of 12
     ("more_counties_did", "counties-stag-att", -23 / 12, 6e-5, "mean of twelve effects"),
     (
