@@ -384,6 +384,8 @@ HEADLINES = [
     ("card_krueger_did", "ck-excluded-percent", 100 * 0.749 / 20.44, 3e-3, "Table 3, rows 1 and 3"),
     # The simulated counties, by hand: effects -0.5, -1, ... from quarters 5 and 9 of 12
     ("more_counties_did", "counties-stag-att", -23 / 12, 6e-5, "mean of twelve effects"),
+    ("more_counties_did", "counties-stag-att-size", 23 / 12, 6e-5, "mean of twelve effects"),
+    ("more_counties_did", "counties-stag-twfe-size", 1, 6e-5, "ten counties without noise"),
     (
         "more_counties_did",
         "counties-stag-twfe",
@@ -424,13 +426,32 @@ HEADLINES = [
     # Noncentral F(3, 96), shifts 25 * 0.25 * (3 - 9 / 4) and 25 * (0.5 / 4.5)^2 * (14 - 36 / 4)
     ("more_counties_did", "counties-step-caught", 0.4000, 5e-4, "noncentral F"),
     ("more_counties_did", "counties-drift-as-bad-caught", 0.1516, 5e-4, "noncentral F"),
+    # The chapter's drifting sample by statsmodels, and other routes from there (the chapter's test)
+    ("more_counties_did", "counties-power", 0.2589, 6e-5, "quadrature"),
+    ("more_counties_did", "counties-power-two", 0.1254, 6e-5, "quadrature"),
+    ("more_counties_did", "counties-power-two-in-se", 2, 1e-9, "the drift of two errors"),
+    ("more_counties_did", "counties-drift-in-se", 0.675 / 0.21439, 6e-5, "statsmodels, clustered"),
+    ("more_counties_did", "counties-drift-if-passed", 0.7281, 6e-5, "quadrature"),
+    ("more_counties_did", "counties-mbar", 0.3444, 6e-5, "least root of six quadratics"),
+    ("more_counties_did", "counties-msmooth", 0.0831, 6e-5, "search over the weights"),
     ("more_counties_did", "counties-straight-coverage", 0.95, 0.098, "nominal coverage"),
     ("more_counties_did", "counties-stag-bias", 0, 4 * 0.016, "no bias, 4 errors"),
+    # Deviation over 40,000 draws of group means; 4 relative errors of one over 150 samples
+    (
+        "more_counties_did",
+        "counties-stag-bias-error",
+        0.2058 / 150**0.5,
+        4 * 0.0168 / (2 * 149) ** 0.5,
+        "40,000 draws of group means",
+    ),
     ("more_counties_did", "counties-stag-coverage", 0.95, 0.072, "nominal coverage"),
     ("more_counties_did", "counties-twfe-bias", -1 + 23 / 12, 4 * 0.012, "limits, 4 errors"),
+    ("more_counties_did", "counties-twfe-coverage", 0, 0.005, "six standard errors off"),
     ("more_counties_did", "counties-raw-bias", 10.9722 + 23 / 12, 4 * 0.057, "limits, 4 errors"),
     # Cheng and Hoekstra (2013): homicides up by 8 percent (with region-by-year effects)
     ("more_counties_did", "counties-castle-published", 0.08, 0.01, "Cheng and Hoekstra, abstract"),
+    ("more_counties_did", "counties-castle", 0.00403, 6e-6, "means of changes, state by state"),
+    ("more_counties_did", "counties-castle-lower", 0.1247, 6e-5, "means of changes, by state"),
     # Quadrature of the hospital's equations over health
     ("hospital_confounding", "hospital-ate", -3.0, 1e-9, "stated"),
     ("hospital_confounding", "hospital-weights-by-hand", -3.0, 4 * 0.42, "exact ATE, 4 errors"),
