@@ -555,7 +555,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The frailty explains about as much of the drug as health does and less of severity. Leaving it out moves the coefficient from −3.47<!--hospital-frail-linear:.2f--> to −0.10<!--hospital-frail-regression:.2f-->. The E-value (VanderWeele and Ding, 2017) puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
+# The frailty explains about as much of the drug as health does and less of severity. Leaving it out moves the coefficient from −3.47<!--hospital-frail-linear:.2f--> to −0.14<!--hospital-frail-left-out:.2f-->. The E-value (VanderWeele and Ding, 2017) puts the same thought on the risk-ratio scale, in one number. For that, call a patient severe above 60 points.
 
 # %% mystnb={"code_prompt_show": "Show the risk ratio and its E-value"} tags=["hide-input"]
 risk = standardize(
@@ -820,6 +820,9 @@ numbers = {
     "hospital-variance-weights": implied.loc["variance weights", "their effect"],
     "hospital-other-sign": implied.loc["coefficient", "their effect"] + 3.3,
     "hospital-frail-linear": robustness_value(oracle, **asked)["estimate"],
+    "hospital-frail-left-out": robustness_value(
+        oracle, **columns, adjust_for=["age", "health"]
+    )["estimate"],
     "hospital-weighting-error": answers.loc["weighting, ATE", "std_error"],
     "hospital-weighting-error-stacked": tried["straight"].loc[
         "weighting, ATE", "std_error"

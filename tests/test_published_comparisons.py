@@ -1,6 +1,6 @@
 """What published data that come with packages say, where chapters draw conclusions from them.
 
-Estimators are written out here with numpy, apart from the recipes.
+Estimators are written out with numpy, apart from the recipes.
 """
 
 import os
@@ -9,29 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from adjusting import cross_fitted, dealt, least_squares, matched_att, scores, weighted
 from causaldata import castle, cps_mixtape, nsw_mixtape, organ_donations
 from scipy import stats
-from scipy.special import expit
+from test_headlines import HEADLINES
 
 from casestudies import archives
 
 PRESENT = Path(os.environ.get("CASESTUDIES_DATA", ""), "angrist_krueger_1991.rda").is_file()
-
-
-def least_squares(outcome, columns):
-    return np.linalg.lstsq(np.column_stack([np.ones(len(outcome)), columns]), outcome, rcond=None)[
-        0
-    ]
-
-
-def scores(treated, columns):
-    """Return fitted logit probabilities, by Newton's method on standardized columns."""
-    x = np.column_stack([np.ones(len(treated)), (columns - columns.mean(0)) / columns.std(0)])
-    beta = np.zeros(x.shape[1])
-    for _ in range(40):
-        e = expit(x @ beta)
-        beta += np.linalg.solve((x.T * (e * (1 - e))) @ x, x.T @ (treated - e))
-    return expit(x @ beta)
 
 
 def training():
@@ -52,18 +37,33 @@ def test_in_the_training_data_covariates_move_answers_by_thousands_and_trimming_
     def answers(rows, names):
         treated, earned = rows["treat"].to_numpy(float), rows["re78"].to_numpy()
         x = rows[[c for c in names if rows[c].std() > 0]].to_numpy(float)
-        e = scores(treated, x)
-        odds = np.where(treated == 1, 0, e / (1 - e))
-        weighted = earned[treated == 1].mean() - odds @ earned / odds.sum()
-        return np.array([least_squares(earned, np.column_stack([treated, x]))[1], weighted])
+        of_all = (earned, treated, x)
+        return np.array(
+            [
+                least_squares(earned, np.column_stack([treated, x]))[1],
+                weighted(*of_all, "ATT"),
+                matched_att(*of_all),
+                cross_fitted(*of_all, "ATT", dealt(treated, 2, 1)),
+            ]
+        )
 
     e = scores(men["treat"].to_numpy(float), men[all_columns].to_numpy(float))
     kept = men[(e >= 0.1) & (e <= 0.9)]
     assert len(kept) == 428
     without, with_past = answers(men, who), answers(men, all_columns)
     trimmed = answers(kept, all_columns)
-    assert np.round(with_past - without) == pytest.approx([4041, 4159], abs=2)
-    assert np.round(trimmed - with_past) == pytest.approx([613, 227], abs=2)
+    expected = {key: value for _, key, value, _, _ in HEADLINES}
+    found = {
+        "least-moved": min(with_past - without),
+        "most-moved": max(with_past - without),
+        "trim-low": min(trimmed - with_past),
+        "trim-high": max(trimmed - with_past),
+        "spread-none": np.ptp(without),
+        "spread-past": np.ptp(with_past),
+        "spread-trimmed": np.ptp(trimmed),
+    }
+    for key, value in found.items():
+        assert expected[f"hospital-lalonde-{key}"] == pytest.approx(value, abs=0.06), key
 
 
 def test_homicides_by_fixed_effects_rise_by_eight_percent_only_with_population_weights():

@@ -1,10 +1,12 @@
 """What the chapter shows and says, by what its notebook stored."""
 
+import needs
 import numpy as np
 import pandas as pd
+import pyreadr
 import pytest
 from scipy import stats
-from stored import kept
+from stored import kept, numbers
 
 from casestudies.recipes.difference_in_differences import two_by_two
 
@@ -71,3 +73,20 @@ def test_shocks_cost_coverage_as_the_formula_says_and_bias_nothing():
         assert abs(found["bias"]) < 4 * found["bias_error"]
         alone = chapter.worlds.loc[f"New Jersey alone, τ = {tau}"]
         assert abs(alone["bias"] + 2.28) < 4 * alone["bias_error"]
+
+
+def test_spread_of_changes_and_mean_gap_are_those_of_the_original_file():
+    path = needs.original("card_krueger_1994.rda")
+    waves = next(iter(pyreadr.read_r(str(path)).values()))
+    waves["fte"] = waves["empft"] + waves["nmgrs"] + 0.5 * waves["emppt"]
+    first, second = waves.iloc[:410].reset_index(), waves.iloc[410:].reset_index()
+    jersey, change = first["state"] == "New Jersey", second["fte"] - first["fte"]
+    closed = second["status"] == "Closed permanently"
+    waged = first["wage_st"].notna() & (second["wage_st"].notna() | closed)
+    here = jersey & waged & change.notna()
+    needed = np.maximum(5.05 - first["wage_st"], 0)[here] / first["wage_st"][here]
+    assert (change[jersey].count(), change[~jersey].count(), here.sum()) == (309, 75, 290)
+    found = numbers("card_krueger_did")
+    assert found["ck-sd-nj"] == pytest.approx(change[jersey].std(), abs=6e-5)
+    assert found["ck-sd-pa"] == pytest.approx(change[~jersey].std(), abs=6e-5)
+    assert found["ck-mean-gap"] == pytest.approx(100 * needed.mean(), abs=6e-5)

@@ -1,12 +1,33 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
+from adjusting import (
+    cross_fitted,
+    dealt,
+    least_squares,
+    matched_att,
+    scores,
+    standardized,
+    weighted,
+)
+from scipy import stats
+from scipy.special import expit
 from stored import kept, numbers
+from test_headlines import HEADLINES
 
 from casestudies import scenarios
 
 chapter = kept("hospital_confounding")
 world = scenarios.hospital()
+expected = {key.removeprefix("hospital-"): value for _, key, value, _, _ in HEADLINES}
+
+
+def patients(rng, **knobs):
+    """Return severity, drug and health of 4,000 patients."""
+    rows = scenarios.hospital(**knobs).sample(4_000, rng=rng)
+    severity, drug = (rows[name].to_numpy(float) for name in ("severity", "drug"))
+    return severity, drug, rows[["health"]].to_numpy()
 
 
 def test_the_raw_difference_is_effect_plus_selection_bias_and_of_the_wrong_sign():
@@ -42,9 +63,12 @@ def test_an_unrecorded_frailty_defeats_every_method():
     assert (adjusted_ones["ci_low"] > adjusted_ones["exact"]).all()
     assert (adjusted_ones["estimate"] - adjusted_ones["exact"] > 3).all()
     everyone = scenarios.hospital(frailty=1.0).model.sample(4_000, rng=13)
-    x = np.column_stack([np.ones(4_000), everyone[["drug", "age", "health", "frailty"]]])
-    with_it = np.linalg.lstsq(x, everyone["severity"], rcond=None)[0][1]
-    assert round(with_it, 3) == -3.475
+    columns = everyone[["drug", "age", "health", "frailty"]].to_numpy()
+    with_it, left_out = (
+        least_squares(everyone["severity"].to_numpy(), c)[1] for c in (columns, columns[:, :3])
+    )
+    assert expected["frail-linear"] == pytest.approx(with_it, abs=6e-4)
+    assert expected["frail-left-out"] == pytest.approx(left_out, abs=6e-5)
 
 
 def test_covariates_move_the_answer_by_thousands_and_estimators_by_hundreds():
@@ -83,3 +107,43 @@ def test_the_formulas_of_weights_and_robustness_give_what_the_recipes_say():
     explained = (y @ drug) ** 2 / (y @ y) / (drug @ drug)
     rv = found["hospital-robustness"]  # explaining so much of both takes the coefficient to zero
     assert np.isclose(rv**2 / (1 - rv), explained / (1 - explained), rtol=1e-3)
+
+
+def test_the_rows_of_the_first_sample_are_means_and_lines_by_numpy():
+    severity, drug, health = patients(11)
+    assert expected["raw"] == pytest.approx(
+        severity[drug == 1].mean() - severity[drug == 0].mean(), abs=6e-5
+    )
+    for key, curvature in {"ols-straight": 0.0, "ols-curved": 3.0}.items():
+        y, d, x = patients(11, heterogeneity=0.0, curvature=curvature)
+        slope = least_squares(y, np.column_stack([d, x]))[1]
+        assert expected[key] == pytest.approx(slope, abs=6e-5), key
+    score = scores(drug, health)
+    kept_health = health[(score >= 0.2) & (score <= 0.8)]
+    assert expected["trim-truth"] == pytest.approx((-3 + 1.5 * kept_health).mean(), abs=6e-5)
+
+
+def test_the_rows_of_the_curved_and_the_frail_world_are_estimators_by_numpy():
+    bent, frail = patients(12, curvature=3.0), patients(13, frailty=1.0)
+    severity, drug, health = bent
+    squared = np.column_stack([health, health**2])
+    assert expected["standardized"] == pytest.approx(
+        standardized(severity, drug, squared), abs=6e-5
+    )
+    assert expected["frail-weighting-ate"] == pytest.approx(weighted(*frail, "ATE"), abs=6e-5)
+    for key, rows in {"curved": bent, "frail": frail}.items():
+        found = {
+            "standardization-ate": standardized(*rows),
+            "doubly-robust-ate": cross_fitted(*rows, "ATE", dealt(rows[1], 5, 1)),
+            "matching-att": matched_att(*rows),
+        }
+        for name, value in found.items():
+            assert expected[f"{key}-{name}"] == pytest.approx(value, abs=6e-5), (key, name)
+
+
+def test_the_att_of_the_frail_world_is_a_sum_over_a_grid():
+    grid = np.linspace(-9, 9, 1_801)
+    health, frailty = np.meshgrid(grid, grid)
+    treated = stats.norm.pdf(health) * stats.norm.pdf(frailty) * expit(-1 - 1.2 * health + frailty)
+    att = -3 + 1.5 * (treated * health).sum() / treated.sum()
+    assert expected["frail-att"] == pytest.approx(att, abs=6e-6)

@@ -1,8 +1,12 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
+import statsmodels.formula.api as smf
 from causaldata import organ_donations
+from scipy import stats
 from stored import kept
+from test_headlines import HEADLINES
 
 from casestudies import scenarios
 
@@ -11,6 +15,38 @@ world = scenarios.hospital_upgrade()
 everyone = scenarios.hospital_upgrade(upgrade_overlap=1.0)
 drifting = scenarios.hospital_upgrade(drift=0.25)
 mixed = scenarios.hospital_upgrade(composition_change=-10.0)
+expected = {key: value for _, key, value, _, _ in HEADLINES}
+
+
+def region(world):
+    """Return the chapter's region of a world: who has the drug, and columns by hospital, month."""
+    rows = world.sample(40, rng=2026)
+    columns = {name: rows[name].to_numpy(float).reshape(40, 8) for name in rows}
+    return columns["treated"][:, 0] == 1, columns
+
+
+def gap(values, drug):
+    return values[drug].mean(axis=0) - values[~drug].mean(axis=0)
+
+
+def changes(months):
+    return months[:, 4:].mean(axis=1) - months[:, :4].mean(axis=1)
+
+
+def clustered_did(rows, outcome):
+    """Return DiD, its clustered error and the quantile of its interval, by statsmodels."""
+    means = rows.groupby(["hospital", "treated", "post"], as_index=False)[outcome].mean()
+    model = smf.ols(f"{outcome} ~ treated * post", means)
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": means["hospital"]})
+    return fit.params["treated:post"], fit.bse["treated:post"], stats.t.ppf(0.975, 39)
+
+
+def event_study_by_statsmodels(rows):
+    """Return the months' gaps to month 4, clustered covariance too: cells of arm and month."""
+    model = smf.ols("severity ~ C(month, Treatment(4)) * treated", rows)
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": rows["hospital"]})
+    terms = [name for name in fit.params.index if name.endswith(":treated")]
+    return fit.params[terms].to_numpy(), fit.cov_params().loc[terms, terms].to_numpy()
 
 
 def test_the_naive_answers_have_the_wrong_sign_or_size():
@@ -155,3 +191,87 @@ def test_did_is_the_drugs_estimate_plus_the_overlap_times_the_equipments_effect(
     assert (abs(gap) < 1e-4).all()
     whole_region = chapter.credit.loc["all hospitals of the region"]
     assert abs(whole_region["DiD"] - chapter.recipe["estimate"]) < 1e-4
+
+
+def test_means_by_numpy_are_those_of_the_rows():
+    drug, columns = region(world)
+    severity = columns["severity"]
+    before, after = severity[:, :4].mean(axis=1), severity[:, 4:].mean(axis=1)
+    assert expected["upgrade-raw"] == pytest.approx(gap(after, drug), abs=5e-5)
+    assert expected["upgrade-own-past"] == pytest.approx((after - before)[drug].mean(), abs=5e-5)
+    assert expected["upgrade-gap-before"] == pytest.approx(gap(before, drug), abs=5e-5)
+    assert gap(after - before, drug) == pytest.approx(-2.2377, abs=5e-5)
+    step = abs(np.diff(gap(severity[:, :4], drug))).max()
+    assert expected["upgrade-largest-step"] == pytest.approx(step, abs=5e-5)
+    change = after - before
+    pairs = sorted(one - other for one in change[drug] for other in change[~drug])
+    low = pairs[19] + 0.95 * (pairs[20] - pairs[19])  # of 400, at 0.05 * 399 = 19.95
+    high = pairs[379] + 0.05 * (pairs[380] - pairs[379])
+    assert len(pairs) == 400
+    assert expected["upgrade-pair-low"] == pytest.approx(low, abs=5e-5)
+    assert expected["upgrade-pair-high"] == pytest.approx(high, abs=5e-5)
+
+
+def test_intervals_by_statsmodels_are_those_of_the_rows():
+    estimate, error, quantile = clustered_did(world.sample(40, rng=2026), "severity")
+    assert expected["upgrade-did-low"] == pytest.approx(estimate - quantile * error, abs=5e-5)
+    assert expected["upgrade-did-high"] == pytest.approx(estimate + quantile * error, abs=5e-5)
+    shock = np.sqrt(((estimate / quantile) ** 2 - error**2) / 4)
+    assert expected["upgrade-shock-ratio"] == pytest.approx(3 / shock, abs=5e-5)
+    rows = everyone.sample(40, rng=2026)
+    rows["net"] = rows["severity"] - rows["surgery"]
+    estimate, error, quantile = clustered_did(rows, "net")
+    assert expected["upgrade-ddd-low"] == pytest.approx(estimate - quantile * error, abs=5e-5)
+    assert expected["upgrade-ddd-high"] == pytest.approx(estimate + quantile * error, abs=6e-5)
+
+
+def test_half_an_overlap_compares_two_of_three_means():
+    drug, columns = region(scenarios.hospital_upgrade(upgrade_overlap=0.5))
+    both = columns["upgraded"][:, -1] == 1
+    assert (drug.sum(), both.sum(), (both & ~drug).sum()) == (20, 9, 0)
+    change = changes(columns["severity"])
+    arms = change[drug & ~both], change[~drug]
+    estimate = arms[0].mean() - arms[1].mean()
+    error = np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms))
+    reach = stats.t.ppf(0.975, 40 - 3) * error
+    assert expected["upgrade-half-adjusted"] == pytest.approx(estimate, abs=5e-5)
+    assert expected["upgrade-half-low"] == pytest.approx(estimate - reach, abs=5e-5)
+    assert expected["upgrade-half-high"] == pytest.approx(estimate + reach, abs=5e-5)
+
+
+def test_means_taken_out_twice_give_the_estimate_with_the_intake_held_fixed():
+    def net(table):
+        return (table - table.mean(axis=1, keepdims=True) - table.mean(axis=0)).ravel()
+
+    columns = {name: net(table) for name, table in region(mixed)[1].items()}
+    both = np.column_stack([columns["drug"], columns["frail"], np.ones(320)])
+    slope = np.linalg.lstsq(both, columns["severity"], rcond=None)[0][0]
+    assert expected["upgrade-mixed-adjusted"] == pytest.approx(slope, abs=5e-5)
+
+
+def test_the_months_before_and_their_covariance_by_statsmodels_give_the_three_checks():
+    path, covariance = event_study_by_statsmodels(world.sample(40, rng=2026))
+    before, inverse = path[:3], np.linalg.inv(covariance[:3, :3])
+    scale = 36 / (3 * 38)  # Hotelling's statistic with 38 degrees over F(3, 36)
+    p_value = stats.f.sf(scale * before @ inverse @ before, 3, 36)
+    assert expected["upgrade-pretrend-p"] == pytest.approx(p_value, abs=5e-5)
+
+    # a step adds 1, 3/4, 1/2, 1/4 to the mean of months 5 to 8; the interval's end is zero
+    # where (m + 2.5 M s)^2 = t^2 (variance), a quadratic in M for each step s, up or down
+    mean, steps = np.repeat([0, 0.25], [3, 4]), np.zeros((3, 7))
+    steps[[0, 0, 1, 1, 2], [1, 0, 2, 1, 2]] = [1, -1, 1, -1, -1]  # month 4 is zero
+    square, roots = stats.t.ppf(0.975, 39) ** 2, []
+    for step in 2.5 * np.concatenate([steps, -steps]):
+        parts = [(step, step), (mean, step), (mean, mean)]
+        terms = [(a @ path) * (b @ path) - square * a @ covariance @ b for a, b in parts]
+        roots += list(np.roots([terms[0], 2 * terms[1], terms[2]]))
+    least = min(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
+    assert expected["upgrade-breakdown"] == pytest.approx(least, abs=5e-5)
+
+    # two errors of the mean; a noncentral F is a Poisson mixture of central ones, rescaled
+    slope = 2 * np.sqrt(mean @ covariance @ mean) / 2.5
+    shift = slope**2 * np.array([3, 2, 1]) @ inverse @ [3, 2, 1]
+    ratio = 3 / 36 * stats.f.ppf(0.95, 3, 36)
+    j = np.arange(200)
+    passed = stats.poisson.pmf(j, shift / 2) @ stats.beta.cdf(ratio / (1 + ratio), 1.5 + j, 18)
+    assert expected["upgrade-power"] == pytest.approx(1 - passed, abs=5e-5)

@@ -1,7 +1,12 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
+import statsmodels.formula.api as smf
+from causaldata import castle
+from scipy import integrate, optimize, stats
 from stored import kept
+from test_headlines import HEADLINES
 
 from casestudies import scenarios
 from casestudies.recipes.difference_in_differences import event_study
@@ -13,6 +18,42 @@ drifting = scenarios.minimum_wage_panel(**once, drift=0.15)
 staggered = scenarios.minimum_wage_panel()
 design = {"outcome": "employment", "unit": "county", "time": "quarter", "treated": "adopter"}
 design |= {"first_treated_time": 5}
+expected = {key: value for _, key, value, _, _ in HEADLINES}
+
+
+@pytest.fixture(scope="module")
+def drift_study():
+    """Return the drifting world's gaps to quarter 4 and their covariance, by statsmodels."""
+    rows = drifting.sample(100, rng=11)
+    model = smf.ols("employment ~ C(quarter, Treatment(4)) * adopter", rows)
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": rows["county"]})
+    terms = [name for name in fit.params.index if name.endswith(":adopter")]
+    return fit.params[terms].to_numpy(), fit.cov_params().loc[terms, terms].to_numpy()
+
+
+MEAN = np.repeat([0, 1 / 8], [3, 8])  # of the eight quarters from the raise on
+STEPS = np.zeros((3, 11))  # before the raise; quarter 4 is zero
+STEPS[[0, 0, 1, 1, 2], [1, 0, 2, 1, 2]] = [1, -1, 1, -1, -1]
+AWAY = np.array([-3, -2, -1])
+
+
+def passing(shift):
+    """Return P(F(3, 96) test passes) and E[z | passed], z the one shifted normal, by quadrature.
+
+    Of the three standard normals only z has a mean, sqrt(shift); the squares of the other two
+    sum to an exponential variable, and the estimated variance is a chi-squared one over 96.
+    """
+    scale = 3 * stats.f.ppf(0.95, 3, 96) / 96
+    spread = np.linspace(*stats.chi2.ppf([1e-10, 1 - 1e-10], 96), 4_001)
+
+    def chance(z):
+        room = np.maximum(scale * spread - z**2, 0)
+        within = -np.expm1(-room / 2) * stats.chi2.pdf(spread, 96)
+        return integrate.trapezoid(within, spread) * stats.norm.pdf(z - np.sqrt(shift))
+
+    ends = {"a": -5, "b": 5, "points": [0, np.sqrt(shift)], "limit": 200}
+    passed = integrate.quad(chance, **ends)[0]
+    return passed, integrate.quad(lambda z: z * chance(z), **ends)[0] / passed
 
 
 def test_the_event_study_covers_the_true_path():
@@ -113,3 +154,99 @@ def test_the_habit_is_right_with_one_date_or_one_effect():
         assert np.isclose(truth["two-way fixed effects"], truth["ATT"])
     truth = scenarios.minimum_wage_panel(effect_growth=0.05).truth
     assert truth["two-way fixed effects"] < truth["ATT"] < 0
+
+
+def test_the_drifts_power_and_what_is_left_when_it_passes_are_those_of_the_rows(drift_study):
+    _, covariance = drift_study
+    error = np.sqrt(MEAN @ covariance @ MEAN)
+    before = np.linalg.inv(covariance[:3, :3])
+    assert expected["counties-drift-in-se"] == pytest.approx(0.15 * 4.5 / error, abs=6e-5)
+    for key, slope in {"counties-power": 0.15, "counties-power-two": 2 * error / 4.5}.items():
+        passed, _ = passing(slope**2 * AWAY @ before @ AWAY)
+        assert expected[key] == pytest.approx(1 - passed, abs=6e-5), key
+    shift = 0.15**2 * AWAY @ before @ AWAY
+    lost = 1 - passing(shift)[1] / np.sqrt(shift)
+    pull = (MEAN @ covariance)[:3] @ before @ (0.15 * AWAY)
+    assert expected["counties-drift-if-passed"] == pytest.approx(0.675 - pull * lost, abs=6e-5)
+
+
+def test_the_breakdown_of_relative_magnitudes_is_the_least_root_of_six_quadratics(drift_study):
+    # the interval's end is zero where (m + 4.5 M s)^2 = t^2 (variance), s a step before
+    path, covariance = drift_study
+    square, roots = stats.t.ppf(0.975, 99) ** 2, []
+    for step in 4.5 * np.concatenate([STEPS, -STEPS]):
+        parts = [(step, step), (MEAN, step), (MEAN, MEAN)]
+        terms = [(a @ path) * (b @ path) - square * a @ covariance @ b for a, b in parts]
+        roots += list(np.roots([terms[0], 2 * terms[1], terms[2]]))
+    least = min(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
+    assert expected["counties-mbar"] == pytest.approx(least, abs=6e-5)
+
+
+def test_the_breakdown_of_smoothness_is_that_of_a_search_over_the_weights(drift_study):
+    # the mean less 4.5 last steps keeps bends of up to 1 + 3 + ... + 36 = 120 over 8, M each
+    path, covariance = drift_study
+    wider = (stats.t.ppf(0.975, 99) / stats.norm.ppf(0.975)) ** 2
+    bends = np.diff(STEPS, axis=0)
+
+    def interval(bound):
+        def half(weights):
+            contrast = MEAN - 4.5 * STEPS[2] + weights @ bends
+            error = np.sqrt(wider * contrast @ covariance @ contrast)
+            shift = bound * (15 + abs(weights).sum()) / error
+
+            def excess(x):
+                return stats.norm.cdf(x - shift) - stats.norm.cdf(-x - shift) - 0.95
+
+            return error * optimize.brentq(excess, 0, shift + 3)
+
+        fine = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 2_000}
+        best = optimize.minimize(half, [0.1, 0.1], method="Nelder-Mead", options=fine)
+        return (MEAN - 4.5 * STEPS[2] + best.x @ bends) @ path, best.fun
+
+    bound = optimize.brentq(lambda bound: sum(interval(bound)), 0.01, 0.2, xtol=1e-8)
+    assert expected["counties-msmooth"] == pytest.approx(bound, abs=6e-5)
+
+
+def test_the_error_of_the_bias_is_that_of_group_means_drawn_directly():
+    rng, draws, groups = np.random.default_rng(5), 40_000, [5, 9, 13]  # 13 for never
+    sizes = rng.multinomial(100, [0.4, 0.4, 0.2], draws)
+    sizes = sizes[(sizes > 1).all(axis=1)]
+    quarter = np.arange(1, 13)
+    since = [np.where(quarter >= g, -0.5 * (quarter - g + 1), 0) for g in groups]
+    noise = rng.standard_normal((len(sizes), 3, 12))
+    means = np.array(since) + noise / np.sqrt(sizes)[:, :, np.newaxis]
+    total = rows = 0
+    for i, first in enumerate(groups[:2]):
+        for t in range(first, 13):
+            later = [j for j, g in enumerate(groups) if g > t]
+            change = means[:, :, t - 1] - means[:, :, first - 2]
+            others = (sizes * change)[:, later].sum(axis=1) / sizes[:, later].sum(axis=1)
+            total = total + sizes[:, i] * (change[:, i] - others)
+            rows = rows + sizes[:, i]
+    estimates = total / rows
+    error = estimates.std() / np.sqrt(150)
+    assert expected["counties-stag-bias-error"] == pytest.approx(error, rel=4 / np.sqrt(2 * draws))
+
+
+def test_the_laws_two_figures_are_means_of_changes():
+    states = castle.load_pandas().data
+    log = states.pivot_table("l_homicide", "sid", "year")
+    begins = states[states["post"] == 1].groupby("sid")["year"].min().reindex(log.index)
+    begins = begins.fillna(np.inf)
+    log, begins = (table[~begins.isin([2006, 2010])] for table in (log, begins))
+    cells = {}
+    for first in sorted(set(begins) - {np.inf}):
+        for year in log.columns:
+            change = log[year] - log[first - 1]
+            waiting = begins > max(year, first - 1)
+            gap = change[begins == first].mean() - change[waiting & (begins != first)].mean()
+            cells[first, year] = (begins == first).sum(), gap
+
+    def average(chosen):
+        sizes, gaps = np.array([cell for key, cell in cells.items() if chosen(*key)]).T
+        return np.average(gaps, weights=sizes)
+
+    late = average(lambda first, year: year >= first)
+    assert expected["counties-castle"] == pytest.approx(late, abs=6e-6)
+    before = average(lambda first, year: year == first - 2)
+    assert expected["counties-castle-lower"] == pytest.approx(-before, abs=6e-5)
