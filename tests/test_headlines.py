@@ -871,6 +871,13 @@ HEADLINES = [
     (OFF_POLICY, "policy-weighted", 0.227324, 4 * 0.0070, "midpoint rule"),
     (OFF_POLICY, "policy-robust", 0.227324, 4 * 0.0069, "midpoint rule"),
     (OFF_POLICY, "policy-gain", 0.227324 - 0.360920, 4 * 0.0063, "midpoint rule"),
+    # n / E[w^2], and the interval of the same rows by hand (test_second_routes)
+    (OFF_POLICY, "policy-effective", 4_010.9, 4 * 53, "quadrature, 4 errors"),
+    (OFF_POLICY, "policy-soft-effective", 4_907.2, 4 * 57, "quadrature, 4 errors"),
+    (OFF_POLICY, "policy-weighted-low", 0.205565, 5e-6, "weights of the log, by hand"),
+    (OFF_POLICY, "policy-weighted-high", 0.233015, 5e-6, "weights of the log, by hand"),
+    (OFF_POLICY, "policy-saved-low", 127.114, 5e-3, "weights of the log, by hand"),
+    (OFF_POLICY, "policy-saved-high", 151.806, 5e-3, "weights of the log, by hand"),
     (OFF_POLICY, "policy-silent", 0.173536, 4 * 0.0053, "midpoint rule"),
     (OFF_POLICY, "policy-silent-weight", 0.730096, 4 * 0.0113, "midpoint rule"),
     (OFF_POLICY, "policy-unsupported", 0.269904, 4 * 0.0041, "midpoint rule"),
@@ -885,6 +892,8 @@ HEADLINES = [
     # The best of these 200 rules in 4,000 logs drawn with numpy alone, spread 0.0321 and 0.0485
     (OFF_POLICY, "policy-curse", 0.02519, 4 * 0.0321 / 31, "4,000 simulated logs"),
     (OFF_POLICY, "policy-curse-half", 0.0, 4 * 0.0485 / 31, "no bias"),
+    (OFF_POLICY, "policy-claimed", 0.151880, 5e-6, "200 weighted means, by hand"),
+    (OFF_POLICY, "policy-chosen", 0.263155, 5e-6, "its weighted mean on the other half, by hand"),
     # Twenty-four months: recursion over strain, for each kind of person
     (OFF_POLICY, "policy-halved-exact", 0.75035, 5e-5, "recursion"),
     (OFF_POLICY, "policy-always-exact", 0.62589, 5e-5, "recursion"),
@@ -894,6 +903,7 @@ HEADLINES = [
     (OFF_POLICY, "policy-halved-gain", 75.035 - 71.403, 5e-3, "recursion"),
     (OFF_POLICY, "policy-never-gain", 81.175 - 71.403, 5e-3, "recursion"),
     (OFF_POLICY, "policy-halved", 0.75035, 4 * 0.0135, "recursion"),
+    (OFF_POLICY, "policy-halved-effective", 289.039, 5e-3, "weights of the log, by hand"),
     (OFF_POLICY, "policy-always-model", 0.62589, 4 * 0.036, "recursion"),
     # The e-mail experiment: its own table; what thinned logs scatter by
     (OFF_POLICY, "policy-mail", 0.18423, 4 * 0.0025, "the experiment"),
