@@ -1,9 +1,16 @@
 """Expected values of the headline numbers that no line of arithmetic gives, worked out here."""
 
+from itertools import combinations
+from math import comb
+
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+import xgboost
+from scipy.special import expit
 from test_headlines import HEADLINES
+from test_pneumonia import asthmatic, by_kind, chosen, listed, mean, now
 from test_project_assignment import lottery, over_people
 
 from casestudies import scenarios
@@ -69,3 +76,107 @@ def test_the_effective_size_of_halved_odds_is_that_of_the_products_of_two_years(
     ratio = weights(odds / (1 + odds), log["propensity"], log["stretch"])
     product = pd.Series(ratio).groupby(log["person"]).cumprod()[log["month"] == 24]
     agrees(policy_halved_effective=product.sum() ** 2 / (product**2).sum())
+
+
+# Asthma and pneumonia ----------------------------------------------------------------------
+
+DOOR = ["age", "severity", "asthma", "walking_frame"]
+
+
+def ward(**knobs):
+    """Return every patient there can be, and the deaths per 1,000 if the scores give the beds."""
+    rows = listed(**knobs)
+    patients = by_kind(rows)
+
+    def deaths(scores, among=lambda row: 1):
+        beds = chosen(patients, scores, mean(rows, lambda row: row[2]))
+        given = [[r[0], r[1], bed, r[3], r[4]] for r, bed in zip(patients, beds, strict=True)]
+        return 1_000 * mean(given, now, among), given
+
+    return patients, deaths
+
+
+def test_the_beds_of_five_years_follow_from_linear_programs():
+    patients, deaths = ward()
+    for year in (1, 2, 3, 4, 5):
+        per_thousand, patients = deaths([now(row) for row in patients])
+        agrees(**{f"pneumonia_year_{year}": per_thousand})
+
+
+def test_other_wards_follow_from_linear_programs():
+    patients, deaths = ward(asthma_on_care=0.0)
+    alone, effect = (deaths([r[3] - c * r[4] for r in patients])[0] for c in (0, 1))
+    agrees(pneumonia_ignored_without=alone, pneumonia_ignored_effect=effect)
+    half = listed(asthma_without_care=2.0, asthma_with_care=0.25)
+    agrees(pneumonia_half_asthma_now=1_000 * mean(half, now, asthmatic))
+
+
+def test_the_strictest_year_drawn_with_numpy_alone_has_as_many_asthmatics_without_a_bed():
+    n, rng = 20_000, np.random.default_rng(31)
+    decades = np.searchsorted([0.15, 0.35, 0.6, 0.85], rng.random(n)) - 2
+    sign = expit(-1 + 0.3 * decades)
+    signs = [comb(4, s) * sign**s * (1 - sign) ** (4 - s) for s in range(4)]
+    severity = (rng.random(n) > np.cumsum(signs, axis=0)).sum(axis=0)
+    asthma = rng.random(n) <= 0.15
+    rng.random((2, n))  # frailty and walking frame
+    bed = rng.random(n) <= expit(3 * (-5 + 2 * severity + 0.4 * decades + 7 * asthma))
+    agrees(pneumonia_rare_3=(asthma & ~bed).sum())
+
+
+@pytest.fixture(scope="module")
+def year():
+    return scenarios.pneumonia().sample(20_000, rng=31)
+
+
+@pytest.fixture(scope="module")
+def trees(year):
+    settings = {"max_depth": 3, "learning_rate": 0.1, "n_estimators": 100, "n_jobs": 1}
+    classifier = xgboost.XGBClassifier(**settings, tree_method="exact")
+    return classifier.fit(year[DOOR], year["death"])
+
+
+def test_the_trees_beds_have_their_values_by_enumeration_and_by_two_logits(year, trees):
+    patients, deaths = ward()
+    kinds = pd.DataFrame([row[1] for row in patients], columns=DOOR)
+    scores = trees.predict_proba(kinds)[:, 1].astype(float)
+    value, given = deaths(scores)
+    agrees(
+        pneumonia_deaths_trees=value,
+        pneumonia_value_trees=value,
+        pneumonia_asthma_trees=deaths(scores, asthmatic)[0],
+    )
+    beds = np.array([row[2] for row in given])
+    counts = year.groupby(DOOR).size().reindex(pd.MultiIndex.from_frame(kinds), fill_value=0)
+    estimated = 0
+    for c, share in enumerate((1 - beds, beds)):
+        arm = sm.add_constant(year.loc[year["care"] == c, [*DOOR, "death"]].astype(float))
+        fit = sm.GLM(arm.pop("death"), arm, family=sm.families.Binomial()).fit()
+        estimated += np.average(share * fit.predict(sm.add_constant(kinds)), weights=counts)
+    agrees(pneumonia_estimated_trees=1_000 * estimated)
+
+
+def test_the_frames_shapley_value_follows_from_its_definition(year, trees):
+    frames = year.loc[year["walking_frame"] == 1, DOOR].value_counts()
+    kinds = frames.index.to_frame(index=False)
+    nodes = trees.get_booster().trees_to_dataframe().set_index("ID").to_dict("index")
+
+    def expected(name, known):
+        """Return what a tree says of each kind if only some columns are known."""
+        node = nodes[name]
+        if node["Feature"] == "Leaf":
+            return np.full(len(kinds), node["Gain"])
+        yes, no = (expected(node[way], known) for way in ("Yes", "No"))
+        share = nodes[node["Yes"]]["Cover"] / node["Cover"]
+        if node["Feature"] in known:
+            share = kinds[node["Feature"]] < node["Split"]
+        return share * yes + (1 - share) * no
+
+    def log_odds(known):
+        return sum(expected(f"{tree}-0", known) for tree in range(100))
+
+    others, value = [name for name in DOOR if name != "walking_frame"], 0
+    for size in range(4):
+        for known in combinations(others, size):
+            gain = log_odds([*known, "walking_frame"]) - log_odds(known)
+            value = value + gain / (4 * comb(3, size))
+    agrees(pneumonia_shap_signed_walking_frame=np.average(value, weights=frames))
