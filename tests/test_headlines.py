@@ -960,6 +960,7 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-talent-points", 7.7, 0.05, "enumeration"),
     (MID_FLIGHT, "midflight-silences-points", 8.7, 0.05, "enumeration"),
     (MID_FLIGHT, "midflight-spared-points", 7.6999, 5e-4, "effects averaged by resilience"),
+    (MID_FLIGHT, "midflight-spared", 0.076999, 5e-6, "effects averaged by resilience"),
     (MID_FLIGHT, "midflight-correction", 0.084, 5e-4, "enumeration"),
     (MID_FLIGHT, "midflight-naive-correction", 0.484 - 0.418, 1e-3, "enumeration"),
     (MID_FLIGHT, "midflight-ate-0", 0.0769, 1e-4, "enumeration"),
@@ -1021,6 +1022,8 @@ HEADLINES = [
     (MID_FLIGHT, "midflight-estimate-everybody-a-month-late", 4.5, 4 * 1.84, "4 errors"),
     (MID_FLIGHT, "midflight-estimate-correct-the-silent", 3.655, 4 * 1.32, "4 errors"),
     (MID_FLIGHT, "midflight-poor-weight", 0.84372, 5e-5, "three logits"),
+    (MID_FLIGHT, "midflight-bound-low", 0.280969, 5e-6, "iterated least squares"),
+    (MID_FLIGHT, "midflight-bound-high", 0.552566, 5e-6, "iterated least squares"),
     # Nominal coverage within four errors of 50 samples
     # the regression errs by 0.103, two of its standard errors of about 0.044
     (MID_FLIGHT, "midflight-coverage-regression-talent", 0.35, 4 * 0.068, "normal, bias 0.103"),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 import xgboost
 from scipy.special import expit
 from test_headlines import HEADLINES
@@ -180,3 +181,28 @@ def test_the_frames_shapley_value_follows_from_its_definition(year, trees):
             gain = log_odds([*known, "walking_frame"]) - log_odds(known)
             value = value + gain / (4 * comb(3, size))
     agrees(pneumonia_shap_signed_walking_frame=np.average(value, weights=frames))
+
+
+# Corrections mid-flight --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("end", "unseen"), [("low", 0.0), ("high", 1.0)])
+def test_the_bounds_of_always_mismatched_follow_from_iterated_least_squares(end, unseen):
+    data = scenarios.mid_flight(reaction=6.0).sample(4_000, rng=14)
+    data["silences"] = 2 * data["silence_1"] + data["silence_2"]
+    followed = [data]
+    for month in (0, 1, 2):
+        followed.append(followed[-1][followed[-1][f"mismatch_{month}"] == 1])
+    formulas = {
+        2: "exit ~ talent + C(silences)",
+        1: "exit ~ talent + C(silence_1)",
+        0: "exit ~ talent",
+    }
+    later = followed[3]
+    for month, formula in formulas.items():
+        fit, before = smf.ols(formula, later).fit(), followed[month]
+        known = before["silences"].isin(later["silences"]) | (month < 2)
+        mean = pd.Series(unseen, before.index)
+        mean[known] = fit.predict(before[known])
+        later = before.assign(exit=mean)
+    agrees(**{f"midflight_bound_{end}": later["exit"].mean()})
