@@ -8,13 +8,16 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+import watched
 import xgboost
+from scipy import stats
 from scipy.special import expit
 from test_headlines import HEADLINES
 from test_pneumonia import asthmatic, by_kind, chosen, listed, mean, now
 from test_project_assignment import lottery, over_people
 
 from casestudies import scenarios
+from casestudies.production.simulate import draw
 
 EXPECTED = {key: expected for _, key, expected, _, _ in HEADLINES}
 
@@ -24,6 +27,49 @@ def agrees(**found):
     for name, value in found.items():
         key = name.replace("_", "-")
         assert value == pytest.approx(EXPECTED[key], rel=1e-4), key
+
+
+# Readmission -------------------------------------------------------------------------------
+
+
+def discharged(n, rng, *, pilot):
+    """Draw decades of age from 70, chronic, transport, call, shuttle and readmitted."""
+    age, chronic = rng.uniform(-2, 2, n), rng.random(n) < 0.3
+    transport = rng.random(n) < expit(1.2 - 2 * age)
+    call = rng.random(n) < (0.5 if pilot else 0.25 * (1 + 0.4 * age))
+    shuttle = pilot & (rng.random(n) < 0.5)
+    visit = rng.random(n) < np.where(transport | shuttle, 0.5 + 0.45 * call, 0.05)
+    back = rng.random(n) < expit(-2.53 + 0.3 * age + 0.4 * chronic) * (1 - 0.9 * visit)
+    return [part.astype(float) for part in (age, chronic, transport, call, shuttle, back)]
+
+
+def with_products(t, d, s):
+    return [t, d, s, t * d, t * s, d * s, t * d * s]
+
+
+def foreseen(rng):
+    """Return what last year's table foresees per 1,000 if a pilot's effects give the calls."""
+    age, chronic, t, d, s, back = discharged(20_000, rng, pilot=True)
+    pilot = np.stack([age**0, age, chronic, *with_products(t, d, s)], axis=1)
+    learned = sm.Logit(back, pilot).fit(disp=0).params
+    age, chronic, t, d, s, back = discharged(40_000, rng, pilot=False)
+    on, off = (
+        expit(np.stack([age**0, age, chronic, *with_products(t, call + s, s)], axis=1) @ learned)
+        for call in (1, 0)
+    )
+    called = off - on >= np.quantile(off - on, 0.75)
+
+    def terms(call):
+        return np.stack([age**0, age, age**2, chronic, t, call, t * call], axis=1)
+
+    last_year = sm.Logit(back, terms(d)).fit(disp=0).params
+    return 1_000 * expit(terms(1.0 * called) @ last_year).mean()
+
+
+def test_ten_other_hospitals_foresee_what_150_do():
+    rng = np.random.default_rng(4)
+    rates = [foreseen(rng) for _ in range(10)]
+    assert abs(np.mean(rates) - EXPECTED["readmission-foreseen-effect"]) < 4 * 1.38 / np.sqrt(10)
 
 
 # Off-policy evaluation ---------------------------------------------------------------------
@@ -206,3 +252,72 @@ def test_the_bounds_of_always_mismatched_follow_from_iterated_least_squares(end,
         mean[known] = fit.predict(before[known])
         later = before.assign(exit=mean)
     agrees(**{f"midflight_bound_{end}": later["exit"].mean()})
+
+
+# An effect under watch ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def years():
+    return watched.study(2_000, np.random.default_rng(7))
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    {
+        "effect-quiet": "effect-quiet",
+        "effect-log": "effect-log",
+        "input-inputs": "input-inputs",
+        "verdict-inputs": "verdict-inputs",
+        "verdict-dies": "verdict-dies",
+        "short-cost": "short-cost",
+        "short-gain": "short-gain",
+        "window-all": "window-all",
+        "window-since": "window-since",
+        "caught-percent": "caught",
+        "effect-quiet-percent": "effect-quiet",
+        "effect-first-percent": "effect-first",
+        "short-quiet-percent": "short-quiet",
+    }.items(),
+)
+def test_two_thousand_other_years_agree_with_a_hundred_thousand(years, key, part):
+    values = (100 if key.endswith("percent") else 1) * years[part]
+    error = values.std() / np.sqrt(len(values))
+    assert abs(values.mean() - EXPECTED[f"production-{key}"]) < 4 * error
+
+
+@pytest.mark.parametrize("key", ["caught-weeks", "ratio-weeks", "short-weeks"])
+def test_the_median_week_of_two_thousand_other_years_is_that_of_a_hundred_thousand(years, key):
+    assert abs(np.median(years[key]) - EXPECTED[f"production-{key}"]) <= 1
+
+
+@pytest.mark.parametrize("name", ["all", "after"])
+def test_windows_of_other_years_scatter_as_those_of_a_hundred_thousand(years, name):
+    values = years[f"window-{name}"]
+    expected = EXPECTED[f"production-window-{name}-sd"]
+    assert abs(values.std() - expected) < 4 * expected / np.sqrt(2 * len(values))
+
+
+def test_the_treated_rate_rings_as_the_sum_over_weeks_says():
+    quiet = watched.BEFORE[1]
+
+    def rings(rate):
+        chance = 0
+        for n in range(450, 601):  # of 600 people, with a chance of 1e-15 of fewer
+            exits = np.arange(n + 1)
+            off = abs(exits / n - quiet) > 3 * np.sqrt(quiet * (1 - quiet) / n)
+            chance += stats.binom.pmf(n, 600, 0.9) * stats.binom.pmf(exits[off], n, rate).sum()
+        return chance
+
+    still = (1 - rings(quiet)) ** 26
+    inputs, dies = (
+        still * (1 - (1 - rings(watched.AFTER[name][1])) ** 26)
+        for name in ("inputs drift", "programme dies")
+    )
+    agrees(production_treated_inputs=inputs, production_treated_dies=dies)
+
+
+def test_the_effect_since_the_alarm_is_a_regression_with_a_constant_a_week():
+    weeks = draw("effect_dies", weeks=52, people=600, rng=1).query("week > 40")
+    fit = smf.ols("exit ~ programme + C(week)", weeks).fit()
+    agrees(production_again=fit.params["programme"])
