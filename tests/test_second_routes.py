@@ -10,6 +10,8 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 import watched
 import xgboost
+from causaldata import thornton_hiv
+from linearmodels import IV2SLS
 from scipy import stats
 from scipy.special import expit
 from test_headlines import HEADLINES
@@ -70,6 +72,16 @@ def test_ten_other_hospitals_foresee_what_150_do():
     rng = np.random.default_rng(4)
     rates = [foreseen(rng) for _ in range(10)]
     assert abs(np.mean(rates) - EXPECTED["readmission-foreseen-effect"]) < 4 * 1.38 / np.sqrt(10)
+
+
+def test_the_error_of_the_gap_in_malawi_is_that_of_linearmodels():
+    drawn = thornton_hiv.load_pandas().data.dropna(subset=["any", "distvct", "got"])
+    paid, far = drawn["any"].astype(float), 1.0 * (drawn["distvct"] > 1.5)
+    terms = pd.DataFrame({"one": 1.0, "paid": paid, "far": far, "both": paid * far})
+    villages = drawn["villnum"].fillna(0).astype(int)
+    kept = {"cov_type": "clustered", "clusters": villages, "debiased": True}
+    fit = IV2SLS(drawn["got"].astype(float), terms, None, None).fit(**kept)
+    agrees(readmission_malawi_gap_effect_se=fit.std_errors["both"])
 
 
 # Off-policy evaluation ---------------------------------------------------------------------
