@@ -133,6 +133,24 @@ def test_the_targeted_rates_follow_from_the_ages_at_which_the_calls_begin():
     assert truth[RATE("by full risk")] == pytest.approx(none, abs=1e-12)  # all stranded
 
 
+def test_what_shuttles_bring_for_the_price_of_a_quarters_calls():
+    def per_thousand(order, bought, price):
+        lows = cut_off(order, lambda a, c: price * bought(a))
+        none = over_patients(lambda a, c: unseen(a, c) * (1 - 0.9 * visit(a, 0)))
+        # a call or a shuttle raises the chance of a visit by 0.45, and so does each of both
+        saved = over_patients(lambda a, c: 0.9 * 0.45 * bought(a) * unseen(a, c), lows)
+        return 1_000 * (none - saved)
+
+    def both(age):
+        return 2 * (1 - travels(age))
+
+    # per unit of money all packages are alike, so that the highest risks use as many as they can
+    assert per_thousand(unseen, lambda a: 2 - travels(a), 1) == pytest.approx(49.658, abs=6e-4)
+    assert per_thousand(risk, both, 1) == pytest.approx(50.021, abs=6e-4)
+    # with a shuttle at three calls the pair costs four instead of two
+    assert per_thousand(risk, both, 2) == pytest.approx(56.287, abs=6e-4)
+
+
 def test_the_score_is_calibrated_so_that_its_auc_and_brier_score_have_a_second_formula():
     truth = scenarios.readmission().truth
     brier = over_patients(lambda a, c: risk(a, c) * (1 - risk(a, c)))

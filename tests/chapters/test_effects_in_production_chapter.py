@@ -7,7 +7,7 @@ from stored import covers, kept
 from casestudies import scenarios
 
 chapter = kept("effects_in_production")
-YEARS = 1_000
+YEARS = 2_000
 
 
 def error(share):
