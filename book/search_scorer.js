@@ -8,7 +8,7 @@ var Scorer = {
   weights: [
     [/^notebooks\//, 4],
     [/^book\/recipes\//, 2],
-    [/^book\/(api|claims|performance|references|scoreboard)$/, 0.2],
+    [/^book\/(api(\/\w+)?|claims|performance|references|scoreboard)$/, 0.2],
   ],
   // An entry of the index leads to a section: say which, and call the first one the page.
   name: (result) => {

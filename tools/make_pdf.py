@@ -33,8 +33,8 @@ TITLE_PAGE = f"""<section class="title-page"><img src="html/_static/logo.svg" al
 <p class="title">Seeing Is Not Doing</p>
 <p class="subtitle">Executable case studies in causal inference</p>
 <p class="small">Version {version("casestudies")}. Code under the MIT License, text and figures
-under CC BY 4.0.<br>Code that is folded on the web pages (imports, drawings) is left out here;
-the notebooks have all of it.</p></section>"""
+under CC BY 4.0.<br>What is folded on the web pages (imports, drawings, the entries of the helper
+package in full) is left out here; the pages and the notebooks have all of it.</p></section>"""
 READY = """async () => {
   await MathJax.startup.promise;
   await document.fonts.ready;

@@ -78,6 +78,7 @@ MENDED = (
     (re.compile('role="doc-biblioentry"'), 'role="listitem"'),  # ARIA dropped it
     (re.compile(' aria-label="Toggle hidden content"'), ""),  # the button's own words say more
     (re.compile(r"<th(?: [^>]*)?>(?:<p>)?\s*(?:</p>)?</th>"), "<td></td>"),  # it heads nothing
+    (re.compile('<span class="(?:n|nb|nf|nn|o|p|w)">([^<]*)</span>'), r"\1"),  # without a colour
 )
 COLUMN, LARGER = 728, 1.35  # the text's width in pixels; what a figure may grow by
 

@@ -122,6 +122,38 @@ def test_the_whole_book_holds_every_page_of_the_table_of_contents_in_order(html)
     assert set(links) <= set(re.findall(r' id="([^"]+)"', book))
 
 
+def lowest(page):
+    """Return how far down a page its last words stand above the page number, from 0 to 1."""
+    heights = []
+
+    def note(text, matrix, position, *_):
+        if text.strip():
+            x, y = position[4:6]
+            heights.append(matrix[1] * x + matrix[3] * y + matrix[5])
+
+    page.extract_text(visitor_text=note)
+    foot, height = 24 * 72 / 25.4, float(page.mediabox.height)
+    return 1 - min(y for y in heights if y > foot) / height
+
+
+def test_the_contents_are_one_page_and_the_tables_after_them_go_on_overleaf(
+    html, browser, tmp_path
+):
+    book = make_pdf.whole_book(html, make_pdf.chapters_of(TOC))
+    starts = [found.start() for found in re.finditer("<article", book)]
+    (tmp_path / "html").symlink_to(html)
+    document = tmp_path / "front.html"
+    document.write_text(book[: starts[1]] + book[book.rindex("</article>") :], encoding="utf-8")
+    make_pdf.print_twice(document, tmp_path / "front.pdf", browser)
+    _, contents, first, second = PdfReader(tmp_path / "front.pdf").pages
+    assert "Contents" in contents.extract_text()
+    assert "Solutions" in contents.extract_text()
+    assert "Where to start" in first.extract_text()
+    assert "Claims are audited" in " ".join(second.extract_text().split())
+    assert lowest(first) > 0.8
+    assert lowest(second) > 0.6
+
+
 def test_without_chromium_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setattr(make_pdf, "CHROMIUM", Path(sys.executable) / "nowhere")
     with pytest.raises(SystemExit, match="apt-get install chromium"):
