@@ -11,7 +11,7 @@
 #
 # **The question.** In April 1992 New Jersey raised its minimum wage from 4.25 to 5.05 dollars an hour, and Pennsylvania did not. What did the raise do to employment in New Jersey's fast-food stores?
 #
-# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> jobs a store in full-time equivalents (95% interval 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->), and you will reproduce it offline, with 27 of the 30 figures of Table 3 in Card and Krueger (1994) to the last printed digit. The interval takes for granted that nothing else hit one of the two states between two telephone surveys. A state-wide shock with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, is enough for it to reach zero, and data on two states cannot say how large such shocks are.
+# **The answer in short.** The change in New Jersey minus the change in Pennsylvania is 2.75<!--ck-did:.2f--> jobs a store in full-time equivalents (95% interval 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->), and you will reproduce it offline, with 27 of the 30 figures by state of Table 3 in Card and Krueger (1994) to the last printed digit. The interval takes for granted that nothing else hit one of the two states between two telephone surveys. Shocks to each state and wave with a standard deviation of 0.25<!--ck-tau:.2f--> jobs a store, 1.2<!--ck-tau-percent:.1f-->% of a store's staff, are enough for it to reach zero, and data on two states cannot say how large such shocks are.
 #
 # The study is the classic case in two of our documents: AI/ML Explained (2026), which tells it, and "We Need to Talk about Causal ML" (Anonymous, n.d.), which explains the method. What more places and more periods buy is the next chapter, [More counties, more quarters](more_counties_did.ipynb).
 
@@ -168,9 +168,9 @@ for name, test in tests.items():
         print(f"{name} refused: {refusal}")
 
 # %% [markdown]
-# Anticipation cannot be tested either, for the same reason. Spill-over could be looked at by region, which is in the original file. Composition can be tested, and Table 3 below does it: all stores, only those seen twice, and the temporarily closed counted as empty give nearly the same answer.
+# Anticipation cannot be tested either, for the same reason. Spill-over could be looked at by region, which is in the original file. Composition can be looked at, in Table 3 below: all stores, only those seen twice, and the temporarily closed counted as empty give nearly the same answer.
 #
-# **What came after.** Neumark and Wascher (2000) went back to stores of the same chains with payroll records instead of telephone answers and found that employment had fallen in New Jersey relative to Pennsylvania; they also found that the survey's changes varied far more than the payrolls' did. Card and Krueger (2000) answered with the employment records that stores must file for unemployment insurance, and found changes too small and too uncertain to tell from none. Each side criticized the other's sample. The table of 1994 is right; whether its Pennsylvania is the right counterfactual is what the argument is about.
+# **What came after.** Neumark and Wascher (2000) went back to stores of the same chains with payroll records instead of telephone answers and found that employment had fallen in New Jersey relative to Pennsylvania; they also found that the survey's changes varied far more than the payrolls' did. Card and Krueger (2000) answered with the employment records that stores must file for unemployment insurance, and found changes too small and too uncertain to tell from none. Each side criticized the other's data. The table of 1994 adds up; the argument is about how well the survey measured employment, and whether Pennsylvania is the right counterfactual.
 
 # %% [markdown]
 # ## The estimate
@@ -224,7 +224,7 @@ tables.results(
 # %% [markdown]
 # They agree because they are one calculation. The regression with interaction has four coefficients for four cell means, so it fits them exactly, and the interaction is the difference of differences. With two periods, taking out each store's mean leaves plus and minus half its change; so fixed effects regress changes on the treatment, which is what first differences do, and a regression on one dummy is a difference of two means. The chain needs every store in both waves. On all 794 answers the interaction uses stores seen once as well, and fixed effects drop them: 2.754<!--ck-did:.3f--> against 2.750<!--ck-survey-fixed:.3f-->.
 #
-# They do not agree about the standard error, a topic of its own below.
+# Their standard errors differ; more on that below.
 
 # %% [markdown]
 # ### Table 3, 27 of 30 figures to the digit
@@ -291,7 +291,7 @@ table_3["estimate less published"] = ours["estimate"] - theirs["estimate"]
 tables.results(table_3, "Table 3 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# Of these thirty figures 27 are the published ones within rounding, and three differ by one in the last digit. The paper's −2.16 and 1.07 are what its own rounded figures give; its 2.76 is neither their difference nor the unrounded 2.754<!--ck-t3-means-did:.3f-->. And the survey's headline is there. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
+# Of these thirty figures 27 are the published ones within rounding (three of them errors by Exercise 3's correlation), and three differ by one in the last digit. The paper's −2.16 and 1.07 are what its own rounded figures give; its 2.76 is neither their difference nor the unrounded 2.754<!--ck-t3-means-did:.3f-->. New Jersey's stores grew a little, Pennsylvania's shrank, and the difference is a *gain* for New Jersey. Most of it comes from Pennsylvania.
 
 # %% [markdown]
 # ### Table 4: regressions, and a second comparison
@@ -327,9 +327,9 @@ table_4["published std_error"] = [1.19, 1.20, 6.08, 6.21]
 tables.results(table_4, "Table 4 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there.
+# A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there. That takes more than parallel trends: stores that needed a small raise would have to answer a large one as the others did (Callaway et al., 2024).
 #
-# The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). Regions absorb the states, so that New Jersey's low-wage stores are compared with its high-wage stores, which no event common to a whole state can disturb. It is smaller, and its interval holds zero. The regions are in the original file only (`archives.card_krueger(original=True)`); its single region column gives 11.98 (7.42), because some of the survey's own dummies hold for the same store and the file's never do.
+# The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). Regions absorb the states, so that New Jersey's low-wage stores are compared with its high-wage stores, which no event that hits all of a state's stores alike can disturb. It is smaller, and its interval holds zero. The regions are in the original file only (`archives.card_krueger(original=True)`); its single region column gives 11.98 (7.42), because some of the survey's own dummies hold for the same store and the file's never do.
 
 # %% [markdown]
 # ### The picture
@@ -516,7 +516,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The survey speaks most firmly against the large losses: to believe in three percent per ten you must grant each state shocks of 0.75<!--ck-excluded-three:.2f--> jobs a store and wave, 3.7<!--ck-excluded-percent:.1f-->% of its staff. Against the small losses it speaks softly, and for a gain more softly still. That is worth knowing for a vote, and it is less than "the effect is 2.75<!--ck-did:.2f-->".
+# The survey speaks most firmly against the large losses: to believe in three percent per ten you must grant each state and wave shocks of 0.75<!--ck-excluded-three:.2f--> jobs a store (3.7<!--ck-excluded-percent:.1f-->% of its staff), or doubt more than that. Against the small losses it speaks softly, and for a gain more softly still. That is worth knowing for a vote, and it is less than "the effect is 2.75<!--ck-did:.2f-->".
 
 # %% [markdown]
 # ## Many worlds
@@ -562,7 +562,7 @@ worlds = pd.DataFrame(worlds, ["bias", "bias_error", "coverage", "coverage_error
 tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.")
 
 # %% [markdown]
-# The difference in differences is right on average whatever the shocks: they favour New Jersey as often as Pennsylvania. But there is one survey, and its interval covers in 88%<!--ck-worlds-half:.0%--> of the surveys with shocks of half a job and in 72%<!--ck-worlds-one:.0%--> with shocks of one, as the formula says. New Jersey's own change is off by Pennsylvania's decline in every one of these worlds.
+# The difference in differences is right on average whatever the shocks: they favour New Jersey as often as Pennsylvania. But there is one survey, and its interval covers in 88%<!--ck-worlds-half:.0%--> of the surveys with shocks of half a job and in 72%<!--ck-worlds-one:.0%--> with shocks of one, as the formula says. New Jersey's own change is off, on average, by Pennsylvania's decline.
 
 # %% [markdown]
 # ## Take it with you
@@ -580,7 +580,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # shock_sensitivity(answer, shock_sds=[0, 0.5, 1], treated_groups=1, control_groups=3)
 # ```
 #
-# The second call says what is left of the answer if each region and period has a shock of its own. [More counties, more quarters](more_counties_did.ipynb) has the other half: several periods before, several starting dates, and a panel of American states.
+# The second call says what is left of the answer if each region and period has a shock of its own.
 
 # %% [markdown]
 # ## Exercises
@@ -640,7 +640,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | From 18 to 25 against 20 to 22, difference in differences gives 5. | holds | Four calculations give 5. Four numbers give no standard error, and a fitted regression cannot either. |
-# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall. |
+# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall, unemployment-insurance records to no clear change. |
 # | Parallel trends cannot be proven, only supported by earlier periods. | holds | The survey has one period before: nothing to support it with. In a panel the period after stays untested. |
 # | Ask how badly the assumption must fail before the conclusion flips. | holds | It can be computed: state shocks of 0.25<!--ck-tau:.2f--> FTE in the survey; in the panel, steps of 0.34<!--counties-mbar:.2f--> times the largest before. |
 #

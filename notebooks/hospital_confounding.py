@@ -11,7 +11,7 @@
 #
 # **The question.** A drug is given to the sickest patients. Does it make them better, by how much, and for whom?
 #
-# **The answer in short.** The treated leave the hospital 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others: the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Adjusting for recorded health recovers the ATE or the ATT, whichever the estimator is after, where its model is right; a straight line through a curved world does not. When the confounder is not in the records, the estimators agree with each other and all of them are wrong.
+# **The answer in short.** The treated end 2.7<!--hospital-raw-truth:.1f--> points *sicker* than the others: the average effect on the treated (ATT) of −4.0<!--hospital-att:.1f--> points, plus a selection bias of 6.7<!--hospital-bias:.1f-->. Adjusting for recorded health recovers the ATE or the ATT, whichever the estimator is after, where its model is right; a straight line through a curved world does not. When the confounder is not in the records, the estimators agree with each other and all of them are wrong.
 #
 # The scenario is from "We Need to Talk about Causal ML" (Anonymous, n.d.). This chapter is also the book's reference on closing observed backdoors.
 
@@ -306,7 +306,7 @@ plt.show()
 #
 # ### Matching
 #
-# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006). The bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
+# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006). The usual bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
 
 # %%
 pairs = [
@@ -350,7 +350,7 @@ by_hand = means[0] - means[1]
 # m_1 - m_0 + \frac{D\,(Y - m_1)}{e} - \frac{(1 - D)\,(Y - m_0)}{1 - e}
 # $$
 #
-# over the patients. If the outcome models are right, the fractions average to zero; if the score is right, they take out what the models get wrong. So it is right if either is. The recipe fits both on other folds (Chernozhukov et al., 2018).
+# over the patients. If the outcome models are right, the fractions average to zero; if the score is right, they take out what the models get wrong. So it is consistent if either is right. The recipe fits both on other folds (Chernozhukov et al., 2018).
 
 # %%
 names = ["weighting, ATE", "weighting, ATT", "doubly robust, ATE", "doubly robust, ATT"]
@@ -478,7 +478,7 @@ tables.results(
 # Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
 
 # %% [markdown]
-# The robustness value is the share that a confounder would have to explain of both, and it needs no more than the coefficient's t statistic:
+# The robustness value is the share that a confounder would have to explain of both, and it needs no more than the coefficient's t statistic and its degrees of freedom:
 #
 # $$
 # RV = \tfrac{1}{2} \left( \sqrt{f^4 + 4 f^2} - f^2 \right), \qquad f = \frac{|t|}{\sqrt{\text{degrees of freedom}}}.
@@ -575,7 +575,7 @@ tables.results(
 # %% [markdown]
 # ### Before a randomized benchmark
 #
-# Real data, with the answer known. LaLonde (1986) took a randomized job-training experiment, threw its controls away, replaced them by people from national surveys, and asked whether the methods of the day would find the experimental answer. They did not. Here are the men of Dehejia and Wahba (1999), with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
+# Real data, with the answer known. LaLonde (1986) took a randomized job-training experiment, threw its controls away, replaced them by people from national surveys, and asked whether the methods of the day would find the experimental answer. Many did not. Here are the men of Dehejia and Wahba (1999), with the survey CPS; the outcome is earnings in 1978, in dollars, and the estimand the ATT.
 
 # %%
 from causaldata import cps_mixtape, nsw_mixtape
@@ -627,7 +627,7 @@ caption = "Training and earnings (dollars): ATT, for regression the coefficient;
 tables.results(lalonde, caption, digits=0)
 
 # %% [markdown]
-# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (548<!--hospital-lalonde-ols-se:,.0f-->). Read the table by columns, then by rows. Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 643<!--hospital-lalonde-spread-past:,.0f--> with them, 403<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
+# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (548<!--hospital-lalonde-ols-se:,.0f-->). Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 643<!--hospital-lalonde-spread-past:,.0f--> with them, 403<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men. Each of the twelve has a standard error above 600 dollars: do not rank the estimators by them. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
 
 # %% [markdown]
 # ## The decision
@@ -706,7 +706,7 @@ tables.results(
 )
 
 # %% [markdown]
-# In 150 samples an interval that covers 0.95 shows between 0.91 and 0.99, so the rows do not rank the methods below the regression. Weighting with stacked errors covers less than it promises, 0.92 for the ATE and 0.93 for the ATT in 2,000 samples, because a few patients carry large weights; errors that take the scores as known cover more, 0.98 to 0.99.
+# In 150 samples an interval that covers 0.95 shows between 0.91 and 0.99, so the coverages below the regression's do not rank the methods. Weighting with stacked errors covers less than it promises, 0.92 for the ATE and 0.93 for the ATT in 2,000 samples, because a few patients carry large weights; errors that take the scores as known cover more, 0.98 to 0.99.
 
 # %% [markdown]
 # ## Take it with you
@@ -715,7 +715,7 @@ tables.results(
 # .venv/bin/casestudies copy propensity weighting matching doubly_robust sensitivity
 # ```
 #
-# On your own table, in ten lines: look at the overlap, check the balance, then estimate. Here on the smokers of Hernán and Robins (2020), whose weighted estimate of the ATE of quitting on weight is 3.4 kg (2.4 to 4.5).
+# On your own table look at the overlap, check the balance, then estimate. Here the last step on the smokers of Hernán and Robins (2020), whose weighted estimate of the ATE of quitting on weight is 3.4 kg (2.4 to 4.5).
 
 # %% mystnb={"code_prompt_show": "Show the analysis of the smokers"} tags=["hide-input"]
 from causaldata import nhefs_complete
@@ -759,7 +759,7 @@ tables.results(nhefs, "Quitting smoking and weight change (kg), ATE.", digits=2)
 # <details>
 # <summary>Solution</summary>
 #
-# Regression and standardization: their outcome model was wrong without it. Weighting did not: the treatment model is linear in health in both worlds. The plain regression coefficient still does not estimate the ATE, since the effect varies.
+# Regression and standardization: their outcome model was wrong without it. Weighting did not: the log odds of treatment are linear in health in both worlds. The plain regression coefficient still does not estimate the ATE, since the effect varies.
 #
 # </details>
 #

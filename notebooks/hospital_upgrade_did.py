@@ -11,7 +11,7 @@
 #
 # **The question.** Some hospitals start a new drug in month 5, others never do. How much does the drug lower the severity of their patients' illness, when the hospitals differ in ways that nobody wrote down, and when new equipment may have arrived in the same month?
 #
-# **The answer in short.** The drug lowers severity in the hospitals that use it by 2.28<!--upgrade-att-size:.2f--> points (the ATT, exact); comparing them with the others after the start suggests harm, +0.78<!--upgrade-raw:+.2f-->, and difference-in-differences (DiD) answers −2.24<!--upgrade-did:.2f-->. If equipment worth 3 points arrives in the same month, DiD does not split the credit but gives all of it to the drug, −5.24<!--upgrade-did-upgraded:.2f-->, and no check of the columns or of the months before notices. A department that got the equipment and not the drug shows it: the triple difference answers −2.22<!--upgrade-ddd:.2f-->.
+# **The answer in short.** The drug lowers severity in the hospitals that use it by 2.28<!--upgrade-att-size:.2f--> points (the ATT, exact); comparing them with the others after the start suggests harm, +0.78<!--upgrade-raw:+.2f-->, and difference-in-differences (DiD) answers −2.24<!--upgrade-did:.2f-->. If equipment worth 3 points arrives in the same month, DiD does not split the credit but gives all of it to the drug, −5.24<!--upgrade-did-upgraded:.2f-->, and unless somebody recorded it no check of the columns or of the months before notices. A department that got the equipment and not the drug shows it: the triple difference answers −2.22<!--upgrade-ddd:.2f-->.
 #
 # The scenario is told in the article whose opening words are "We need to talk about Causal ML" (Anonymous, n.d.). It warns against a coincident upgrade, and rightly.
 
@@ -156,7 +156,7 @@ naive.index = ["after, drug minus others", "drug hospitals, after minus before"]
 tables.results(naive, "Two naive answers, in points; the ATT is −2.28.")
 
 # %% [markdown]
-# The first suggests, with a wide interval, that the drug makes patients worse. It compares burdened hospitals with unburdened ones; in the population it gives 2.19<!--upgrade-raw-truth:.2f-->. The second says that the drug is much better than it is, for it credits the drug with the fall that happened everywhere; in the population, −3.88<!--upgrade-own-past-truth:.2f-->. More hospitals would make neither more true.
+# The first suggests, with a wide interval, that the drug makes patients worse. It compares hospitals under a heavier burden with others; in the population it gives 2.19<!--upgrade-raw-truth:.2f-->. The second says that the drug is much better than it is, for it credits the drug with the fall that happened everywhere; in the population, −3.88<!--upgrade-own-past-truth:.2f-->. More hospitals would make neither more true.
 
 # %% [markdown]
 # ## What must be true
@@ -332,7 +332,7 @@ tables.results(checks, "A check for collinearity, and what it would catch.")
 # %% [markdown]
 # In the first case the check is silent: there is no second column to be collinear with, and the estimate is wrong by 3 points. Collinearity is a relation between the columns you have; the trouble is a column you do not have.
 #
-# In the second case it rings, and here is the split that the article may have had in mind: the software shares the −5.24<!--upgrade-did-upgraded:.2f--> equally, −2.62<!--upgrade-split:.2f--> for each column. But this is no estimate. The two columns are one and the same, every division of the sum fits equally well, and the library picks, with a warning, the one with the smallest sum of squares. Record the equipment in percent instead of 0 and 1, and the credit moves:
+# In the second case it rings, and here is the split that the article may have had in mind: the software shares the −5.24<!--upgrade-did-upgraded:.2f--> equally, −2.62<!--upgrade-split:.2f--> for each column. But this is no estimate. The two columns are one and the same, every division of the sum fits equally well, and the library picks, with a warning, the one with the smallest sum of squared coefficients. Record the equipment in percent instead of 0 and 1, and the credit moves:
 
 # %%
 percent = all_changes.assign(upgraded=100 * all_changes["upgraded"])
@@ -388,7 +388,7 @@ plt.show()
 #
 # The triple difference replaces one assumption by another: not that nothing else changed, but that whatever else changed did so equally in both departments. Neither implies the other. If the equipment helped surgery only, DiD would be right and the triple difference would say +0.72<!--upgrade-ddd-surgery:+.2f-->; if the medical department alone drifted, both would be off alike. Here it is also more precise than DiD, since the two departments share most of their hospital's shocks.
 #
-# A second control group does the same. In another region some hospitals bought the equipment without the grant. Comparing drug hospitals with *those* leaves the drug:
+# A second control group does the same. In another region some hospitals bought the equipment without the grant. If their trends are parallel too, comparing drug hospitals with *those* leaves the drug:
 
 # %%
 bought_too = {"upgrade_overlap": 1.0, "upgrade_elsewhere": 0.6}
@@ -426,7 +426,7 @@ plt.show()
 # %% [markdown]
 # *Figure 5. Equipment that comes later shows as a second step. Dashed: the drug's effect.*
 #
-# A late arrival can be seen, and the months before it can be used alone. An arrival in the same month cannot: there is only one step. Nor does the usual test help. The pre-trend test asks whether the groups moved in parallel *before*:
+# A late arrival shows as a second step (as would a drug that gains strength), and the months before it can be used alone. An arrival in the same month does not: there is only one step. Nor does the usual test help. The pre-trend test asks whether the groups moved in parallel *before*:
 
 # %%
 study = event_study(panel, **timing)
@@ -448,7 +448,7 @@ tables.results(
 #
 # It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month ([See it move](../book/see_it_move.md) lets you turn the drift). A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
 #
-# Nor do honest bounds (Rambachan and Roth, 2023) foresee the equipment, for they are set by the past. The sign of the average effect survives monthly steps away from parallel of up to 0.70<!--upgrade-breakdown:.2f--> times the largest one seen before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
+# Nor do honest bounds set by the past (Rambachan and Roth, 2023) foresee the equipment. The sign of the average effect survives monthly steps away from parallel of up to 0.70<!--upgrade-breakdown:.2f--> times the largest one seen before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
 
 # %% [markdown]
 # ### Other patients
@@ -474,7 +474,7 @@ tables.results(composition, "With another intake of patients; points.")
 # %% [markdown]
 # ### Two hospitals, or ten
 #
-# The article's example has two hospitals. With one in each group DiD is still a number, but nothing in the data says how far that number would move by chance. The recipe refuses to print a standard error:
+# The article's example has two hospitals. With one in each group DiD is still a number, but nothing in its four means says how far that number would move by chance. The recipe refuses to print a standard error:
 
 # %%
 first = two.groupby("treated")["hospital"].first()
@@ -558,11 +558,11 @@ def false_alarms(treated, number=10_000):
 alarms = pd.DataFrame({"5 of 10": false_alarms(5), "2 of 10": false_alarms(2)})
 tables.results(
     alarms,
-    "Chance that a useless drug is found to work, ten hospitals. Monte Carlo errors at most 0.004; the last row is exact.",
+    "Chance that a useless drug is found to have an effect, ten hospitals. Monte Carlo errors at most 0.004; the last row is exact.",
 )
 
 # %% [markdown]
-# Treating every hospital-month as independent news raises a false alarm in about one region of six, in both designs. Clustering with normal quantiles still does in 8%<!--upgrade-alarm-normal-five:.0%--> with five against five; with t quantiles the rate is 5%<!--upgrade-alarm-t-five:.0%-->. With two treated hospitals neither helps (19%<!--upgrade-alarm-normal-two:.0%--> and 14%<!--upgrade-alarm-t-two:.0%-->): a variance estimated from two hospitals is a poor one. The wild bootstrap errs in the other direction there (below 2%), and so also misses more of the real effects (MacKinnon and Webb, 2017). The randomization test, which asks how often another choice of treated hospitals would have shown as much, keeps its level in both, provided that any of the hospitals might as well have been the treated ones, as far as changes in severity go (Conley and Taber, 2011; MacKinnon and Webb, 2020).
+# Treating every hospital-month as independent news raises a false alarm in about one region of six, in both designs. Clustering with normal quantiles still does in 8%<!--upgrade-alarm-normal-five:.0%--> with five against five; with t quantiles the rate is 5%<!--upgrade-alarm-t-five:.0%-->. With two treated hospitals neither helps (19%<!--upgrade-alarm-normal-two:.0%--> and 14%<!--upgrade-alarm-t-two:.0%-->): a variance estimated from two hospitals is a poor one. The wild bootstrap errs in the other direction there (below 2%), and so also misses more real effects (MacKinnon and Webb, 2017). The randomization test, which asks how often another choice of treated hospitals would have shown as much, keeps its level in both, provided that any of the hospitals might as well have been the treated ones, as far as changes in severity go (Conley and Taber, 2011; MacKinnon and Webb, 2020).
 #
 # All this counts hospitals as independent. A shock common to all drug hospitals is invisible to every row of the table, and to any number of hospitals (Donald and Lang, 2007). How large would it have to be, were each group hit by one of its own in each period?
 
@@ -574,7 +574,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The equipment, 3 points, is such a shock, 5.6<!--upgrade-shock-ratio:.1f--> times as large.
+# The equipment, 3 points in one group and period, is 5.6<!--upgrade-shock-ratio:.1f--> such standard deviations.
 
 # %% [markdown]
 # ## The decision
@@ -607,12 +607,12 @@ tables.results(
 )
 
 # %% [markdown]
-# DiD promises a gain of 56<!--upgrade-net-promised:.0f--> thousand euros per hospital and month from the drug. The drug loses 32<!--upgrade-net-drug-loss:.0f-->. The equipment, which the analysis never mentioned, is what pays. And note a second step: even a perfect ATT (2.28<!--upgrade-att-size:.2f-->) is not what these hospitals would get (1.72<!--upgrade-atu-size:.2f-->), because the drug does most where the burden is heaviest, and there it already is.
+# DiD promises a gain of 56<!--upgrade-net-promised:.0f--> thousand euros per hospital and month from the drug. The drug loses 32<!--upgrade-net-drug-loss:.0f-->. The equipment, which the analysis never mentioned, is what pays. And note a second step: even a perfect ATT (2.28<!--upgrade-att-size:.2f-->) is not what these hospitals would get (1.72<!--upgrade-atu-size:.2f-->), because the drug does most where the burden is heaviest, and there it mostly is already.
 
 # %% [markdown]
 # ## Many worlds
 #
-# One sample proves little. First the world without equipment: 200 fresh regions of 40 hospitals, DiD clustered by hospital against a regression that counts every hospital-month as independent.
+# First the world without equipment: 200 fresh regions of 40 hospitals, DiD clustered by hospital against a regression that counts every hospital-month as independent.
 
 
 # %% mystnb={"code_prompt_show": "Show the analyses, each a formula of the hospitals' means"} tags=["hide-input"]
@@ -699,7 +699,7 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(worlds[shown], "200 regions of 40 hospitals against the exact ATT.")
 
 # %% [markdown]
-# Where trends are parallel, the clustered interval covers about as often as it promises; the same estimate with months counted as independent covers in 84%<!--upgrade-rows-coverage:.0%--> of regions, give or take 3%<!--upgrade-rows-coverage-error:.0%-->. With the equipment DiD is off by 3 points and its interval never covers. It is a good interval for the wrong quantity.
+# Where trends are parallel, the clustered interval covers about as often as it promises; the same estimate with months counted as independent covers in 84%<!--upgrade-rows-coverage:.0%--> of regions, give or take 3%<!--upgrade-rows-coverage-error:.0%-->. With the equipment DiD is off by 3 points and its interval covers in none. It is a good interval for the wrong quantity.
 
 # %% [markdown]
 # ## Take it with you
@@ -710,7 +710,7 @@ tables.results(worlds[shown], "200 regions of 40 hospitals against the exact ATT
 # .venv/bin/casestudies copy difference_in_differences pretrends honest_bounds few_clusters
 # ```
 #
-# Here on real data. In July 2011 California changed the question that is put to people about organ donation; 26 other states did not. The table, from Huntington-Klein (2021), has the share of registered donors in 27 states over six quarters, and the book reports a DiD of −0.022 with a standard error of 0.006, clustered by state.
+# Here on real data. In July 2011 California changed the question that is put to people about organ donation; 26 other states did not. The table, from Huntington-Klein (2021), has the share of registered donors in 27 states over six quarters, and that book reports a DiD of −0.022 with a standard error of 0.006, clustered by state.
 
 # %%
 donors = organ_donations.load_pandas().data
@@ -734,7 +734,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is the ratio of the two departments' gains from the equipment, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
+# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is surgery's gain from the equipment over the medical department's, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
 #
 # </details>
 #
@@ -767,7 +767,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# The cell below solves for the drifts; nothing need be sampled, for the covariance is known. The drift that biases DiD by two of its errors is caught in 13%<!--upgrade-power-did:.0%--> of regions. The one that biases the average of the event study by two of its (larger) errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. Hotelling's test, which estimates the covariance from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->; `pretrend_power` with our one sample's covariance says 36%<!--upgrade-power:.0%--> for the steeper one.
+# The cell below solves for the drifts; nothing need be sampled, for the covariance is known. The drift that biases DiD by two of its errors is caught in 13%<!--upgrade-power-did:.0%--> of regions. The one that biases the average of the event study by two of its (larger) errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. Hotelling's test, which estimates the covariance from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->; `pretrend_power`, which takes our one sample's covariance for the true one, says 36%<!--upgrade-power:.0%--> for two of its errors.
 #
 # </details>
 

@@ -11,7 +11,7 @@
 #
 # **The question.** Counties raise their minimum wage at different dates, and some never do. What does a raise do to employment, quarter by quarter, in the counties that raise, and how far from parallel may trends have been before the answer falls?
 #
-# **The answer in short.** The usual regression, with an intercept for each county and each quarter, converges to a loss of 1.00<!--counties-stag-twfe-size:.2f--> hundred jobs where the average effect on the counties that raise (the ATT) is a loss of 1.92<!--counties-stag-att-size:.2f-->; comparing with counties not yet treated repairs that. Quarters before the raise let you test parallel trends, yet a drift that biases the average by 3.1<!--counties-drift-in-se:.1f--> of its standard errors is caught only 26%<!--counties-power:.0%--> of the time. So report how far trends may have parted before the sign is lost: here up to 0.34<!--counties-mbar:.2f--> times the largest step seen before.
+# **The answer in short.** The usual regression, with an intercept for each county and each quarter, converges to a loss of 1.00<!--counties-stag-twfe-size:.2f--> hundred jobs where the average effect on the counties that raise (the ATT) is a loss of 1.92<!--counties-stag-att-size:.2f-->; comparing with counties not yet treated repairs that. Quarters before the raise let you test parallel trends, yet a drift that biases the average by 3.1<!--counties-drift-in-se:.1f--> of its standard errors is caught only 26%<!--counties-power:.0%--> of the time. So report how far trends may have parted before the sign is lost: in that sample up to 0.34<!--counties-mbar:.2f--> times the largest step seen before.
 #
 # The chapter carries on from [Card and Krueger](card_krueger_did.ipynb), with the same two documents: AI/ML Explained (2026) and "We Need to Talk about Causal ML" (Anonymous, n.d.).
 
@@ -301,7 +301,7 @@ plt.show()
 # %% [markdown]
 # *Figure 5. Honest bounds in the drifting world. The first row is the usual interval.*
 #
-# The usual interval misses. Every other one covers, and pays with length. The drift in this world is a straight line, so that the fourth row is the one whose assumption is exactly right. The sign survives steps up to 0.34<!--counties-mbar:.2f--> times the largest step before, or bends up to 0.08<!--counties-msmooth:.2f--> a quarter. That is the sentence to write in a report, in place of "trends were parallel". Card and Krueger's two waves allow no such sentence; [the hospital upgrade](hospital_upgrade_did.ipynb) shows a failure that even these bounds do not foresee.
+# The usual interval misses. Every other one covers, and pays with length. The drift in this world is a straight line of equal steps, so that the last four rows assume what is true; the second does not, and covers all the same. The sign survives steps up to 0.34<!--counties-mbar:.2f--> times the largest step before, or bends up to 0.08<!--counties-msmooth:.2f--> a quarter. That is the sentence to write in a report, in place of "trends were parallel". Card and Krueger's two waves allow no such sentence; [the hospital upgrade](hospital_upgrade_did.ipynb) shows a failure that even these bounds do not foresee.
 
 # %% [markdown]
 # ### Levels or logs
@@ -357,7 +357,7 @@ plt.show()
 # %% [markdown]
 # *Figure 6. The world that grows by two percent a quarter, without any effect. Above in levels, below in logs: only one of the two is parallel.*
 #
-# Nothing in two waves says which scale is the parallel one. It has to be argued, and it matters where outcomes grow and the groups start from different sizes, as these counties do and as the stores of New Jersey and Pennsylvania did.
+# Nothing in two waves says which scale is the parallel one. It has to be argued, and it matters where outcomes change and the groups start from different sizes, as these counties do and as the stores of New Jersey and Pennsylvania did.
 
 # %% [markdown]
 # ## The decision
@@ -379,12 +379,12 @@ tables.results(
 )
 
 # %% [markdown]
-# A planner who multiplies the coefficient of the habitual regression by the number of counties budgets for less than a quarter of what comes. An average over short and long exposures is not a forecast, even when it is estimated without bias; the event study is what to forecast from.
+# A planner who multiplies the coefficient of the habitual regression by the number of counties budgets for less than a quarter of what comes by then (the effect is here the same in every county). An average over short and long exposures is not a forecast, even when it is estimated without bias; forecast from the event study.
 
 # %% [markdown]
 # ## Many worlds
 #
-# One sample proves little. First the drifting world, 80 samples of 100 counties: how often does each interval for the average effect cover?
+# First the drifting world, 80 samples of 100 counties: how often does each interval for the average effect cover?
 
 
 # %% mystnb={"code_prompt_show": "Show the two analyses"} tags=["hide-input"]
@@ -453,7 +453,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The right analyses cover about as often as they promise. The others miss in nine samples of ten or in all, and more counties would only make them surer.
+# The right analyses cover about as often as they promise. The others miss in nine samples of ten or in all; more counties would only make them surer.
 
 # %% [markdown]
 # ## Take it with you
@@ -509,7 +509,7 @@ tables.results(
 )
 
 # %% [markdown]
-# In these data a law counts from its first full year, and the year before that, the reference, already contains some months of it. That year was a bad one: one year earlier, log homicides had been lower there by 0.125<!--counties-castle-lower:.3f-->, with an interval that excludes zero. Part of that step may be the law and part a trend of these states' own; the table cannot tell which. The recipe measures from that reference year, fixed effects measure from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the answer hangs on the base is the finding, and a reason to report bounds.
+# In these data a law counts from its first full year, and the year before that, the reference, already contains some months of it. That year was a bad one: one year earlier, log homicides, relative to the states not yet treated, had been lower by 0.125<!--counties-castle-lower:.3f-->, with an interval that excludes zero. Part of that step may be the law and part a trend of these states' own; the table cannot tell which. The recipe measures from that reference year, fixed effects measure from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the answer hangs on the base is the finding, and a reason to report bounds.
 
 # %% [markdown]
 # ## Exercises
@@ -532,7 +532,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# `scenarios.minimum_wage_panel(first_raises=(9,), shares=(0.5,), drift=0.15)`, then `event_study` with `first_treated_time=9` and `pretrend_power(study, slopes=[0.15])`. The drift now shows over seven estimates, at most seven steps away from the reference, so that the test catches it nearly always; and the average effect is taken over four quarters instead of eight, so that its bias is smaller. Long histories help twice.
+# `scenarios.minimum_wage_panel(first_raises=(9,), shares=(0.5,), drift=0.15)`, then `event_study` with `first_treated_time=9` and `pretrend_power(study, slopes=[0.15])`. The drift now shows over seven estimates, at most seven steps away from the reference, so that the test catches it in about nineteen samples of twenty; and the average effect is taken over four quarters instead of eight, so that its bias is smaller. Long histories help twice.
 #
 # </details>
 #
@@ -558,7 +558,7 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | The first difference removes fixed differences between the groups, the second the trend that both share. | holds | Counties that raise are larger by 12, and all grow by 2 a quarter: raised against the rest is off by 12.9<!--counties-raw-bias:.1f-->, not-yet-treated comparisons by −0.021<!--counties-stag-bias:.3f--> (hundred jobs; its error is 0.016<!--counties-stag-bias-error:.3f-->). |
-# | After both subtractions, what is left is the causal effect. | holds in part | Only if trends are parallel, on the scale used. A drift of 0.15 a quarter leaves a bias of 0.68<!--counties-drift-bias:.2f-->; growth in percent leaves one in levels, without any effect. |
+# | After both subtractions, what is left is the causal effect. | holds in part | Only if trends are parallel, on the scale used. A drift of 0.15 a quarter leaves a bias of 0.68<!--counties-drift-bias:.2f-->; growth in percent leaves one in levels, even where the raise does nothing. |
 # | Always plot several periods before, to confirm that the lines stayed parallel. | holds in part | Plot, but it confirms little: a drift worth 2<!--counties-power-two-in-se:.0f--> standard errors of bias is caught 13%<!--counties-power-two:.0%--> of the time, ours worth 3.1<!--counties-drift-in-se:.1f--> in 26%<!--counties-power:.0%-->. |
 # | With parallel pre-trends, before-and-after data and a control group, use difference in differences. | holds in part | Where units start at different times and effects grow, the usual regression fails in spite of parallel trends: a loss of 1.00<!--counties-stag-twfe-size:.2f--> where the ATT is one of 1.92<!--counties-stag-att-size:.2f-->. |
 # | A group already on another path before the treatment is mistaken for an effect. | holds | Drift of 0.15: the usual interval covers in 11%<!--counties-drift-coverage:.0%--> of samples. |

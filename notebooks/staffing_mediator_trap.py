@@ -183,7 +183,7 @@ tables.results(ranked, "Importance of each feature for predicting exits.", digit
 # %% [markdown]
 # ## What must be true
 #
-# The estimand is the ATE, $E[Y \mid do(A_0 = 1)] - E[Y \mid do(A_0 = 0)]$: the exit rate if everybody were mismatched minus the exit rate if nobody were. Three conditions identify it from the table.
+# The estimand is the ATE, $E[Y \mid do(A_0 = 1)] - E[Y \mid do(A_0 = 0)]$: the exit rate if everybody were mismatched minus the exit rate if nobody were. The first three conditions identify it from the table.
 #
 # > **Assumptions, and how each could fail**
 # >
@@ -253,7 +253,7 @@ plt.show()
 # *Figure 2. Only the analyses that adjust for talent and leave silence alone cover the truth.*
 
 # %% [markdown]
-# The raw difference is too large: talent raises both mismatch and exit. The flattened model is too small: it compares the mismatched who fell silent with the well matched who fell silent, and so it throws away the harm that silence carries. The correct comparison is between 0.146<!--staffing-flattened:.3f--> and 0.289<!--staffing-adjusted:.3f-->, and it still says that flattening loses about half of the effect. The document's conclusion survives; its yardstick does not.
+# The raw difference is too large: talent raises both mismatch and exit. The flattened model is too small: it compares the mismatched who fell silent with the well matched who fell silent, and the talkative likewise, and so it throws away the harm that silence carries. The correct comparison is between 0.146<!--staffing-flattened:.3f--> and 0.289<!--staffing-adjusted:.3f-->, and it still says that flattening loses about half of the ATE. The document's conclusion survives; its yardstick does not.
 
 # %% [markdown]
 # ### Why talent is enough: surgery on the graph
@@ -342,7 +342,7 @@ tables.results(
 # | NDE | mismatch changes, silence stays what it would have been without | the above, no common cause of silence and exit that the mismatch changes, and a cross-world independence that no experiment can check |
 # | NIE | mismatch stays, silence changes as it would have | the same as the NDE |
 #
-# So defined, the natural effects add up to the ATE. The product of two regression coefficients equals the NIE only in a linear model without interaction; here there is neither linearity nor the need for it, because the mediation formula can be written down.
+# So defined, the natural effects add up to the ATE. The product of two regression coefficients is in general the NIE only in a linear model without interaction; here there is neither linearity nor the need for it, because the mediation formula can be written down.
 
 
 # %% mystnb={"code_prompt_show": "Show the mediation formula in code"} tags=["hide-input"]
@@ -381,7 +381,7 @@ effects["error of the mean"] = many.std() / np.sqrt(20)
 tables.results(effects, "Direct, indirect and total effects: exact, and estimated.")
 
 # %% [markdown]
-# The flattened estimate of 0.146<!--staffing-flattened:.3f--> lies between the two controlled direct effects, it is (nearly) their average, weighted by how many candidates are silent as it is. If silence stayed what it would have been without the mismatch, the effect would be the NDE, 0.119<!--staffing-nde:.3f-->. Nobody here asked for either.
+# The flattened estimate of 0.146<!--staffing-flattened:.3f--> lies between the two controlled direct effects: it is nearly their average, weighted by how many candidates are silent as it is. If silence stayed what it would have been without the mismatch, the effect would be the NDE, 0.119<!--staffing-nde:.3f-->. Nobody here asked for either.
 
 # %% [markdown]
 # ## Try to break it
@@ -432,7 +432,7 @@ plt.show()
 # %% [markdown]
 # *Figure 5. The lever that importance cannot judge: repairing silence works in one world and does nothing in the other.*
 #
-# So the document's warning that communication alerts *must* fail is contradicted by its own simulator, in which silence does cause exits: abolishing it would save 12.7<!--staffing-lever-silence:.1f--> exits in a hundred candidates, the matching lever 16.4<!--staffing-lever-match:.1f-->. The warning holds in the second world. No ranking of features distinguishes the two; the graph does, and the graph has to be argued from how the company works.
+# So the document's warning that communication alerts *must* fail is contradicted by its own simulator, in which silence does cause exits: abolishing it would save 12.7<!--staffing-lever-silence:.1f--> exits in a hundred candidates, the matching lever 16.4<!--staffing-lever-match:.1f-->. The warning holds in the second world. The ranking does not distinguish the two; the graph does, and the graph has to be argued from how the company works.
 #
 # ### An unrecorded cause of silence and exit
 #
@@ -489,7 +489,7 @@ caption = "Exits avoided a year, of 1,000 candidates, in both worlds, exact."
 tables.results(saved, caption, digits=0)
 
 # %% [markdown]
-# Repairing the match is the better lever in both worlds, and the only one that works in both. That is a reason to prefer it which does not depend on knowing which world is ours. Whether nudges are worth adding does depend on it, and can be learned: send the nudges to a random half of the silent.
+# At equal cost, repairing the match is the better lever in both worlds, and the only one that works in both. That is a reason to prefer it without knowing which of the two is ours. Whether nudges are worth adding does depend on it, and can be learned: send the nudges to a random half of the silent.
 #
 # ### Would they have stayed?
 #
@@ -582,7 +582,7 @@ quitting = pd.DataFrame(answers_real).T
 tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", digits=2)
 
 # %% [markdown]
-# Their model lets the effect vary with smoking intensity only, and the recipe reproduces it when told so; left to itself it lets the effect vary with everything, which changes the answer by a tenth of a kilogram, a fifth of its standard error.
+# Their model lets the effect vary with smoking intensity only, and the recipe reproduces it when told so; left to itself it lets the effect vary with everything, which changes the answer by less than a tenth of a kilogram, a sixth of its standard error.
 
 # %% [markdown]
 # ## Exercises
@@ -594,7 +594,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # <details>
 # <summary>Solution</summary>
 #
-# The interview is a descendant of the exit: adjusting for it conditions on the outcome and must not be done. The prestige tag is a cause of the mismatch only, an instrument: adjusting for it is valid in the sense of the backdoor criterion but useless at best. It costs precision, and if any confounding is left it amplifies the bias (Pearl, 2010). Check with `identify.backdoor` after adding the edges to `world.model.graph.copy()`.
+# The interview is a descendant of the exit: adjusting for it conditions on the outcome and must not be done. The prestige tag is a cause of the mismatch only, an instrument: adjusting for it is valid in the sense of the backdoor criterion but useless at best. It costs precision, and if any confounding is left it can amplify the bias (Pearl, 2010). Check with `identify.backdoor` after adding the edges to `world.model.graph.copy()`.
 #
 # </details>
 #
@@ -634,7 +634,7 @@ tables.results(quitting, "ATE of quitting on weight in kg; published: 3.5.", dig
 # | 2.00<!--staffing-a0-without-m-estimate:.2f--> is the true structural coefficient, and 1.12<!--staffing-a0-flattened-estimate:.2f--> is it with credit stolen. | does not hold | Its equation has 1.2, a direct coefficient, which the flattened model finds within two errors. For the total effect exact log odds ratios are 2.075<!--staffing-log-or-minus-1:.3f-->, 2.042<!--staffing-log-or-0:.3f-->, 2.001<!--staffing-log-or-1:.3f--> at talent −1, 0, 1 and 1.970<!--staffing-log-or-marginal:.3f--> for everybody; odds ratios move without any confounding. |
 # | Conditioning on the mediator understates the total effect. | holds | On the probability scale 0.146<!--staffing-flattened:.3f--> instead of 0.293<!--staffing-ate:.3f--> here. In other worlds it can also inflate or flip the estimate. |
 # | Adjusting for the baseline confounder alone recovers the total effect. | holds | 0.289<!--staffing-adjusted:.3f--> against 0.293<!--staffing-ate:.3f-->, by the backdoor criterion; said of its own world. |
-# | Conditioning on M isolates the direct effect (CDE). | holds in part | In its own world, with an interaction, its means over 20 samples lie within errors of the CDEs, 0.100<!--staffing-cde-silence-0:.3f--> and 0.257<!--staffing-cde-silence-1:.3f-->. With an unrecorded stress behind silence and exit the same regression misses. |
+# | Conditioning on M isolates the direct effect (CDE). | holds in part | In its own world, with an interaction, its means over 20 samples lie within two errors of the CDEs, 0.100<!--staffing-cde-silence-0:.3f--> and 0.257<!--staffing-cde-silence-1:.3f-->. With an unrecorded stress behind silence and exit the same regression misses. |
 # | The silence is nearly twice as critical to fix as the match (1.81<!--staffing-m-flattened-estimate:.2f--> against 1.12<!--staffing-a0-flattened-estimate:.2f-->). | does not hold | As log odds with the other held fixed the two are right. As levers, abolishing silence saves 12.7<!--staffing-lever-silence:.1f--> exits in a hundred and abolishing mismatches 16.4<!--staffing-lever-match:.1f-->. |
 # | The mediator absorbs the bulk of the gradient updates. | holds in part | The largest share, not the bulk: of the way that gradient descent travels on the document's rows silence gets 0.48<!--staffing-way-silence:.2f-->, the match 0.32<!--staffing-way-mismatch:.2f-->. No theft: the coefficients end where the equations put them. |
 # | Given silence, the exit is all but certain. | does not hold | In its own data a share of 0.503<!--staffing-p-exit-given-silence:.3f--> of the silent leave. |

@@ -1,7 +1,9 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.api as sm
 from adjusting import (
     cross_fitted,
     dealt,
@@ -11,12 +13,15 @@ from adjusting import (
     standardized,
     weighted,
 )
+from causaldata import cps_mixtape, nsw_mixtape
 from scipy import stats
 from scipy.special import expit
 from stored import kept, numbers
 from test_headlines import HEADLINES
 
 from casestudies import scenarios
+from casestudies.recipes.doubly_robust import doubly_robust
+from casestudies.recipes.matching import match
 
 chapter = kept("hospital_confounding")
 world = scenarios.hospital()
@@ -79,6 +84,29 @@ def test_covariates_move_the_answer_by_thousands_and_estimators_by_hundreds():
         abs(four["past earnings, trimmed"] - chapter.experiment["estimate"])
         < 2 * chapter.experiment["std_error"]
     ).all()
+
+
+def test_each_of_the_twelve_answers_on_training_has_an_error_above_600_dollars():
+    trial, survey = nsw_mixtape.load_pandas().data, cps_mixtape.load_pandas().data
+    men = pd.concat([trial[trial["treat"] == 1], survey], ignore_index=True)
+    men["age_squared"] = men["age"] ** 2
+    men[["jobless_74", "jobless_75"]] = (men[["re74", "re75"]] == 0).astype(int)
+    who = ["age", "age_squared", "educ", "black", "marr", "nodegree"]
+    past = [*who, "re74", "re75", "jobless_74", "jobless_75"]
+    score = sm.Logit(men["treat"], sm.add_constant(men[past])).fit(disp=0).predict()
+    inside = men[(score >= 0.1) & (score <= 0.9)]
+    assert len(inside) == 428
+    for rows, columns in [(men, who), (men, past), (inside, past)]:
+        d, x = rows["treat"], sm.add_constant(rows[[c for c in columns if rows[c].std() > 0]])
+        line = sm.OLS(rows["re78"], x.assign(treat=d)).fit(cov_type="HC2")
+        score = sm.Logit(d, x).fit(disp=0).predict()
+        weights = np.where(d == 1, 1, score / (1 - score))
+        gap = sm.WLS(rows["re78"], sm.add_constant(d), weights=weights).fit(cov_type="HC0")
+        ask = {"outcome": "re78", "treatment": "treat", "estimand": "ATT"}
+        ask["adjust_for"] = list(x.columns.drop("const"))
+        recipes = match(rows, **ask), doubly_robust(rows, **ask, folds=2, rng=1)
+        errors = [line.bse["treat"], gap.bse["treat"], *(r["std_error"] for r in recipes)]
+        assert min(errors) > 600
 
 
 def test_the_methods_are_unbiased_and_regression_is_not():

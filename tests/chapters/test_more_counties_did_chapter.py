@@ -138,6 +138,11 @@ def test_the_solutions_of_the_exercises_hold():
     longer = pretrend_power(longer, slopes=[0.15]).iloc[0]
     assert longer["power"] > 0.8
     assert longer["bias"] < chapter.actual["bias"]
+    covariance = (np.eye(7) + 1) / 25  # seven gaps to quarter 8, 50 counties in each arm
+    shift = 0.15 * np.arange(1, 8)
+    shift = shift @ np.linalg.solve(covariance, shift)
+    caught = stats.ncf.sf(stats.f.ppf(0.95, 7, 92), 7, 92, shift)
+    assert abs(caught - 19 / 20) < 0.005
     calm = scenarios.minimum_wage_panel(**once)
     early = calm.model.do(
         employment_4=lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5)
