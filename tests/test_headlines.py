@@ -186,6 +186,30 @@ HEADLINES = [
     # Arithmetic on Table III: the jump in wages, and half of the Wald ratio
     ("weak_instruments_iv", "weak-direct-all-percent", 1.11, 0.011, "5.9027 - 5.8916"),
     ("weak_instruments_iv", "weak-direct-half", 0.1020 / 2, 5e-5, "half of Table III's Wald"),
+    ("weak_instruments_iv", "weak-direct-ols-percent", 1.11 - 7.11 * 0.1088, 5e-4, "Tables III, V"),
+    (
+        "weak_instruments_iv",
+        "weak-direct-loses-percent",
+        1.10989 - 1.95996 * 0.27388,
+        5e-4,
+        "cell moments: the jump less 1.96 of its errors",
+    ),
+    # tF at these strengths: the upper tail of f has the 5%, so that c = f z / (f - z), z = 1.64485
+    (
+        "weak_instruments_iv",
+        "weak-tf-critical",
+        67.57**0.5 * 1.64485 / (67.57**0.5 - 1.64485),
+        5e-5,
+        "f z / (f - z), z = 1.64485",
+    ),
+    (
+        "weak_instruments_iv",
+        "weak-card-critical",
+        13.2558**0.5 * 1.64485 / (13.2558**0.5 - 1.64485),
+        3e-4,
+        "f z / (f - z), z = 1.64485",
+    ),
+    ("weak_instruments_iv", "weak-card-f", 13.2558, 5e-5, "least squares by numpy"),
     # The explainer's IV script with numpy alone, and its world by hand
     ("quarter_of_birth_iv", "qob-toy-2sls", 1.9799, 5e-5, "script of the explainer"),
     ("quarter_of_birth_iv", "qob-toy-2sls-low", 1.8566, 5e-5, "script of the explainer"),
@@ -204,12 +228,25 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-hand-opposed", 0.447, 0.05, "by hand, 4,000 rows"),
     ("quarter_of_birth_iv", "qob-law", 0.8 * 2, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-law-ols", 0.8 * (2 + 3 / 2.64), 5e-5, "by hand"),
-    # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
+    ("weak_instruments_iv", "weak-rho", -0.111, 5e-4, "cross-products of the cells"),
     ("weak_instruments_iv", "weak-rho-most", -0.279, 5e-4, "cross-products of the cells"),
-    ("weak_instruments_iv", "weak-like-coverage-most", 0.877, 0.005, "100,000 normal draws"),
+    # Coverage by quadrature over the first stage (test_instrument_strength), 4 errors of 200,000
+    ("weak_instruments_iv", "weak-like-coverage", 0.94497, 4 * 5.1e-4, "quadrature"),
+    ("weak_instruments_iv", "weak-like-coverage-most", 0.87815, 4 * 7.3e-4, "quadrature"),
+    ("weak_instruments_iv", "weak-like-coverage-half", 0.73845, 4 * 9.8e-4, "quadrature"),
+    # The same, four errors of 20,000 samples
+    ("weak_instruments_iv", "weak-mc-t-1-10", 0.92797, 4 * 0.0018, "quadrature"),
+    ("weak_instruments_iv", "weak-mc-t-30-10", 0.68134, 4 * 0.0033, "quadrature"),
+    ("weak_instruments_iv", "weak-mc-t-30-5", 0.42945, 4 * 0.0035, "quadrature"),
+    # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
     ("weak_instruments_iv", "weak-fake-f", 1, 4 * (2 / 30 / 20) ** 0.5, "variance of F(30, n)"),
     ("weak_instruments_iv", "weak-fake-mean-error", 0.036 / 20**0.5, 0.005, "4 errors of 20"),
     ("weak_instruments_iv", "weak-fake-mean", 0.0711, 4 * 0.036 / 20**0.5, "A&K, Table V"),
+    # The same lots by cell sums of numpy alone (the chapter's test keeps the code)
+    ("weak_instruments_iv", "weak-fake-mean", 0.076989, 5e-6, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-se", 0.036451, 5e-6, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-significant", 11, 0, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-unbounded", 19, 0, "cell sums of the same lots"),
     # Anderson-Rubin covers at any strength, within four standard errors of 20,000 samples
     ("weak_instruments_iv", "weak-mc-ar-1-1", 0.95, 0.0062, "nominal coverage"),
     ("weak_instruments_iv", "weak-mc-ar-1-5", 0.95, 0.0062, "nominal coverage"),
@@ -231,7 +268,6 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-cohort-ar-high", 0.253, 6e-4, "cell moments"),
     ("quarter_of_birth_iv", "qob-ratio-low", 0.048, 6e-4, "0.0111 over the widest jump"),
     ("quarter_of_birth_iv", "qob-ratio-high", 0.533, 6e-3, "0.0111 over the narrowest jump"),
-    ("weak_instruments_iv", "weak-like-coverage", 0.9452, 4 * 6e-4, "400,000 draws, 4 errors"),
     ("weak_instruments_iv", "weak-screen-ar", 0.95, 0.0028, "nominal coverage"),
     ("weak_instruments_iv", "weak-mc-bias-30-5", 1 / 5, 0.02, "Bound et al. (1995): 1 / F"),
     ("weak_instruments_iv", "weak-many-liml-coverage", 0.95, 0.088, "nominal coverage"),
