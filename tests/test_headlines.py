@@ -636,6 +636,9 @@ HEADLINES = [
     (DOWHY, "dowhy-raw-estimate", 3 + 480 / 280, 4 * 0.12, "closed form, 4 errors"),
     (DOWHY, "dowhy-season-estimate", 3 - 240 / 136, 4 * 0.134, "closed form, 4 errors"),
     (DOWHY, "dowhy-estimate", 3.0, 4 * 60 / (10 * np.sqrt(2_000)), "equation, 4 errors"),
+    # Normal equations of the chapter's 2,000 rows, drawn with numpy alone (its test has the code)
+    (DOWHY, "dowhy-low", 2.72625, 2e-5, "normal equations, same draws"),
+    (DOWHY, "dowhy-high", 3.26142, 2e-5, "normal equations, same draws"),
     (DOWHY, "dowhy-sweep-strongest", 3 - 160 * 3 / 136, 6e-5, "closed form"),
     # The campaign, by adaptive quadrature over season
     (DOWHY, "dowhy-campaign-ate", 150, 1e-9, "equation"),
@@ -663,11 +666,21 @@ HEADLINES = [
     (DOWHY, "dowhy-mean-p-wrong", 0.92041, 4 * 0.0603 / np.sqrt(60), "binomial, 4 errors"),
     (DOWHY, "dowhy-rejected-right", 0, 1e-9, "binomial: 8e-27 a test"),
     (DOWHY, "dowhy-rejected-wrong", 0, 1e-9, "binomial: 8e-27 a test"),
-    (DOWHY, "dowhy-matching-rejected-right", 0.05, 0.113, "nominal level, 4 errors"),
-    (DOWHY, "dowhy-matching-rejected-wrong", 0.05, 0.113, "nominal level, 4 errors"),
+    # Logit and nearest neighbours written out (the chapter's test), on the same tables
+    (DOWHY, "dowhy-moved", 3.56715, 2e-5, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-right", 0.663333, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-wrong", 0.5275, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-enough", 0.5225, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-rejected-right", 0, 0, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-rejected-wrong", 1 / 60, 2e-7, "matching written out, same draws"),
+    # The same on 2,000 other tables of each kind, four errors of sixty
+    (DOWHY, "dowhy-matching-p-right", 0.567, 4 * 0.0345, "2,000 other tables"),
+    (DOWHY, "dowhy-matching-p-wrong", 0.566, 4 * 0.0349, "2,000 other tables"),
+    (DOWHY, "dowhy-matching-p-enough", 0.564, 4 * 0.0348, "2,000 other tables"),
     # f = (3 - 2.5) * 10 / 60; the competitor: 36 / 136 of spend, 1176.5 / 4776.5 of revenue
     (DOWHY, "dowhy-rv", 0.07993, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
-    (DOWHY, "dowhy-rv-interval", 0.03866, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
+    (DOWHY, "dowhy-rv", 0.077798, 2e-6, "the formula by hand, same draws"),
+    (DOWHY, "dowhy-rv-interval", 0.036424, 2e-6, "the formula by hand, same draws"),
     (DOWHY, "dowhy-competitor-spend", 36 / 136, 4 * 0.017, "closed form, 4 errors"),
     (DOWHY, "dowhy-competitor-revenue", 0.24630, 4 * 0.017, "closed form, 4 errors"),
     # Ten thousand more at 40 percent: 10 * (0.4 b - 1)
