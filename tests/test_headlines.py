@@ -70,9 +70,22 @@ HEADLINES = [
     # The explainer's code run with numpy and statsmodels alone, seed 0
     ("seeing_and_doing", "seeing-z-without", 0.526, 5e-4, "script of the explainer"),
     ("seeing_and_doing", "seeing-z-with", 0.027, 5e-4, "script of the explainer"),
+    # The growing table, a residual variance of 1.5 over one of 2; its rows by hand
+    (
+        "seeing_and_doing",
+        "seeing-width-100000",
+        2 * 1.96 * (1.5 / 2 / 100_000) ** 0.5,
+        4 * 0.011 / 100_000**0.5,
+        "closed form, 4 errors",
+    ),
+    ("seeing_and_doing", "seeing-width-100000", 0.0106901, 1e-7, "by hand, same draws"),
+    ("seeing_and_doing", "seeing-width-100", 0.426754, 1e-6, "by hand, same draws"),
     # Omitted variables formula, worked by hand from the equations of load and latency
     ("seeing_and_doing", "seeing-raw-slope", 0.5 + 112.5 / 72.25, 5e-5, "closed form"),
     ("seeing_and_doing", "seeing-effect", 0.5, 1e-9, "equation"),
+    # 2,000 hours: the slope has variance (Var(Y) - Cov^2 / Var(X)) / (n Var(X)) = 0.0322^2
+    ("seeing_and_doing", "seeing-promise", 20 * 148.625 / 72.25, 80 * 0.0322, "closed form"),
+    ("seeing_and_doing", "seeing-promise", 41.5293, 1e-4, "least squares by hand, same draws"),
     (
         "seeing_and_doing",
         "seeing-correlation",
