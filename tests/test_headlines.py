@@ -134,9 +134,12 @@ HEADLINES = [
     ),
     # The probabilities of the world, worked by hand on all three rungs
     ("ladder_of_causation", "ladder-raw", (0.12 + 0.10) - (0.016 + 0.28), 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-raw-points", 100 * (0.296 - 0.22), 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-ate", (0.15 + 0.5 - 0.08 - 0.35) / 2, 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-ate-points", 50 * (0.15 + 0.5 - 0.08 - 0.35), 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-twin-ate", 0.22 - 0.296, 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-pn", (0.8 * 0.07 + 0.2 * 0.15) / 0.22, 5e-5, "by hand"),
+    ("ladder_of_causation", "ladder-pn-percent", 100 * 0.086 / 0.22, 5e-5, "by hand"),
     ("ladder_of_causation", "ladder-pn-1.0", 0.086 / 0.22, 5e-5, "by hand"),
     ("ladder_of_causation", "ladder-pn-0.5", (1 + 0.086 / 0.22) / 2, 1e-4, "by hand, linear"),
     ("ladder_of_causation", "ladder-pn-0.0", 1.0, 1e-9, "by hand"),
@@ -150,6 +153,8 @@ HEADLINES = [
     ("ladder_of_causation", "ladder-raw-estimate", -0.076, 4 * 0.0062, "by hand"),
     ("ladder_of_causation", "ladder-ate-estimate", 0.11, 4 * 0.0075, "by hand"),
     ("ladder_of_causation", "ladder-trial", 0.11, 4 * 0.0197, "by hand"),
+    # The same 1,000 hours an arm drawn and counted with numpy alone (the chapter's test)
+    ("ladder_of_causation", "ladder-trial-twin", -0.082, 1e-9, "counted in the same draws"),
     ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
     ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
     # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
