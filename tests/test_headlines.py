@@ -733,6 +733,9 @@ HEADLINES = [
     (PRICING, "pricing-best-footfall", 9.0162, 4 * 1.5 * 0.0645, "Lerner (1934), 4 errors"),
     (PRICING, "pricing-best-iv", 9.0162, 4 * 1.5 * 0.251, "Lerner (1934), 4 errors"),
     (PRICING, "pricing-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
+    # The sandwich by hand on the chapter's 2,000 weeks, drawn with numpy alone (its test)
+    (PRICING, "pricing-iv-low", -3.85735, 1e-5, "sandwich by hand, same draws"),
+    (PRICING, "pricing-iv-high", -2.78785, 1e-5, "sandwich by hand, same draws"),
     (PRICING, "pricing-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
     (PRICING, "pricing-profit-gain", 18.3, 0.06, "quadrature"),
     (PRICING, "pricing-profit-slow", 3_657.41, 20, "quadrature and Phi(-0.5), 4 errors"),
