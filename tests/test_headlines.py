@@ -563,6 +563,9 @@ HEADLINES = [
     # The explainer's code run with numpy alone, seed 1
     ("potential_outcomes", "outcomes-document", 4.288, 5e-4, "script of the explainer"),
     ("potential_outcomes", "outcomes-document-se", 0.285, 5e-4, "script of the explainer"),
+    # Welch's interval by hand on the script's rows (the chapter's test)
+    ("potential_outcomes", "outcomes-document-low", 3.72933, 2e-5, "script of the explainer"),
+    ("potential_outcomes", "outcomes-document-high", 4.84742, 2e-5, "script of the explainer"),
     # Self-chosen days: E[S | T=1] = -2 phi(0) / sqrt(2) = -1 / sqrt(pi)
     ("potential_outcomes", "outcomes-ate", 4.0, 1e-9, "equation"),
     ("potential_outcomes", "outcomes-att", 4 + 2 / np.sqrt(np.pi), 5e-5, "closed form"),
@@ -571,6 +574,7 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-raw", 4 - 14 / np.sqrt(np.pi), 5e-5, "closed form"),
     ("potential_outcomes", "outcomes-diary", 4 - 14 / np.sqrt(np.pi), 4 * 1.16, "closed form"),
     ("potential_outcomes", "outcomes-diary-bias", -14 / np.sqrt(np.pi), 0.4, "closed form"),
+    ("potential_outcomes", "outcomes-diary-lin-bias", 0, 4 * 0.073, "no bias, 4 errors"),
     ("potential_outcomes", "outcomes-means", 4.0, 4 * 1.33, "equation"),
     ("potential_outcomes", "outcomes-lin", 4.0, 4 * 0.82, "equation"),
     ("potential_outcomes", "outcomes-coin-coverage", 0.95, 0.062, "nominal coverage"),
@@ -585,9 +589,13 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-looks-10", 0.193, 6e-4, "Armitage et al., table 2"),
     ("potential_outcomes", "outcomes-looks-20", 0.248, 6e-4, "Armitage et al., table 2"),
     # Two means of seven or so days: 14 days differ by more than 0.5 s.d. with 2 Phi(-0.5 / 0.535)
-    ("potential_outcomes", "outcomes-power-14", 10.68, 0.5, "a million trials, to a percent"),
+    # (to a percent), and both variances on a grid of chi-squared quantiles (the chapter's test)
+    ("potential_outcomes", "outcomes-power-14", 10.733, 0.5, "quadrature, to a percent"),
+    ("potential_outcomes", "outcomes-exaggeration", 11.850, 0.015, "quadrature, to a hundredth"),
     ("potential_outcomes", "outcomes-wrong-sign-14", 0.2186, 0.005, "exact mixture"),
+    ("potential_outcomes", "outcomes-wrong-sign-14-percent", 21.86, 0.5, "exact mixture"),
     ("potential_outcomes", "outcomes-gap", 0.368, 5e-4, "exact mixture"),
+    ("potential_outcomes", "outcomes-gap-percent", 36.830, 5e-3, "exact mixture"),
     # Probit choice, closed forms at 1.5 / sqrt(2) and -0.5 / sqrt(2)
     ("potential_outcomes", "outcomes-as-treated", -2.450, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-itt", 1.766, 1e-3, "quadrature"),
@@ -725,6 +733,9 @@ HEADLINES = [
     (PRICING, "pricing-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
     (PRICING, "pricing-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
     (PRICING, "pricing-iv", -3, 4 * 0.251, "equation, 4 errors"),
+    # The sandwich by hand on the chapter's 2,000 weeks, drawn with numpy alone (its test)
+    (PRICING, "pricing-iv-low", -3.85735, 1e-5, "sandwich by hand, same draws"),
+    (PRICING, "pricing-iv-high", -2.78785, 1e-5, "sandwich by hand, same draws"),
     (PRICING, "pricing-f", 1 + 2_000 * 0.002304 / 0.0089, 4 * 46, "concentration, 4 errors"),
     (PRICING, "pricing-cut", 100 * (1 / 0.729 - 1), 6e-5, "0.9 to the power of -3"),
     (PRICING, "pricing-iv-tenth", -2.1110, 6e-5, "closed form"),
@@ -733,9 +744,6 @@ HEADLINES = [
     (PRICING, "pricing-best-footfall", 9.0162, 4 * 1.5 * 0.0645, "Lerner (1934), 4 errors"),
     (PRICING, "pricing-best-iv", 9.0162, 4 * 1.5 * 0.251, "Lerner (1934), 4 errors"),
     (PRICING, "pricing-profit-today", 3_461.87, 20, "quadrature, 4 errors"),
-    # The sandwich by hand on the chapter's 2,000 weeks, drawn with numpy alone (its test)
-    (PRICING, "pricing-iv-low", -3.85735, 1e-5, "sandwich by hand, same draws"),
-    (PRICING, "pricing-iv-high", -2.78785, 1e-5, "sandwich by hand, same draws"),
     (PRICING, "pricing-profit-best", 4_095.59, 20, "quadrature, 4 errors"),
     (PRICING, "pricing-profit-gain", 18.3, 0.06, "quadrature"),
     (PRICING, "pricing-profit-slow", 3_657.41, 20, "quadrature and Phi(-0.5), 4 errors"),
