@@ -70,9 +70,22 @@ HEADLINES = [
     # The explainer's code run with numpy and statsmodels alone, seed 0
     ("seeing_and_doing", "seeing-z-without", 0.526, 5e-4, "script of the explainer"),
     ("seeing_and_doing", "seeing-z-with", 0.027, 5e-4, "script of the explainer"),
+    # The growing table, a residual variance of 1.5 over one of 2; its rows by hand
+    (
+        "seeing_and_doing",
+        "seeing-width-100000",
+        2 * 1.96 * (1.5 / 2 / 100_000) ** 0.5,
+        4 * 0.011 / 100_000**0.5,
+        "closed form, 4 errors",
+    ),
+    ("seeing_and_doing", "seeing-width-100000", 0.0106901, 1e-7, "by hand, same draws"),
+    ("seeing_and_doing", "seeing-width-100", 0.426754, 1e-6, "by hand, same draws"),
     # Omitted variables formula, worked by hand from the equations of load and latency
     ("seeing_and_doing", "seeing-raw-slope", 0.5 + 112.5 / 72.25, 5e-5, "closed form"),
     ("seeing_and_doing", "seeing-effect", 0.5, 1e-9, "equation"),
+    # 2,000 hours: the slope has variance (Var(Y) - Cov^2 / Var(X)) / (n Var(X)) = 0.0322^2
+    ("seeing_and_doing", "seeing-promise", 20 * 148.625 / 72.25, 80 * 0.0322, "closed form"),
+    ("seeing_and_doing", "seeing-promise", 41.5293, 1e-4, "least squares by hand, same draws"),
     (
         "seeing_and_doing",
         "seeing-correlation",
@@ -121,9 +134,12 @@ HEADLINES = [
     ),
     # The probabilities of the world, worked by hand on all three rungs
     ("ladder_of_causation", "ladder-raw", (0.12 + 0.10) - (0.016 + 0.28), 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-raw-points", 100 * (0.296 - 0.22), 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-ate", (0.15 + 0.5 - 0.08 - 0.35) / 2, 1e-9, "by hand"),
+    ("ladder_of_causation", "ladder-ate-points", 50 * (0.15 + 0.5 - 0.08 - 0.35), 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-twin-ate", 0.22 - 0.296, 1e-9, "by hand"),
     ("ladder_of_causation", "ladder-pn", (0.8 * 0.07 + 0.2 * 0.15) / 0.22, 5e-5, "by hand"),
+    ("ladder_of_causation", "ladder-pn-percent", 100 * 0.086 / 0.22, 5e-5, "by hand"),
     ("ladder_of_causation", "ladder-pn-1.0", 0.086 / 0.22, 5e-5, "by hand"),
     ("ladder_of_causation", "ladder-pn-0.5", (1 + 0.086 / 0.22) / 2, 1e-4, "by hand, linear"),
     ("ladder_of_causation", "ladder-pn-0.0", 1.0, 1e-9, "by hand"),
@@ -137,6 +153,8 @@ HEADLINES = [
     ("ladder_of_causation", "ladder-raw-estimate", -0.076, 4 * 0.0062, "by hand"),
     ("ladder_of_causation", "ladder-ate-estimate", 0.11, 4 * 0.0075, "by hand"),
     ("ladder_of_causation", "ladder-trial", 0.11, 4 * 0.0197, "by hand"),
+    # The same 1,000 hours an arm drawn and counted with numpy alone (the chapter's test)
+    ("ladder_of_causation", "ladder-trial-twin", -0.082, 1e-9, "counted in the same draws"),
     ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
     ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
     # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
@@ -186,6 +204,30 @@ HEADLINES = [
     # Arithmetic on Table III: the jump in wages, and half of the Wald ratio
     ("weak_instruments_iv", "weak-direct-all-percent", 1.11, 0.011, "5.9027 - 5.8916"),
     ("weak_instruments_iv", "weak-direct-half", 0.1020 / 2, 5e-5, "half of Table III's Wald"),
+    ("weak_instruments_iv", "weak-direct-ols-percent", 1.11 - 7.11 * 0.1088, 5e-4, "Tables III, V"),
+    (
+        "weak_instruments_iv",
+        "weak-direct-loses-percent",
+        1.10989 - 1.95996 * 0.27388,
+        5e-4,
+        "cell moments: the jump less 1.96 of its errors",
+    ),
+    # tF at these strengths: the upper tail of f has the 5%, so that c = f z / (f - z), z = 1.64485
+    (
+        "weak_instruments_iv",
+        "weak-tf-critical",
+        67.57**0.5 * 1.64485 / (67.57**0.5 - 1.64485),
+        5e-5,
+        "f z / (f - z), z = 1.64485",
+    ),
+    (
+        "weak_instruments_iv",
+        "weak-card-critical",
+        13.2558**0.5 * 1.64485 / (13.2558**0.5 - 1.64485),
+        3e-4,
+        "f z / (f - z), z = 1.64485",
+    ),
+    ("weak_instruments_iv", "weak-card-f", 13.2558, 5e-5, "least squares by numpy"),
     # The explainer's IV script with numpy alone, and its world by hand
     ("quarter_of_birth_iv", "qob-toy-2sls", 1.9799, 5e-5, "script of the explainer"),
     ("quarter_of_birth_iv", "qob-toy-2sls-low", 1.8566, 5e-5, "script of the explainer"),
@@ -198,18 +240,38 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-excl-iv", 2 + 1.2 / 0.8, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-excl-given", 0, 5e-5, "by hand: 1.2 - 1.2"),
     ("quarter_of_birth_iv", "qob-weak-leak-iv", 2 + 0.1 / 0.05, 5e-5, "by hand"),
+    (
+        "quarter_of_birth_iv",
+        "qob-weak-leak-ols",
+        2 + (3 + 0.1 * 0.05) / (0.05**2 + 2),
+        5e-5,
+        "by hand",
+    ),
     ("quarter_of_birth_iv", "qob-hand-toy-exact", (30 / 10) ** 0.5, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-hand-opposed-exact", (2 / 10) ** 0.5, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-hand-toy", 1.73, 0.05, "by hand, 4,000 rows"),
     ("quarter_of_birth_iv", "qob-hand-opposed", 0.447, 0.05, "by hand, 4,000 rows"),
     ("quarter_of_birth_iv", "qob-law", 0.8 * 2, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-law-ols", 0.8 * (2 + 3 / 2.64), 5e-5, "by hand"),
-    # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
+    ("weak_instruments_iv", "weak-rho", -0.111, 5e-4, "cross-products of the cells"),
     ("weak_instruments_iv", "weak-rho-most", -0.279, 5e-4, "cross-products of the cells"),
-    ("weak_instruments_iv", "weak-like-coverage-most", 0.877, 0.005, "100,000 normal draws"),
+    # Coverage by quadrature over the first stage (test_instrument_strength), 4 errors of 200,000
+    ("weak_instruments_iv", "weak-like-coverage", 0.94497, 4 * 5.1e-4, "quadrature"),
+    ("weak_instruments_iv", "weak-like-coverage-most", 0.87815, 4 * 7.3e-4, "quadrature"),
+    ("weak_instruments_iv", "weak-like-coverage-half", 0.73845, 4 * 9.8e-4, "quadrature"),
+    # The same, four errors of 20,000 samples
+    ("weak_instruments_iv", "weak-mc-t-1-10", 0.92797, 4 * 0.0018, "quadrature"),
+    ("weak_instruments_iv", "weak-mc-t-30-10", 0.68134, 4 * 0.0033, "quadrature"),
+    ("weak_instruments_iv", "weak-mc-t-30-5", 0.42945, 4 * 0.0035, "quadrature"),
+    # Made-up quarters: F of 1, the OLS slope, within four standard errors of twenty draws
     ("weak_instruments_iv", "weak-fake-f", 1, 4 * (2 / 30 / 20) ** 0.5, "variance of F(30, n)"),
     ("weak_instruments_iv", "weak-fake-mean-error", 0.036 / 20**0.5, 0.005, "4 errors of 20"),
     ("weak_instruments_iv", "weak-fake-mean", 0.0711, 4 * 0.036 / 20**0.5, "A&K, Table V"),
+    # The same lots by cell sums of numpy alone (the chapter's test keeps the code)
+    ("weak_instruments_iv", "weak-fake-mean", 0.076989, 5e-6, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-se", 0.036451, 5e-6, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-significant", 11, 0, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-unbounded", 19, 0, "cell sums of the same lots"),
     # Anderson-Rubin covers at any strength, within four standard errors of 20,000 samples
     ("weak_instruments_iv", "weak-mc-ar-1-1", 0.95, 0.0062, "nominal coverage"),
     ("weak_instruments_iv", "weak-mc-ar-1-5", 0.95, 0.0062, "nominal coverage"),
@@ -229,9 +291,20 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-cohort-liml", 0.0250, 6e-5, "cell moments"),
     ("quarter_of_birth_iv", "qob-cohort-ar-low", -0.456, 6e-4, "cell moments"),
     ("quarter_of_birth_iv", "qob-cohort-ar-high", 0.253, 6e-4, "cell moments"),
+    ("quarter_of_birth_iv", "qob-cohort-2sls-se", 0.04262, 6e-6, "cell moments"),
+    ("quarter_of_birth_iv", "qob-cohort-liml-se", 0.04764, 6e-6, "cell moments"),
+    ("quarter_of_birth_iv", "qob-trend-ar-loss-percent", 29.85, 6e-3, "cell moments"),
+    ("quarter_of_birth_iv", "qob-trend-ar-high-percent", 55.65, 6e-3, "cell moments"),
+    ("quarter_of_birth_iv", "qob-trend-per-year", 0.05962, 6e-6, "slope through ten cell means"),
+    (
+        "quarter_of_birth_iv",
+        "qob-trend-share",
+        100 * 0.05962 / 2 / 0.1088,
+        0.03,
+        "slope by Table III's jump",
+    ),
     ("quarter_of_birth_iv", "qob-ratio-low", 0.048, 6e-4, "0.0111 over the widest jump"),
     ("quarter_of_birth_iv", "qob-ratio-high", 0.533, 6e-3, "0.0111 over the narrowest jump"),
-    ("weak_instruments_iv", "weak-like-coverage", 0.9452, 4 * 6e-4, "400,000 draws, 4 errors"),
     ("weak_instruments_iv", "weak-screen-ar", 0.95, 0.0028, "nominal coverage"),
     ("weak_instruments_iv", "weak-mc-bias-30-5", 1 / 5, 0.02, "Bound et al. (1995): 1 / F"),
     ("weak_instruments_iv", "weak-many-liml-coverage", 0.95, 0.088, "nominal coverage"),
@@ -241,6 +314,10 @@ HEADLINES = [
     # The jumps of Table III, and the exact world of the second stage by hand
     ("quarter_of_birth_iv", "qob-jump-wage-percent", 1.11, 0.011, "5.9027 - 5.8916"),
     ("quarter_of_birth_iv", "qob-jump-schooling", 0.1088, 1.1e-4, "12.7969 - 12.6881"),
+    ("quarter_of_birth_iv", "qob-jump-schooling-percent", 10.88, 0.011, "12.7969 - 12.6881"),
+    ("quarter_of_birth_iv", "qob-ols-percent", 7.11, 5e-3, "A&K, Table V, column 1"),
+    ("quarter_of_birth_iv", "qob-tsls-percent", 8.91, 5e-3, "A&K, Table V, column 2"),
+    ("quarter_of_birth_iv", "qob-wald-percent", 10.20, 5e-3, "A&K, Table III, panel B"),
     ("quarter_of_birth_iv", "qob-hand-coverage-exact", 0.61926, 5e-5, "2 Phi(0.87652) - 1"),
     ("quarter_of_birth_iv", "qob-many-ols-limit-bias", -9 / 10.64, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-many-2sls-bias", 0, 4 * 0.0104, "no bias, 4 errors"),
@@ -273,6 +350,24 @@ HEADLINES = [
     ("canary_flag_iv", "canary-first-stage-estimate", 0.4, 4 * 0.0083, "exact share, 4 errors"),
     ("canary_flag_iv", "canary-many-bias", 0, 4 * 0.046, "no bias, 4 errors"),
     ("canary_flag_iv", "canary-many-coverage", 0.95, 0.062, "nominal coverage"),
+    ("canary_flag_iv", "canary-late-size", 2 - 0.8 * 0.558610, 5e-5, "truncated normal"),
+    ("canary_flag_iv", "canary-lever-banner-cost", 0.8 * 621.24, 0.6, "ITT of the unflagged"),
+    ("canary_flag_iv", "canary-lever-forced-cost", 1816.15, 0.6, "19.81615 - 18"),
+    # The chapter's 20,000 users drawn and averaged with numpy alone (its test keeps the code)
+    ("canary_flag_iv", "canary-as-treated", 4.9457, 4 * 0.111, "exact, 4 errors"),
+    ("canary_flag_iv", "canary-as-treated", 5.04790, 5e-5, "numpy alone, same draws"),
+    ("canary_flag_iv", "canary-per-protocol", 2.6098, 4 * 0.138, "exact, 4 errors"),
+    ("canary_flag_iv", "canary-per-protocol", 2.74279, 5e-5, "numpy alone, same draws"),
+    ("canary_flag_iv", "canary-itt-estimate", 0.4 * -1.5531, 4 * 0.11, "exact ITT, 4 errors"),
+    ("canary_flag_iv", "canary-itt-estimate", -0.56669, 5e-5, "numpy alone, same draws"),
+    ("canary_flag_iv", "canary-itt-low", -0.78340, 5e-5, "Welch's t by hand, same draws"),
+    ("canary_flag_iv", "canary-itt-high", -0.34999, 5e-5, "Welch's t by hand, same draws"),
+    ("canary_flag_iv", "canary-late-low", -1.95531, 5e-5, "sandwich by hand, same draws"),
+    ("canary_flag_iv", "canary-late-high", -0.83815, 5e-5, "sandwich by hand, same draws"),
+    ("canary_flag_iv", "canary-complier-past", 11.08081, 5e-5, "ratio of jumps, same draws"),
+    ("canary_flag_iv", "canary-placebo", 0.07917, 5e-5, "numpy alone, same draws"),
+    ("canary_flag_iv", "canary-placebo-se", 0.05222, 5e-6, "numpy alone, same draws"),
+    ("canary_flag_iv", "canary-placebo-se", 3 / (20_000 * 0.16) ** 0.5, 4 * 6e-4, "equation"),
     # Card and Krueger (1994), AER 84(4), Table 3 (two decimals); 1.07 and -2.16 come
     # from rounded figures there and 2.76 from neither these nor the data: a unit is allowed
     ("card_krueger_did", "ck-t3-before-pa", 23.33, 0.00501, "Table 3, row 1"),
@@ -533,6 +628,9 @@ HEADLINES = [
     # The explainer's code run with numpy alone, seed 1
     ("potential_outcomes", "outcomes-document", 4.288, 5e-4, "script of the explainer"),
     ("potential_outcomes", "outcomes-document-se", 0.285, 5e-4, "script of the explainer"),
+    # Welch's interval by hand on the script's rows (the chapter's test)
+    ("potential_outcomes", "outcomes-document-low", 3.72933, 2e-5, "script of the explainer"),
+    ("potential_outcomes", "outcomes-document-high", 4.84742, 2e-5, "script of the explainer"),
     # Self-chosen days: E[S | T=1] = -2 phi(0) / sqrt(2) = -1 / sqrt(pi)
     ("potential_outcomes", "outcomes-ate", 4.0, 1e-9, "equation"),
     ("potential_outcomes", "outcomes-att", 4 + 2 / np.sqrt(np.pi), 5e-5, "closed form"),
@@ -541,6 +639,7 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-raw", 4 - 14 / np.sqrt(np.pi), 5e-5, "closed form"),
     ("potential_outcomes", "outcomes-diary", 4 - 14 / np.sqrt(np.pi), 4 * 1.16, "closed form"),
     ("potential_outcomes", "outcomes-diary-bias", -14 / np.sqrt(np.pi), 0.4, "closed form"),
+    ("potential_outcomes", "outcomes-diary-lin-bias", 0, 4 * 0.073, "no bias, 4 errors"),
     ("potential_outcomes", "outcomes-means", 4.0, 4 * 1.33, "equation"),
     ("potential_outcomes", "outcomes-lin", 4.0, 4 * 0.82, "equation"),
     ("potential_outcomes", "outcomes-coin-coverage", 0.95, 0.062, "nominal coverage"),
@@ -555,9 +654,13 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-looks-10", 0.193, 6e-4, "Armitage et al., table 2"),
     ("potential_outcomes", "outcomes-looks-20", 0.248, 6e-4, "Armitage et al., table 2"),
     # Two means of seven or so days: 14 days differ by more than 0.5 s.d. with 2 Phi(-0.5 / 0.535)
-    ("potential_outcomes", "outcomes-power-14", 10.68, 0.5, "a million trials, to a percent"),
+    # (to a percent), and both variances on a grid of chi-squared quantiles (the chapter's test)
+    ("potential_outcomes", "outcomes-power-14", 10.733, 0.5, "quadrature, to a percent"),
+    ("potential_outcomes", "outcomes-exaggeration", 11.850, 0.015, "quadrature, to a hundredth"),
     ("potential_outcomes", "outcomes-wrong-sign-14", 0.2186, 0.005, "exact mixture"),
+    ("potential_outcomes", "outcomes-wrong-sign-14-percent", 21.86, 0.5, "exact mixture"),
     ("potential_outcomes", "outcomes-gap", 0.368, 5e-4, "exact mixture"),
+    ("potential_outcomes", "outcomes-gap-percent", 36.830, 5e-3, "exact mixture"),
     # Probit choice, closed forms at 1.5 / sqrt(2) and -0.5 / sqrt(2)
     ("potential_outcomes", "outcomes-as-treated", -2.450, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-itt", 1.766, 1e-3, "quadrature"),
@@ -671,6 +774,9 @@ HEADLINES = [
     (DOWHY, "dowhy-raw-estimate", 3 + 480 / 280, 4 * 0.12, "closed form, 4 errors"),
     (DOWHY, "dowhy-season-estimate", 3 - 240 / 136, 4 * 0.134, "closed form, 4 errors"),
     (DOWHY, "dowhy-estimate", 3.0, 4 * 60 / (10 * np.sqrt(2_000)), "equation, 4 errors"),
+    # Normal equations of the chapter's 2,000 rows, drawn with numpy alone (its test has the code)
+    (DOWHY, "dowhy-low", 2.72625, 2e-5, "normal equations, same draws"),
+    (DOWHY, "dowhy-high", 3.26142, 2e-5, "normal equations, same draws"),
     (DOWHY, "dowhy-sweep-strongest", 3 - 160 * 3 / 136, 6e-5, "closed form"),
     # The campaign, by adaptive quadrature over season
     (DOWHY, "dowhy-campaign-ate", 150, 1e-9, "equation"),
@@ -698,11 +804,21 @@ HEADLINES = [
     (DOWHY, "dowhy-mean-p-wrong", 0.92041, 4 * 0.0603 / np.sqrt(60), "binomial, 4 errors"),
     (DOWHY, "dowhy-rejected-right", 0, 1e-9, "binomial: 8e-27 a test"),
     (DOWHY, "dowhy-rejected-wrong", 0, 1e-9, "binomial: 8e-27 a test"),
-    (DOWHY, "dowhy-matching-rejected-right", 0.05, 0.113, "nominal level, 4 errors"),
-    (DOWHY, "dowhy-matching-rejected-wrong", 0.05, 0.113, "nominal level, 4 errors"),
+    # Logit and nearest neighbours written out (the chapter's test), on the same tables
+    (DOWHY, "dowhy-moved", 3.56715, 2e-5, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-right", 0.663333, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-wrong", 0.5275, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-p-enough", 0.5225, 2e-6, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-rejected-right", 0, 0, "matching written out, same draws"),
+    (DOWHY, "dowhy-matching-rejected-wrong", 1 / 60, 2e-7, "matching written out, same draws"),
+    # The same on 5,000 other tables of each kind (errors 0.004), four errors of sixty
+    (DOWHY, "dowhy-matching-p-right", 0.569, 4 * 0.0345, "5,000 other tables"),
+    (DOWHY, "dowhy-matching-p-wrong", 0.558, 4 * 0.0349, "5,000 other tables"),
+    (DOWHY, "dowhy-matching-p-enough", 0.559, 4 * 0.0348, "5,000 other tables"),
     # f = (3 - 2.5) * 10 / 60; the competitor: 36 / 136 of spend, 1176.5 / 4776.5 of revenue
     (DOWHY, "dowhy-rv", 0.07993, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
-    (DOWHY, "dowhy-rv-interval", 0.03866, 4 * 0.0223, "Cinelli and Hazlett's formula, 4 errors"),
+    (DOWHY, "dowhy-rv", 0.077798, 2e-6, "the formula by hand, same draws"),
+    (DOWHY, "dowhy-rv-interval", 0.036424, 2e-6, "the formula by hand, same draws"),
     (DOWHY, "dowhy-competitor-spend", 36 / 136, 4 * 0.017, "closed form, 4 errors"),
     (DOWHY, "dowhy-competitor-revenue", 0.24630, 4 * 0.017, "closed form, 4 errors"),
     # Ten thousand more at 40 percent: 10 * (0.4 b - 1)
@@ -729,6 +845,9 @@ HEADLINES = [
     (PRICING, "pricing-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
     (PRICING, "pricing-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
     (PRICING, "pricing-iv", -3, 4 * 0.251, "equation, 4 errors"),
+    # The sandwich by hand on the chapter's 2,000 weeks, drawn with numpy alone (its test)
+    (PRICING, "pricing-iv-low", -3.85735, 1e-5, "sandwich by hand, same draws"),
+    (PRICING, "pricing-iv-high", -2.78785, 1e-5, "sandwich by hand, same draws"),
     (PRICING, "pricing-f", 1 + 2_000 * 0.002304 / 0.0089, 4 * 46, "concentration, 4 errors"),
     (PRICING, "pricing-cut", 100 * (1 / 0.729 - 1), 6e-5, "0.9 to the power of -3"),
     (PRICING, "pricing-iv-tenth", -2.1110, 6e-5, "closed form"),

@@ -117,6 +117,60 @@ def test_the_anderson_rubin_set_covers_at_any_strength_and_the_t_interval_does_n
         assert samples["2SLS covers"].mean() < 0.91
 
 
+def interval_covers(count, mean_f, rho):
+    """Integrate the coverage of the usual interval over the first stage, in a sample without end.
+
+    With M the sum of squares of the estimated first stage and S that of its products with its
+    errors, the slope's error b is normal with mean rho S / M and variance (1 - rho^2) / M, and
+    the interval covers where (M - z^2) b^2 + 2 rho z^2 b - z^2 < 0.
+    """
+    strength = np.sqrt(count * (mean_f - 1))
+    z2 = stats.norm.ppf(0.975) ** 2
+    along = strength + np.linspace(-9, 9, 5_000)
+    chance = stats.norm.pdf(along - strength)
+
+    def given(others):
+        """Integrate over the direction of the means; the squares of the others are given."""
+        m = along**2 + others
+        a, half = m - z2, rho * z2
+        root = np.sqrt(np.maximum(half**2 + a * z2, 0))
+        ends = np.sort([(-half - root) / a, (-half + root) / a], axis=0)
+        mean, spread = rho * (m - strength * along) / m, np.sqrt((1 - rho**2) / m)
+        between = np.diff(stats.norm.cdf(ends, mean, spread), axis=0)[0]
+        covers = np.where(a > 0, between, np.where(root > 0, 1 - between, 1))
+        return covers @ chance / chance.sum()
+
+    if count == 1:
+        return given(0)
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    others = stats.chi2.ppf((nodes + 1) / 2, count - 1)
+    return weights / 2 @ [given(other) for other in others]
+
+
+@pytest.mark.parametrize(
+    ("k", "mean_f", "endogeneity", "coverage"),
+    [
+        (1, 4, 0.8, 0.90664),  # as iv_error_summary has it
+        (1, 10, 0.8, 0.92797),
+        (30, 5, 0.8, 0.42945),
+        (30, 10, 0.8, 0.68134),
+        (30, 4.91, 0.1, 0.94497),
+        (30, 4.91, 0.3, 0.87815),
+        (30, 4.91, 0.5, 0.73845),
+    ],
+)
+def test_the_usual_interval_covers_as_quadrature_over_the_first_stage_says(
+    k, mean_f, endogeneity, coverage
+):
+    assert interval_covers(k, mean_f, endogeneity) == pytest.approx(coverage, abs=1e-5)
+    n, size = 50_000, {"rows": 300_000, "rng": k}
+    samples = draw_samples(
+        instruments=k, mean_f=mean_f, endogeneity=endogeneity, replications=n, **size
+    )
+    error = np.sqrt(coverage * (1 - coverage) / n)
+    assert abs(samples["2SLS covers"].mean() - coverage) < 4 * error
+
+
 def test_many_weak_instruments_pull_two_stage_least_squares_to_ols_and_not_liml():
     irrelevant, weak = (
         draw_samples(

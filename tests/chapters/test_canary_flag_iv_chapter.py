@@ -1,7 +1,9 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
-from stored import kept
+import pytest
+from scipy.stats import norm, t
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -67,3 +69,48 @@ def test_only_the_wald_ratio_covers():
     )
     assert abs(chapter.many.loc["Wald ratio", "coverage"] - 0.95) < 4 * np.sqrt(0.0475 / 200)
     assert (chapter.many["coverage"].iloc[:2] == 0).all()
+
+
+def users(n=20_000):
+    """Draw the chapter's users from its equations, in their order."""
+    rng = np.random.default_rng(36)
+    flag = rng.random(n) < 0.2
+    interest, past, noise = rng.normal(size=(3, n))
+    adopted = interest > np.where(flag, 0, norm.ppf(0.9))
+    tasks = 20 + 4 * interest + (-2 + 0.8 * interest) * adopted + 5 * noise
+    return flag, 10 + 3 * (0.6 * interest + 0.8 * past), adopted, tasks
+
+
+def gap(values, group):
+    """Return the difference of two means, its error and Welch's interval."""
+    sides = values[group], values[~group]
+    parts = np.array([side.var(ddof=1) / len(side) for side in sides])
+    degrees = parts.sum() ** 2 / sum(parts**2 / [len(side) - 1 for side in sides])
+    estimate, error = sides[0].mean() - sides[1].mean(), np.sqrt(parts.sum())
+    reach = t.ppf(0.975, degrees) * error
+    return estimate, error, estimate - reach, estimate + reach
+
+
+def test_numpy_alone_finds_the_chapters_numbers_in_the_same_draws():
+    flag, past, adopted, tasks = users()
+    itt, shift = gap(tasks, flag), gap(adopted.astype(float), flag)[0]
+    late = itt[0] / shift
+    nudge = flag - flag.mean()
+    left = tasks - tasks.mean() - late * (adopted - adopted.mean())
+    reach = norm.ppf(0.975) * np.sqrt(nudge**2 @ left**2) / (nudge @ adopted)
+    placebo = gap(past, flag)
+    found = {
+        "as-treated": gap(tasks, adopted)[0],
+        "per-protocol": gap(tasks[flag == adopted], adopted[flag == adopted])[0],
+        "itt-estimate": itt[0],
+        "itt-low": itt[2],
+        "itt-high": itt[3],
+        "late-estimate": late,
+        "late-low": late - reach,
+        "late-high": late + reach,
+        "complier-past": gap(past * adopted, flag)[0] / shift,
+        "placebo": placebo[0],
+        "placebo-se": placebo[1],
+    }
+    stored = numbers("canary_flag_iv")
+    assert {key: stored[f"canary-{key}"] for key in found} == pytest.approx(found, rel=1e-5)

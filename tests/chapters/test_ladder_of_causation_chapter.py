@@ -1,7 +1,7 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
-from stored import kept
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -56,6 +56,20 @@ def test_a_trial_tells_the_two_worlds_apart():
         & (chapter.tried["exact"] < chapter.tried["ci_high"])
     ).all()
     assert chapter.tried["ci_low"].iloc[0] > 0 > chapter.tried["ci_high"].iloc[1]
+
+
+def incidents(deploy, busy):
+    """Count incidents in 1,000 hours of an arm, as many as possible under either action."""
+    load, noise = np.random.default_rng(10 + deploy).random((2, 1_000))
+    without, with_it = (np.where(load <= busy, *chances) for chances in ((0.35, 0.08), (0.5, 0.15)))
+    return (noise <= (with_it if deploy else without)).sum()  # each is likelier with a deploy
+
+
+def test_the_trials_differences_are_those_of_the_counts():
+    stored = numbers("ladder_of_causation")
+    for key, busy in (("trial", (0.5, 0.5)), ("trial-twin", (0.8, 0.2))):
+        gap = (incidents(1, busy[1]) - incidents(0, busy[0])) / 1_000
+        assert abs(stored[f"ladder-{key}"] - gap) < 1e-9
 
 
 def test_worlds_that_agree_on_two_rungs_differ_on_the_third():

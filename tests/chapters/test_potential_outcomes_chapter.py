@@ -1,9 +1,11 @@
 """What the chapter shows and says, by what its notebook stored."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
-from stored import kept
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -72,6 +74,55 @@ def test_the_days_that_are_named_find_the_effect_in_eighty_of_a_hundred(share, d
     assert power(days + 4, share, rng) > 0.8 + 4 * error
 
 
+def fortnight(days=14):
+    """Return percent of trials that exclude zero, the mean size if so, percent of wrong signs.
+
+    Both sample variances are on a grid of chi-squared quantiles; given them the difference of
+    means is normal, and Welch's interval excludes zero beyond a limit on either side.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    quantile, weight = (nodes + 1) / 2, np.multiply.outer(weights, weights) / 4
+    sums, on = np.zeros(4), np.arange(2, days - 1)
+    for n, chance in zip(on, stats.binom.pmf(on, days, 0.5), strict=True):
+        sizes, variances = (n, days - n), (72, 100)
+        a, b = (
+            v * stats.chi2.ppf(quantile, m - 1) / (m - 1) / m
+            for v, m in zip(variances, sizes, strict=True)
+        )
+        total = np.add.outer(a, b)
+        degrees = total**2 / np.add.outer(a**2 / (n - 1), b**2 / (days - n - 1))
+        limit = stats.t.ppf(0.975, degrees) * np.sqrt(total)
+        spread = np.sqrt(72 / n + 100 / (days - n))
+        above, below = (limit - 4) / spread, (-limit - 4) / spread
+        found = stats.norm.sf(above) + stats.norm.cdf(below)
+        size = 4 * (stats.norm.sf(above) - stats.norm.cdf(below))
+        size += spread * (stats.norm.pdf(above) + stats.norm.pdf(below))
+        wrong = stats.norm.cdf(-4 / spread)
+        sums += chance * np.array([1, (weight * found).sum(), (weight * size).sum(), wrong])
+    return 100 * sums[1] / sums[0], sums[2] / sums[1], 100 * sums[3] / sums[0]
+
+
+def test_a_fortnight_finds_little_and_exaggerates_it_as_quadrature_says():
+    assert fortnight() == pytest.approx([10.733, 11.850, 21.865], abs=6e-4)
+    # the gap of the groups' states: a mixture over the coins, with the error function
+    stored, coins = numbers("potential_outcomes"), {k: math.comb(14, k) for k in range(2, 13)}
+    tails = (n * math.erfc(0.5 / math.sqrt(2 / k + 2 / (14 - k))) for k, n in coins.items())
+    assert stored["outcomes-gap-percent"] == pytest.approx(
+        100 * sum(tails) / sum(coins.values()), rel=1e-5
+    )
+
+
+def test_welchs_interval_of_the_documents_rows_is_the_one_shown():
+    legacy = np.random.RandomState(1)
+    timer = legacy.binomial(1, 0.5, 5_000) == 1
+    output = legacy.normal(50, 10, 5_000) + 4 * timer
+    found = stats.ttest_ind(output[timer], output[~timer], equal_var=False)
+    low, high = found.confidence_interval()
+    stored = numbers("potential_outcomes")
+    shown = [stored[f"outcomes-document-{end}"] for end in ("low", "high")]
+    assert shown == pytest.approx([low, high], rel=1e-5)
+
+
 def test_the_diarys_loss_is_larger_than_what_the_timer_adds():
     assert truth["ATT"] == pytest.approx(4 + 2 / np.sqrt(np.pi))
     assert truth["selection bias"] == pytest.approx(-16 / np.sqrt(np.pi))
@@ -110,4 +161,6 @@ def test_the_coin_covers_and_the_diary_never_does():
 
 def test_all_the_men_of_the_programme_are_there_and_it_worked():
     assert chapter.men == 445
-    assert chapter.sharp["p_value"] < 0.05
+    # a million other shuffles, by numpy, say 0.0041
+    assert abs(chapter.sharp["p_value"] - 0.0041) < 4 * np.sqrt(0.0041 * 0.9959 / 1_999)
+    assert chapter.sharp["p_value"] < 0.01

@@ -1,8 +1,9 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
 from scipy import stats
-from stored import covers, kept
+from stored import covers, kept, numbers
 
 from casestudies import scenarios
 
@@ -24,6 +25,20 @@ def test_the_instrument_is_strong_and_its_set_covers():
     assert chapter.safe["kind"] == "interval"
     assert chapter.safe["ci_low"] < chapter.eta < chapter.safe["ci_high"]
     assert chapter.strength.loc["effective F", "value"] > 104.7
+
+
+def test_the_sandwich_by_hand_gives_the_instruments_interval_in_the_same_draws():
+    footfall, on_cost, on_price, on_units = np.random.default_rng(4).normal(size=(4, 2_000))
+    cost = 0.06 * on_cost
+    price = 0.8 * cost + 0.08 * footfall + 0.05 * on_price
+    units = -3 * price + 0.5 * footfall + 0.2 * on_units
+    cost, price, units = (part - part.mean() for part in (cost, price, units))
+    estimate = cost @ units / (cost @ price)
+    reach = stats.norm.ppf(0.975) * np.linalg.norm(cost * (units - estimate * price))
+    reach /= cost @ price
+    found = {"iv": estimate, "iv-low": estimate - reach, "iv-high": estimate + reach}
+    stored = numbers("pricing_elasticity")
+    assert {key: stored[f"pricing-{key}"] for key in found} == pytest.approx(found, rel=1e-5)
 
 
 def test_the_best_price_earns_what_the_equations_say():

@@ -1,7 +1,9 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
-from stored import kept
+import pytest
+from scipy.stats import t
+from stored import kept, numbers
 
 from casestudies import scenarios
 
@@ -104,3 +106,26 @@ def test_only_the_analysis_with_traffic_covers():
 
 def test_every_applicant_to_berkeley_is_in_the_table():
     assert chapter.applicants == 4_526
+
+
+def line(x, y):
+    """Return the slope of least squares and the width of its 95% interval."""
+    degrees, apart = len(x) - 2, x - x.mean()
+    slope = apart @ y / (apart @ apart)
+    left = y - y.mean() - slope * apart
+    return slope, 2 * t.ppf(0.975, degrees) * np.sqrt(left @ left / degrees / (apart @ apart))
+
+
+def test_least_squares_by_hand_finds_the_promise_and_the_widths_in_the_same_draws():
+    traffic, on_cpu, on_latency = np.random.default_rng(1).normal(size=(3, 2_000))
+    cpu = 60 + 5 * 1.5 * traffic + 4 * on_cpu
+    latency = 150 + 0.5 * (cpu - 60) + 10 * 1.5 * traffic + 10 * on_latency
+    activity, on_usage, on_spending = np.random.default_rng(4).normal(size=(3, 100_000))
+    usage, spending = activity + on_usage, activity + on_spending
+    found = {
+        "promise": 20 * line(cpu, latency)[0],
+        "width-100": line(usage[:100], spending[:100])[1],
+        "width-100000": line(usage, spending)[1],
+    }
+    stored = numbers("seeing_and_doing")
+    assert {key: stored[f"seeing-{key}"] for key in found} == pytest.approx(found, rel=1e-5)

@@ -1,11 +1,13 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
 from linearmodels.datasets import card
 from scipy.stats import f as f_distribution
+from scipy.stats import norm
 from stored import kept, numbers
 
-from casestudies import scenarios
+from casestudies import archives, scenarios
 
 chapter = kept("weak_instruments_iv")
 
@@ -87,10 +89,50 @@ def test_a_set_by_hand_ends_where_the_recipe_says():
     assert statistic(1e6) < critical
 
 
-def test_the_leak_that_undoes_the_college_is_its_reduced_form():
-    young = card.load()
+def by_lot():
+    """Return estimate, error and F of twenty made-up sets of quarters, from sums over cells."""
+    men, rng = archives.quarter_of_birth(), np.random.default_rng(1995)
+    pair = men[["log_weekly_wage", "education"]].to_numpy()
+    year = men["year_of_birth"].to_numpy() - 1930
+
+    def cells(labels):
+        size = np.bincount(labels)
+        return size, np.column_stack([np.bincount(labels, part) for part in pair.T]) / size[:, None]
+
+    centre = cells(year)[1]
+    total = (pair - centre[year]).T @ (pair - centre[year])
+    for _ in range(20):
+        size, mean = cells(4 * year + rng.integers(1, 5, len(men)) - 1)
+        apart = mean - np.repeat(centre, 4, axis=0)
+        explained = (apart.T * size) @ apart
+        slope = explained[0, 1] / explained[1, 1]
+        squares = total[0, 0] - 2 * slope * total[0, 1] + slope**2 * total[1, 1]
+        rest = (total - explained)[1, 1] / (len(men) - 40)
+        yield slope, np.sqrt(squares / len(men) / explained[1, 1]), explained[1, 1] / 30 / rest
+
+
+def test_sums_over_cells_say_of_the_same_lots_what_the_recipes_say():
+    slope, error, f = np.array(list(by_lot())).T
+    found = {
+        "mean": slope.mean(),
+        "mean-error": slope.std(ddof=1) / np.sqrt(20),
+        "se": error.mean(),
+        "f": f.mean(),
+        "significant": (slope > norm.ppf(0.975) * error).sum(),
+        "unbounded": (f < f_distribution.ppf(0.95, 30, 329_509 - 40)).sum(),
+    }
+    stored = numbers("weak_instruments_iv")
+    assert {key: stored[f"weak-fake-{key}"] for key in found} == pytest.approx(found, rel=1e-5)
+
+
+def test_the_college_s_f_and_the_leak_that_undoes_it_are_those_of_least_squares():
+    young, stored = card.load(), numbers("weak_instruments_iv")
     names = ["exper", "expersq", "black", "south", "smsa", "smsa66"]
     names += [f"reg66{i}" for i in range(2, 10)]
-    rows = np.column_stack([np.ones(len(young)), young["nearc4"], young[names]])
-    slope = np.linalg.lstsq(rows, young["lwage"].to_numpy(), rcond=None)[0][1]
-    assert abs(numbers("weak_instruments_iv")["weak-card-leak-percent"] - 100 * slope) < 1e-4
+    rows = np.column_stack([np.ones(len(young)), young[names], young["nearc4"]])
+    slope = np.linalg.lstsq(rows, young["lwage"].to_numpy(), rcond=None)[0][-1]
+    assert abs(stored["weak-card-leak-percent"] - 100 * slope) < 1e-4
+    schooling = young["educ"].to_numpy(float)
+    without, with_college = (np.linalg.lstsq(x, schooling)[1][0] for x in (rows[:, :-1], rows))
+    f = (without / with_college - 1) * (len(young) - rows.shape[1])
+    assert abs(stored["weak-card-f"] - f) < 1e-4
