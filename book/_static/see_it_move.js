@@ -467,7 +467,7 @@
   }
 
   function drawAlarms(width, { looks }, now) {
-    const c = canvas(width, [0, YEAR], [0, 100]), apart = YEAR / looks;
+    const c = canvas(width, [0, YEAR], [0, 100], { top: 28 }), apart = YEAR / looks;
     const stairs = (chances) => chances.reduce((points, p, i) => {
       const before = points[points.length - 1][1];
       return [...points, [(i + 1) * apart, before], [(i + 1) * apart, 100 * p]];
@@ -478,7 +478,7 @@
       line("truth", c.path([[0, 100 * now.one], [YEAR, 100 * now.one]])),
       line("naive", c.path(stairs(now.eachByLook))), line("naive dashed", c.path(stairs(now.toDateByLook))),
       diamond(c.x(YEAR), last[0]), dotMark("naive", c.x(YEAR), last[1], "open"),
-      text(c.box.right - 10, last[0] < 40 ? last[0] + 24 : last[0] - 12,
+      text(c.box.right - 10, last[0] - 12,
         same ? `one look ${percent(now.one)}` : `each look's own data ${percent(now.each)}`, "end"),
       same ? "" : text(c.box.right - 10, last[1] + below, `all data to date ${percent(now.toDate)}`, "end"),
       axes(c, [0, 13, 26, 39, 52].map((v) => [v, `${v}`]), [0, 20, 40, 60, 80, 100],
@@ -488,17 +488,21 @@
 
   // What a screen reader hears when the sliders rest
 
+  function ofTheOld(factor) {
+    const words = FACTORS.find((written) => ratio(written) === factor);
+    return factor === 1 ? "the old ones" : `${words} ${factor < 1 ? "of" : "times"} the old`;
+  }
+
   const fewest = (people) => (people < 1 ? "less than 1" : whole(people));
   const often = (looks) => (looks === 1 ? "once, after 52 weeks" : looks === YEAR ? "every week" : `every ${YEAR / looks} weeks`);
   const longer = (months) => (months === 1 ? "1 month" : `${months} months`);
 
   function sayPolicy(now, { factor, months }) {
-    const times = FACTORS.find((words) => ratio(words) === factor);
     const first = months === 1 ? "" : ` After one month they were worth ${fewest(policy(factor, 1).worth)}.`;
     const worth = factor === 1
       ? "This is the old rule: every weight is 1, and they are worth as many."
       : `For the new rule they are worth ${fewest(now.worth)}.${first}`;
-    return `Odds times ${times}, ${longer(months)}. Of ${whole(PEOPLE)} people, ${whole(now.there)} are there in month `
+    return `Odds ${ofTheOld(factor)}, ${longer(months)}. Of ${whole(PEOPLE)} people, ${whole(now.there)} are there in month `
       + `${months}. ${worth}`;
   }
 
@@ -568,7 +572,7 @@
     policy: {
       compute: ({ factor, months }) => policy(factor, months), draw: drawPolicy, say: sayPolicy,
       knobs: {
-        factor: { value: (i) => ratio(FACTORS[i]), words: (v) => `times ${FACTORS.find((w) => ratio(w) === v)}` },
+        factor: { value: (i) => ratio(FACTORS[i]), words: ofTheOld },
         months: { value: (i) => i, words: longer },
       },
     },
