@@ -131,7 +131,11 @@ plt.show()
 # %% [markdown]
 # *Figure 2. How often each rule has rung by a given week if nothing ever changes.*
 #
-# Ninety-four in a hundred. (A test that kept its 5% exactly would ring in 93<!--production-input-percent:.0f-->; with sixty people in the holdout it keeps 5.2<!--production-week-percent:.1f-->%.) A bell that rings each year means nothing, and what people do then is worse than no bell: they stop looking at the effect and look at what moves visibly. Here are three years that break half-way, and what each shows, exactly.
+# Ninety-four in a hundred. (A test that kept its 5% exactly would ring in 93<!--production-input-percent:.0f-->; with sixty people in the holdout it keeps 5.2<!--production-week-percent:.1f-->%.)
+#
+# [See it move](../book/see_it_move.md): turn the threshold, and how often somebody looks.
+#
+# A bell that rings each year means nothing, and what people do then is worse than no bell: they stop looking at the effect and look at what moves visibly. Here are three years that break half-way, and what each shows, exactly.
 
 # %%
 knobs = {

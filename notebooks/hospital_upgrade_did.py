@@ -446,7 +446,9 @@ tables.results(
 # %% [markdown]
 # The three tests agree to the digit, for the equipment changes nothing in months 1 to 4. Passing this test is no evidence against something that begins with the treatment.
 #
-# It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month ([See it move](../book/see_it_move.md) lets you turn the drift). A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
+# It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month. A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
+#
+# [See it move](../book/see_it_move.md): turn the drift, and the size of the region.
 #
 # Nor do honest bounds set by the past (Rambachan and Roth, 2023) foresee the equipment. The sign of the average effect survives monthly steps away from parallel of up to 0.70<!--upgrade-breakdown:.2f--> times the largest one seen before, which was 0.47<!--upgrade-largest-step:.2f--> points. The equipment is a step of 3 points, 6.4<!--upgrade-step-ratio:.1f--> times that. Whether something of that size came in month 5 is a question for the hospitals' purchasing departments, not for the data.
 

@@ -397,6 +397,8 @@ tables.results(milestones, "Share retained with the odds of stretch projects hal
 # %% [markdown]
 # A rule that halves the odds stays near the old one: 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f--> at month 24, from 3,000 people, of whom those still there are worth 289<!--policy-halved-effective:.0f-->. "Always" leaves the old rule anew each month. From month 13 on nobody is left who was always stretched and stayed, and the recipe refuses, where a bare product of weights would return 0 with standard error 0.
 #
+# [See it move](../book/see_it_move.md): turn the odds, and the months. In a log without end every 3,000 people are worth 209<!--policy-halved-exact-effective:.0f-->; one of 3,000 mostly lacks the rare heavy weights, and says too much.
+#
 # What remains is a model of the feedback, the g-formula (Robins, 1986): estimate exits and moves of strain for each state and action, and run the months forward under the new rule. The weights need the propensities and no model of strain. The g-formula needs no propensities, and instead everything beside the project on which exit and strain depend, alike in all months.
 
 # %%
@@ -638,6 +640,8 @@ numbers = {
     "policy-halved": halved.loc[24, "estimate"],
     "policy-halved-effective": halved.loc[24, "effective_n"],
     "policy-halved-exact": exact["odds halved"][-1],
+    "policy-halved-exact-effective": 3_000
+    * office.truth["effective share 24 | odds halved"],
     "policy-always-exact": exact["always"][-1],
     "policy-never-exact": exact["never"][-1],
     "policy-always-step": office.truth["one-step 24 | always"],

@@ -214,7 +214,7 @@ tables.results(sums.set_index("ATE"), caption)
 #
 # ### More data
 #
-# Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000. ([See it move](../book/see_it_move.md) does the same for the dashboard, with sliders.)
+# Perhaps the dashboard's slope was only imprecise, and a larger sample will mend it. Take the explainer's world and let the table grow from 20 rows to 100,000.
 
 # %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-seeing-more-data"}, "image": {"alt": "Estimates with 95% intervals for sample sizes from 20 to 100,000 on a logarithmic axis. Without activity the intervals close in on 0.5, with activity on the true value 0. The wrong intervals shrink as fast as the right ones and exclude 0 from the start."}} tags=["hide-input"]
 sizes = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000]
@@ -248,6 +248,8 @@ plt.show()
 # *Figure 4. The same growing table, analysed without and with the confounder. More rows make both answers more certain; only the one with the confounder nears the truth.*
 #
 # The interval shrinks with $1/\sqrt{n}$ around a point that does not move. A sample of 100,000 gives the wrong answer to the second decimal. Bias from confounding is a property of the comparison, not of the sample size.
+#
+# [See it move](../book/see_it_move.md) in the dashboard: turn what traffic adds, and the sample size.
 
 # %% mystnb={"code_prompt_show": "Show how the table of intervals is made"} tags=["hide-input"]
 wrong = pd.DataFrame(

@@ -242,7 +242,7 @@ tables.results(intervals, "95% intervals for the effect of a year.", digits=4)
 #
 # ### Turn the strength
 #
-# In the world with a knob, turn it, and look at many samples. ([See it move](../book/see_it_move.md) turns the strength and the correlation of the errors.) With normal errors every estimator here depends on a sample only through two small matrices whose distributions are known. Drawing these directly gives 20,000 samples in a blink. (A test of the package holds the shortcut against samples drawn row by row.)
+# In the world with a knob, turn it, and look at many samples. With normal errors every estimator here depends on a sample only through two small matrices whose distributions are known. Drawing these directly gives 20,000 samples in a blink. (A test of the package holds the shortcut against samples drawn row by row.)
 #
 # **Guess first.** At a mean F of 10, how often does the usual 95% interval cover with one instrument, and how often with thirty?
 
@@ -322,6 +322,8 @@ tables.results(
 
 # %% [markdown]
 # With errors correlated 0.8, the interval covers 0.91<!--weak-screen-all:.2f--> over all samples and 0.46<!--weak-screen-passed:.2f--> over those that pass the screen. A weak instrument gets a large F by chance when it happens to line up with the errors, and then the estimate lines up too. Not even the Anderson–Rubin set survives the screening: its promise is about all samples. So: report F, show a set that keeps its level at any strength, and never let F decide whether you report at all.
+#
+# [See it move](../book/see_it_move.md): turn the strength, and the correlation of the errors.
 
 # %% [markdown]
 # ### A direct effect of the season

@@ -325,7 +325,7 @@ def rounded(svg):
     return re.sub(r"-?\d+\.\d+", lambda m: f"{float(m.group()):.1f}", svg)
 
 
-@pytest.mark.parametrize("name", ["slopes", "did", "iv"])
+@pytest.mark.parametrize("name", ["slopes", "did", "iv", "policy", "alarms"])
 def test_the_still_pictures_are_the_ones_that_the_code_draws(name):
     spec = importlib.util.spec_from_file_location("draw", ROOT / "tools" / "draw_see_it_move.py")
     draw = importlib.util.module_from_spec(spec)

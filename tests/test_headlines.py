@@ -1163,6 +1163,7 @@ HEADLINES = [
     (OFF_POLICY, "policy-never-gain", 81.175 - 71.403, 5e-3, "recursion"),
     (OFF_POLICY, "policy-halved", 0.75035, 4 * 0.0135, "recursion"),
     (OFF_POLICY, "policy-halved-effective", 289.039, 5e-3, "weights of the log, by hand"),
+    (OFF_POLICY, "policy-halved-exact-effective", 209.294, 1e-3, "powers of transition matrices"),
     (OFF_POLICY, "policy-always-model", 0.62589, 4 * 0.036, "recursion"),
     # The e-mail experiment: its own table; what thinned logs scatter by
     (OFF_POLICY, "policy-mail", 0.18423, 4 * 0.0025, "the experiment"),

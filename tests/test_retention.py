@@ -6,6 +6,7 @@ import pytest
 from scipy.special import expit
 
 from casestudies import scenarios
+from casestudies.recipes.off_policy import retention_curve
 from casestudies.scenarios.retention import POLICIES, chances, every_month, never, rested
 from casestudies.scm import SCM
 
@@ -77,6 +78,59 @@ def test_the_one_step_value_multiplies_hazards_among_the_legacy_rule_s_people(po
         curve *= 1 - gone / sum(shares.sum() for shares in there.values())
         there = {key: shares @ transition("legacy", *key) for key, shares in there.items()}
         assert truth[f"one-step {t} | {policy}"] == pytest.approx(curve, abs=1e-12)
+
+
+def weights_of_histories(policy, months):
+    """Return the probability and the weight of every history that reaches its last month."""
+    histories = []
+    for z, q in itertools.product((0, 1), repeat=2):
+        histories.append((0.5 * (0.3 + 0.4 * z if q else 0.7 - 0.4 * z), 1.0, 0, z, q))
+    for month in range(months):
+        longer = []
+        for (chance, w, s, z, q), a in itertools.product(histories, (0, 1)):
+            new, old = (stretch_chance(rule, q, s) for rule in (policy, "legacy"))
+            new, old = (new, old) if a else (1 - new, 1 - old)
+            move = 0.45 - 0.15 * z if a else 0.40
+            after = min(s + 1, 2) if a else max(s - 1, 0)
+            stays = 1.0 if month == months - 1 else 1 - leave(s, a, z)
+            for strain, way in ((after, move), (s, 1 - move)):
+                longer.append((chance * old * stays * way, w * new / old, strain, z, q))
+        histories = longer
+    return np.array([history[:2] for history in histories]).T
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("months", [1, 2, 5])
+def test_the_effective_share_is_that_of_the_weights_of_all_histories(policy, months):
+    chance, weight = weights_of_histories(policy, months)
+    truth = scenarios.retention().truth
+    exact = (chance @ weight) ** 2 / (chance @ weight**2)
+    assert truth[f"effective share {months} | {policy}"] == pytest.approx(exact, rel=1e-12)
+    if months > 1:  # what is weighted back is the policy's own share
+        own = truth[f"retained {months - 1} | {policy}"]
+        assert chance @ weight == pytest.approx(own, rel=1e-12)
+
+
+def test_the_old_rule_s_own_log_is_worth_everybody_who_is_there():
+    truth = scenarios.retention().truth
+    assert truth["effective share 1 | legacy"] == pytest.approx(1, rel=1e-12)
+    there = truth["retained 23 | legacy"]
+    assert truth["effective share 24 | legacy"] == pytest.approx(there, rel=1e-12)
+
+
+def test_the_recipe_s_effective_size_goes_to_the_exact_one_and_is_too_large_in_short_logs():
+    world, columns = scenarios.retention(months=6), {"unit": "person", "time": "month"}
+    columns |= {"action": "stretch", "propensity": "propensity", "target": "target"}
+
+    def share(people, seed):
+        rows = world.sample(people, rng=seed)
+        rows = rows.assign(target=chances(POLICIES["odds halved"], rows))
+        return retention_curve(rows, event="exit", **columns)["effective_n"].iloc[-1] / people
+
+    exact = world.truth["effective share 6 | odds halved"]
+    assert near(np.array([share(20_000, seed) for seed in range(10)]) - exact, 0)
+    short = np.array([share(100, seed) for seed in range(100)]) - exact
+    assert short.mean() > 3 * short.std() / 10  # the rare heavy weights are mostly missing
 
 
 def test_two_months_are_what_the_sum_over_all_histories_says():

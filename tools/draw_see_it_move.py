@@ -14,7 +14,9 @@ from scipy import stats
 from casestudies import scenarios
 from casestudies.display import figures
 from casestudies.display.figures import ESTIMATE, HIDDEN, NAIVE, TRUTH
+from casestudies.recipes.monitoring import repeated_looks
 from casestudies.sampling import closed_forms
+from casestudies.scenarios.retention import legacy_odds
 
 STATIC = Path(__file__).resolve().parent.parent / "book" / "_static"
 OPEN = {"color": NAIVE, "marker": "D", "markerfacecolor": "white"}
@@ -89,6 +91,51 @@ def iv():
     return _svg(ax)
 
 
+def policy():
+    """Return what a log is worth against the odds of another rule, as SVG text."""
+    factors, months = np.geomspace(1 / 16, 16, 97), (1, 24)
+    rules = {f"{factor}": legacy_odds(factor) for factor in [*factors, 0.5]}
+    truth = scenarios.retention(policies=rules | {"old": legacy_odds(1)}).truth
+    first, worth = (
+        [3_000 * truth[f"effective share {t} | {rule}"] for rule in rules] for t in months
+    )
+    there = 3_000 * truth["retained 23 | old"]
+    _, ax = plt.subplots()
+    ax.fill_between(factors, worth[:-1], color=ESTIMATE, alpha=0.13, linewidth=0)
+    ax.plot(factors, first[:-1], color=HIDDEN, linestyle=":")
+    ax.plot(factors, worth[:-1], color=ESTIMATE)
+    ax.axhline(there, color=NAIVE)
+    ax.plot(0.5, there, **OPEN)
+    ax.plot(0.5, worth[-1], "o", color=ESTIMATE)
+    ax.text(0.066, there + 50, f"in the log {there:,.0f}")
+    ax.text(0.45, worth[-1] + 70, f"worth {worth[-1]:.0f}", ha="right")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks([1 / 16, 1 / 4, 1, 4, 16], ["1/16", "1/4", "1", "4", "16"])
+    ax.set_yticks([0, 1_000, 2_000, 3_000], ["0", "1,000", "2,000", "3,000"])
+    ax.set(xlim=(1 / 16, 16), ylim=(0, 3_200), ylabel="people")
+    ax.set_xlabel("odds of a stretch project, times the old rule's")
+    return _svg(ax)
+
+
+def alarms():
+    """Return how often a quiet year has rung with a threshold of 1.96, as SVG text."""
+    weeks, threshold = np.arange(53), 1.96
+    one = 2 * stats.norm.sf(threshold)
+    each = 100 * (1 - (1 - one) ** weeks)
+    to_date = 100 * np.append(0, repeated_looks(52, critical=threshold))
+    _, ax = plt.subplots()
+    ax.axhline(100 * one, color=TRUTH, linestyle="--")
+    ax.plot(weeks, each, color=NAIVE, drawstyle="steps-post")
+    ax.plot(weeks, to_date, color=NAIVE, linestyle="--", drawstyle="steps-post")
+    ax.plot(52, each[-1], **OPEN)
+    ax.plot(52, to_date[-1], **(OPEN | {"marker": "o"}))
+    ax.text(50, each[-1] - 24, f"each week's own data {each[-1]:.1f}%", ha="right", va="top")
+    ax.text(50, to_date[-1] + 5, f"all data to date {to_date[-1]:.1f}%", ha="right")
+    ax.set(xlim=(0, 52.6), ylim=(0, 100), xticks=range(0, 53, 13), xlabel="week")
+    ax.set_ylabel("quiet years that have rung, %")
+    return _svg(ax)
+
+
 def _say(name, value):
     return f"{name} {value:.2f}".replace("-", "−")
 
@@ -100,7 +147,7 @@ def _svg(ax):
     return picture.getvalue()
 
 
-PICTURES = {"slopes": slopes, "did": did, "iv": iv}
+PICTURES = {"slopes": slopes, "did": did, "iv": iv, "policy": policy, "alarms": alarms}
 
 if __name__ == "__main__":
     figures.house_style()

@@ -1,5 +1,6 @@
-/* Three figures with sliders. The formulas are those of casestudies/sampling/closed_forms.py, and a
-   browser test holds the two against each other. No library, no network, no animation. */
+/* Figures with sliders. The formulas are those of casestudies/sampling/closed_forms.py, of the truths
+   of scenarios/retention.py and of recipes/monitoring.py, and a browser test holds them against each
+   other. No library, no network, no animation. */
 (() => {
   "use strict";
 
@@ -228,11 +229,96 @@
     };
   }
 
+  // Weights over months: the effective share of casestudies.scenarios.retention
+
+  const PEOPLE = 3000;
+  const expit = (v) => 1 / (1 + Math.exp(-v));
+  const KINDS = [0, 1].flatMap((senior) => [0, 1].map((prestige) => ({
+    senior, prestige, share: 0.5 * (prestige ? 0.3 + 0.4 * senior : 0.7 - 0.4 * senior),
+  })));
+
+  /* Carry the mass of each strain a month on, if the shares take no project and one. */
+  function aMonthLater(mass, shares, senior) {
+    const moved = [0, 0, 0];
+    mass.forEach((there, strain) => shares(strain).forEach((share, a) => {
+      const kept = there * share * (1 - expit(-4.6 + 0.9 * strain - 0.8 * a - 0.3 * senior));
+      const move = a ? 0.45 - 0.15 * senior : 0.4, to = a ? Math.min(strain + 1, 2) : Math.max(strain - 1, 0);
+      moved[to] += kept * move;
+      moved[strain] += kept * (1 - move);
+    }));
+    return moved;
+  }
+
+  /* E[W R], E[W^2 R] and P(R) in a month: R is being there, W the product of the ratios to date. */
+  function moments(factor, months) {
+    const total = { weight: 0, square: 0, there: 0 };
+    for (const { senior, prestige, share } of KINDS) {
+      const odds = (strain) => Math.exp(-0.8 + 1.6 * prestige - 0.6 * strain);
+      const old = (strain) => [1 / (1 + odds(strain)), 1 - 1 / (1 + odds(strain))];
+      const now = (strain) => [1 / (1 + factor * odds(strain)), 1 - 1 / (1 + factor * odds(strain))];
+      const square = (strain) => now(strain).map((p, a) => p * p / old(strain)[a]);
+      let logged = [share, 0, 0], own = logged, squared = logged;
+      for (let t = 1; t < months; t++) {
+        logged = aMonthLater(logged, old, senior);
+        own = aMonthLater(own, now, senior);
+        squared = aMonthLater(squared, square, senior);
+      }
+      squared.forEach((mass, strain) => {
+        total.weight += own[strain];
+        total.there += logged[strain];
+        total.square += mass * (square(strain)[0] + square(strain)[1]);
+      });
+    }
+    return total;
+  }
+
+  function policy(factor, months) {
+    const { weight, square, there } = moments(factor, months);
+    return { there: PEOPLE * there, worth: PEOPLE * weight * weight / square };
+  }
+
+  // Repeated looks: casestudies.recipes.monitoring.repeated_looks
+
+  const YEAR = 52;
+
+  /* Return the nodes and weights of the Gauss-Legendre rule on [-1, 1]. */
+  const legendre = remembered((n) => Array.from({ length: n }, (_, i) => {
+    let x = Math.cos(Math.PI * (i + 0.75) / (n + 0.5)), slope = 1;
+    for (let step = 0; step < 8; step++) {
+      let before = 1, value = x;
+      for (let k = 2; k <= n; k++) [before, value] = [value, ((2 * k - 1) * x * value - (k - 1) * before) / k];
+      slope = n * (x * value - before) / (x * x - 1);
+      x -= value / slope;
+    }
+    return { x, w: 2 / ((1 - x * x) * slope * slope) };
+  }));
+
+  /* The chance to have left +-c sqrt(k) by look k, for the sum of k standard normal steps. */
+  const ringing = remembered((c) => {
+    const rule = legendre(24 + Math.floor(4 * c * Math.sqrt(YEAR))), beyond = (v) => cdf(-v);
+    let density = rule.map(({ x }) => pdf(c * x)), rung = 2 * beyond(c);
+    const chances = [rung];
+    for (let k = 1; k < YEAR; k++) {
+      const edge = c * Math.sqrt(k), next = c * Math.sqrt(k + 1);
+      const from = rule.map(({ x, w }, i) => ({ at: edge * x, mass: edge * w * density[i] }));
+      rung += from.reduce((sum, { at, mass }) => sum + mass * (beyond(next - at) + beyond(next + at)), 0);
+      density = rule.map(({ x }) => from.reduce((sum, { at, mass }) => sum + mass * pdf(at - next * x), 0));
+      chances.push(rung);
+    }
+    return chances;
+  });
+
+  function alarms(threshold, looks) {
+    const one = 2 * cdf(-threshold), toDate = ringing(threshold).slice(0, looks);
+    const each = toDate.map((_, i) => 1 - (1 - one) ** (i + 1));
+    return { one, each: each[looks - 1], toDate: toDate[looks - 1], eachByLook: each, toDateByLook: toDate };
+  }
+
   // Words and numbers
 
   const number = (x, digits = 2) => x.toFixed(digits).replace("-", "−").replace(/^−(0\.?0*)$/, "$1");
   const signed = (x, digits = 2) => (x > 0 ? "+" : "") + number(x, digits);
-  const whole = (x) => String(x).replace(/\B(?=(\d{3})+$)/g, ",");
+  const whole = (x) => x.toFixed(0).replace("-", "−").replace(/\B(?=(\d{3})+$)/g, ",");
   const to = (low, high) => `from ${number(low)} to ${number(high)}`;
 
   function percent(p) {
@@ -273,7 +359,7 @@
     const digits = yTicks.some((value) => value % 1) ? 1 : 0;
     for (const value of yTicks) {
       parts.push(`<path class="axis" d="M${box.left},${y(value).toFixed(2)}h-5"/>`);
-      parts.push(text(box.left - 8, y(value) + 4, number(value, digits), "end", "y-tick"));
+      parts.push(text(box.left - 8, y(value) + 4, digits ? number(value, digits) : whole(value), "end", "y-tick"));
     }
     parts.push(text((box.left + box.right) / 2, box.bottom + 36, xName, "middle", "name"));
     const middle = (box.top + box.bottom) / 2;
@@ -357,7 +443,76 @@
     ].join("");
   }
 
+  const FACTORS = ["1/16", "1/12", "1/8", "1/6", "1/4", "1/3", "1/2", "2/3", "4/5", "1",
+    "5/4", "3/2", "2", "3", "4", "6", "8", "12", "16"];
+  const ratio = (words) => words.split("/").reduce((above, below) => above / below);
+  const FINE = Array.from({ length: 97 }, (_, i) => 2 ** (i / 12 - 4));
+
+  function drawPolicy(width, { factor, months }, now) {
+    const c = canvas(width, [1 / 16, 16], [0, 3200], { logarithmic: true });
+    const curve = (upTo) => FINE.map((f) => [f, policy(f, upTo).worth]);
+    const shown = curve(months), x = c.x(factor), right = factor > 2;
+    const ends = now.worth > 0.8 * now.there || factor < 1 / 4 || factor > 4;
+    return [
+      `<path class="band estimate" d="${c.path([[1 / 16, 0], ...shown, [16, 0]])}Z"/>`,
+      line("hidden", c.path(curve(1))), line("estimate", c.path(shown)),
+      line("naive", c.path([[1 / 16, now.there], [16, now.there]])),
+      diamond(x, c.y(now.there)), dotMark("estimate", x, c.y(now.worth)),
+      text(c.box.left + 6, c.y(now.there) - 9, `in the log ${whole(now.there)}`, "start"),
+      text(x + (ends ? 0 : right ? -10 : 10), c.y(now.worth) + (ends ? -12 : 5),
+        `worth ${fewest(now.worth)}`, ends ? "middle" : right ? "end" : "start"),
+      axes(c, ["1/16", "1/4", "1", "4", "16"].map((w) => [ratio(w), w]), [0, 1000, 2000, 3000],
+        "odds of a stretch project, times the old rule's", "people"),
+    ].join("");
+  }
+
+  function drawAlarms(width, { looks }, now) {
+    const c = canvas(width, [0, YEAR], [0, 100], { top: 28 }), apart = YEAR / looks;
+    const stairs = (chances) => chances.reduce((points, p, i) => {
+      const before = points[points.length - 1][1];
+      return [...points, [(i + 1) * apart, before], [(i + 1) * apart, 100 * p]];
+    }, [[0, 0]]);
+    const last = [now.each, now.toDate].map((p) => c.y(100 * p)), same = looks === 1;
+    const below = last[1] - last[0] < 34 ? 22 : -10;
+    return [
+      line("truth", c.path([[0, 100 * now.one], [YEAR, 100 * now.one]])),
+      line("naive", c.path(stairs(now.eachByLook))), line("naive dashed", c.path(stairs(now.toDateByLook))),
+      diamond(c.x(YEAR), last[0]), dotMark("naive", c.x(YEAR), last[1], "open"),
+      text(c.box.right - 10, last[0] - 12,
+        same ? `one look ${percent(now.one)}` : `each look's own data ${percent(now.each)}`, "end"),
+      same ? "" : text(c.box.right - 10, last[1] + below, `all data to date ${percent(now.toDate)}`, "end"),
+      axes(c, [0, 13, 26, 39, 52].map((v) => [v, `${v}`]), [0, 20, 40, 60, 80, 100],
+        "week", "quiet years that have rung, %"),
+    ].join("");
+  }
+
   // What a screen reader hears when the sliders rest
+
+  function ofTheOld(factor) {
+    const words = FACTORS.find((written) => ratio(written) === factor);
+    return factor === 1 ? "the old ones" : `${words} ${factor < 1 ? "of" : "times"} the old`;
+  }
+
+  const fewest = (people) => (people < 1 ? "less than 1" : whole(people));
+  const often = (looks) => (looks === 1 ? "once, after 52 weeks" : looks === YEAR ? "every week" : `every ${YEAR / looks} weeks`);
+  const longer = (months) => (months === 1 ? "1 month" : `${months} months`);
+
+  function sayPolicy(now, { factor, months }) {
+    const first = months === 1 ? "" : ` After one month they were worth ${fewest(policy(factor, 1).worth)}.`;
+    const worth = factor === 1
+      ? "This is the old rule: every weight is 1, and they are worth as many."
+      : `For the new rule they are worth ${fewest(now.worth)}.${first}`;
+    return `Odds ${ofTheOld(factor)}, ${longer(months)}. Of ${whole(PEOPLE)} people, ${whole(now.there)} are there in month `
+      + `${months}. ${worth}`;
+  }
+
+  function sayAlarms(now, { threshold, looks }) {
+    const rule = `Threshold ${number(threshold)} standard errors, looked at ${often(looks)}.`;
+    const single = `rings falsely in ${percent(now.one)} of quiet years`;
+    if (looks === 1) return `${rule} One look ${single}; there is only one set of data, and both tests are the same.`;
+    return `${rule} One look ${single}. By the end of the year a test of each look's own data has rung in `
+      + `${percent(now.each)}, a test of all data to date in ${percent(now.toDate)}.`;
+  }
 
   function saySlopes(now, { traffic, rows }) {
     const truth = traffic === 0 ? "this is the ATE, for nothing is confounded" : `the ATE is ${number(now.effect)}`;
@@ -414,6 +569,20 @@
         rho: { value: (i) => i / 20, words: (v) => number(v) },
       },
     },
+    policy: {
+      compute: ({ factor, months }) => policy(factor, months), draw: drawPolicy, say: sayPolicy,
+      knobs: {
+        factor: { value: (i) => ratio(FACTORS[i]), words: ofTheOld },
+        months: { value: (i) => i, words: longer },
+      },
+    },
+    alarms: {
+      compute: ({ threshold, looks }) => alarms(threshold, looks), draw: drawAlarms, say: sayAlarms,
+      knobs: {
+        threshold: { value: (i) => (160 + 4 * i) / 100, words: (v) => `${number(v)} standard errors` },
+        looks: { value: (i) => [1, 2, 4, 13, 26, 52][i], words: often },
+      },
+    },
   };
 
   function start(box) {
@@ -451,5 +620,5 @@
   }
 
   document.querySelectorAll("[data-moving]").forEach(start);
-  window.seeItMove = Object.freeze({ slopes, did, iv, ivDensity });
+  window.seeItMove = Object.freeze({ slopes, did, iv, ivDensity, policy, alarms });
 })();

@@ -93,7 +93,7 @@ def retention(*, months=24, policies=POLICIES):
         propensity (of a stretch project, as the lottery has it), stretch and exit (0/1).
         adjust_for is empty: what must be adjusted for changes with the month (senior,
         prestige and that month's strain). truth, in probability: for each policy and month t
-        retained t | policy, and one-step t | policy.
+        retained t | policy, one-step t | policy and effective share t | policy.
 
     Raises
     ------
@@ -104,6 +104,7 @@ def retention(*, months=24, policies=POLICIES):
     References
     ----------
     Robins (1986), Mathematical Modelling 7(9-12), 1393-1512 (the g-formula).
+    Kish (1965), Survey Sampling, Wiley (the effective sample size).
     Precup, Sutton and Singh (2000), Proceedings of the 17th International Conference on
     Machine Learning, 759-766 (weights along a trajectory).
 
@@ -304,16 +305,19 @@ def _person_months(people):
 
 
 def _curves(months, policies):
-    """Return the share retained month by month, and the limit of weighting each row by itself."""
-    log, truth = _over_states("legacy", legacy), {}
+    """Return what a policy retains month by month, and what weights make of the legacy log."""
+    log, truth = _of_actions(_over_states("legacy", legacy)), {}
     for name, policy in policies.items():
-        target = _over_states(name, policy)
-        own = logged = _at_the_start()
+        target = _of_actions(_over_states(name, policy))
+        own = logged = squared = _at_the_start()
         one_step = 1.0
         for t in range(1, months + 1):
-            left = np.sum(logged * _mixed(target, LEAVES)) / np.sum(logged)
+            left = np.sum(logged * (target * LEAVES).sum(axis=0)) / np.sum(logged)
             one_step *= 1 - left
+            square = np.sum(squared * (target**2 / log).sum(axis=0))
+            truth[f"effective share {t} | {name}"] = np.sum(own) ** 2 / square
             own, logged = _a_month_later(own, target), _a_month_later(logged, log)
+            squared = _a_month_later(squared, target**2 / log)
             truth[f"retained {t} | {name}"] = np.sum(own)
             truth[f"one-step {t} | {name}"] = one_step
     return truth
@@ -326,10 +330,10 @@ def _at_the_start():
     return 0.5 * np.where(PRESTIGE == 1, has, 1 - has) * strain
 
 
-def _a_month_later(there, target):
-    """Return who is there a month later, by state, if projects go by the target."""
+def _a_month_later(there, shares):
+    """Return who is there a month later, by state, if these shares take no project and one."""
     moved = np.zeros_like(there)
-    for a, share in enumerate((1 - target, target)):
+    for a, share in enumerate(shares):
         kept = there * share * (1 - LEAVES[a])
         up, down = kept * _rises(a, SENIOR), kept * _falls(a)
         moved += kept - up - down
@@ -340,9 +344,9 @@ def _a_month_later(there, target):
     return moved
 
 
-def _mixed(target, by_action):
-    """Average over the action that the target takes."""
-    return (1 - target) * by_action[0] + target * by_action[1]
+def _of_actions(stretched):
+    """Return the probabilities of both actions, none first."""
+    return np.stack([1 - stretched, stretched])
 
 
 def _over_states(name, policy):
@@ -370,4 +374,4 @@ def _check_policies(policies):
 
 
 SENIOR, PRESTIGE, STRAIN = np.meshgrid([0, 1], [0, 1], [0, 1, 2], indexing="ij")
-LEAVES = [_leaves(STRAIN, a, SENIOR) for a in (0, 1)]
+LEAVES = np.stack([_leaves(STRAIN, a, SENIOR) for a in (0, 1)])
