@@ -60,7 +60,7 @@ figures.house_style()
 # \end{aligned}
 # $$
 #
-# Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Frail patients, thirty in a hundred on average, add to it. Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
+# Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Frail patients, some thirty in a hundred, add to it. Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
 #
 # The graph has the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
 
