@@ -182,7 +182,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Severity without the drug in the curved world: the truth, and the straight line that the regression assumes. The strip below shows whom the drug reached.*
 #
-# In the third world nothing is curved, and still the coefficient is neither the ATE nor the ATT. With effects that vary, the coefficient weights each level of health by the variance of the treatment there (Angrist, 1998; Słoczyński, 2022), exactly so if the probability of treatment is a straight line: it listens most to patients for whom the doctors were undecided.
+# In the third world nothing is curved, and still the coefficient is neither the ATE nor the ATT. With effects that vary, the coefficient weights each level of health by the variance of the treatment there (Angrist, 1998), exactly so if the probability of treatment is a straight line: it listens most to patients for whom the doctors were undecided.
 
 # %%
 levels = np.linspace(-6, 6, 121)
@@ -205,7 +205,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The coefficient tends to −3.55<!--hospital-ols-limit:.2f-->. Variance weights alone would give −3.46<!--hospital-variance-weights:.2f-->; the rest comes from the probability of treatment not being a straight line in health. Either way nobody chose its population. Say first whom the answer is for, then choose an estimator that targets them.
+# The coefficient tends to −3.55<!--hospital-ols-limit:.2f-->. Variance weights alone would give −3.46<!--hospital-variance-weights:.2f-->; the rest comes from the probability of treatment not being a straight line in health. Either way nobody chose its population (Słoczyński, 2022). Say first whom the answer is for, then choose an estimator that targets them.
 #
 # ### Standardization
 #

@@ -13,7 +13,7 @@
 #
 # **The answer in short.** The drug lowers severity in the hospitals that use it by 2.28<!--upgrade-att-size:.2f--> points (the ATT, exact); comparing them with the others after the start suggests harm, +0.78<!--upgrade-raw:+.2f-->, and difference-in-differences (DiD) answers −2.24<!--upgrade-did:.2f-->. If equipment worth 3 points arrives in the same month, DiD does not split the credit but gives all of it to the drug, −5.24<!--upgrade-did-upgraded:.2f-->, and unless somebody recorded it no check of the columns or of the months before notices. A department that got the equipment and not the drug shows it: the triple difference answers −2.22<!--upgrade-ddd:.2f-->.
 #
-# The scenario is told in the article whose opening words are "We need to talk about Causal ML" (Anonymous, n.d.). It warns against a coincident upgrade, and rightly.
+# The scenario is told in the article whose opening words are "We need to talk about Causal ML" (Anonymous, n.d.). It warns against a coincident upgrade.
 
 # %% [markdown]
 # ## The story
@@ -60,7 +60,7 @@ figures.house_style()
 # \end{aligned}
 # $$
 #
-# Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
+# Severity falls everywhere (the shared trend, 0.4 points a month). Burdened hospitals are worse in every month (the fixed difference). Frail patients, some thirty in a hundred, add to it. Each hospital has good and bad spells ($W_t$, shocks that fade slowly). The drug helps, more so where the burden is heavy; so the effect in the hospitals that chose it (ATT −2.28<!--upgrade-att:.2f-->) is not the effect in the others (ATU −1.72<!--upgrade-atu:.2f-->).
 #
 # The graph has the months laid on top of one another. The grant may also bring equipment and change the intake of frail patients; at first both are switched off.
 
@@ -210,7 +210,7 @@ difference.index = ["DiD, statsmodels", "DiD, the recipe"]
 tables.results(difference, "ATT of the drug in the hospitals that use it, in points.")
 
 # %% [markdown]
-# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. So far the article is right: DiD cancels baseline differences.
+# The gap of 3.02<!--upgrade-gap-before:.2f--> points that was there before is gone, without anybody having recorded where it came from. So the article is right: DiD cancels baseline differences.
 
 # %% [markdown]
 # ### The same month, new equipment
@@ -471,7 +471,7 @@ composition = pd.DataFrame(
 tables.results(composition, "With another intake of patients; points.")
 
 # %% [markdown]
-# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f--> again. The intake may be adjusted for if the drug does not change who is admitted; here the grant changes it. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients.
+# The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f-->. The intake may be adjusted for if the drug does not change who is admitted; here the grant changes it. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients.
 
 # %% [markdown]
 # ### Two hospitals, or ten
@@ -496,7 +496,7 @@ spread_of_pairs = pd.Series(
 tables.results(spread_of_pairs, "DiD over all pairs of hospitals, in points.")
 
 # %% [markdown]
-# Our 40 hospitals make 400 such pairs, and nine in ten of them answer between −4.2<!--upgrade-pair-low:.1f--> and −0.2<!--upgrade-pair-high:.1f-->. A pair is an anecdote.
+# Our 40 hospitals make 400 such pairs, and nine in ten of them answer between −4.2<!--upgrade-pair-low:.1f--> and −0.2<!--upgrade-pair-high:.1f-->.
 #
 # With ten hospitals there is a standard error, and it is easily too small. We take a drug that does *nothing* and ask how often each method finds an effect at the 5% level, when five of the ten hospitals use it, and when only two do.
 
