@@ -155,6 +155,7 @@ HEADLINES = [
     ("ladder_of_causation", "ladder-trial", 0.11, 4 * 0.0197, "by hand"),
     # The same 1,000 hours an arm drawn and counted with numpy alone (the chapter's test)
     ("ladder_of_causation", "ladder-trial-twin", -0.082, 1e-9, "counted in the same draws"),
+    ("ladder_of_causation", "ladder-trial", 0.105, 1e-9, "counted in the same draws"),
     ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
     ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
     # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
@@ -270,6 +271,7 @@ HEADLINES = [
     # The same lots by cell sums of numpy alone (the chapter's test keeps the code)
     ("weak_instruments_iv", "weak-fake-mean", 0.076989, 5e-6, "cell sums of the same lots"),
     ("weak_instruments_iv", "weak-fake-se", 0.036451, 5e-6, "cell sums of the same lots"),
+    ("weak_instruments_iv", "weak-fake-mean-error", 0.008288, 1e-6, "cell sums of the same lots"),
     ("weak_instruments_iv", "weak-fake-significant", 11, 0, "cell sums of the same lots"),
     ("weak_instruments_iv", "weak-fake-unbounded", 19, 0, "cell sums of the same lots"),
     # Anderson-Rubin covers at any strength, within four standard errors of 20,000 samples
@@ -362,6 +364,7 @@ HEADLINES = [
     ("canary_flag_iv", "canary-itt-estimate", -0.56669, 5e-5, "numpy alone, same draws"),
     ("canary_flag_iv", "canary-itt-low", -0.78340, 5e-5, "Welch's t by hand, same draws"),
     ("canary_flag_iv", "canary-itt-high", -0.34999, 5e-5, "Welch's t by hand, same draws"),
+    ("canary_flag_iv", "canary-late-estimate", -1.39673, 5e-5, "ratio of jumps, same draws"),
     ("canary_flag_iv", "canary-late-low", -1.95531, 5e-5, "sandwich by hand, same draws"),
     ("canary_flag_iv", "canary-late-high", -0.83815, 5e-5, "sandwich by hand, same draws"),
     ("canary_flag_iv", "canary-complier-past", 11.08081, 5e-5, "ratio of jumps, same draws"),
@@ -642,6 +645,9 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-diary-lin-bias", 0, 4 * 0.073, "no bias, 4 errors"),
     ("potential_outcomes", "outcomes-means", 4.0, 4 * 1.33, "equation"),
     ("potential_outcomes", "outcomes-lin", 4.0, 4 * 0.82, "equation"),
+    ("potential_outcomes", "outcomes-diary", -3.74314, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-means", 4.24997, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-lin", 3.92669, 1e-5, "numpy alone, same draws"),
     ("potential_outcomes", "outcomes-coin-coverage", 0.95, 0.062, "nominal coverage"),
     ("potential_outcomes", "outcomes-lin-coverage", 0.95, 0.062, "nominal coverage"),
     # Normal approximation 2 (1.96 + 0.8416)^2 sd^2 / 4^2 a group: 98.1 and 35.3, and the t's one
@@ -775,6 +781,8 @@ HEADLINES = [
     (DOWHY, "dowhy-season-estimate", 3 - 240 / 136, 4 * 0.134, "closed form, 4 errors"),
     (DOWHY, "dowhy-estimate", 3.0, 4 * 60 / (10 * np.sqrt(2_000)), "equation, 4 errors"),
     # Normal equations of the chapter's 2,000 rows, drawn with numpy alone (its test has the code)
+    (DOWHY, "dowhy-season-estimate", 1.08040, 1e-5, "normal equations, same draws"),
+    (DOWHY, "dowhy-estimate", 2.99384, 1e-5, "normal equations, same draws"),
     (DOWHY, "dowhy-low", 2.72625, 2e-5, "normal equations, same draws"),
     (DOWHY, "dowhy-high", 3.26142, 2e-5, "normal equations, same draws"),
     (DOWHY, "dowhy-sweep-strongest", 3 - 160 * 3 / 136, 6e-5, "closed form"),
@@ -843,6 +851,7 @@ HEADLINES = [
     # Closed forms of pricing: Var(p) = 0.011204, Cov(c, p) = 0.8 * 0.0036
     (PRICING, "pricing-raw", -3 + 0.04 / 0.011204, 6e-5, "closed form"),
     (PRICING, "pricing-raw-estimate", -3 + 0.04 / 0.011204, 4 * 0.082, "closed form, 4 errors"),
+    (PRICING, "pricing-raw-estimate", 0.541464, 1e-6, "least squares by hand, same draws"),
     (PRICING, "pricing-footfall", -3, 4 * 0.0645, "equation, 4 errors"),
     (PRICING, "pricing-iv", -3, 4 * 0.251, "equation, 4 errors"),
     # The sandwich by hand on the chapter's 2,000 weeks, drawn with numpy alone (its test)

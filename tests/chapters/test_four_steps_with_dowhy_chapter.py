@@ -136,6 +136,7 @@ def test_normal_equations_find_the_interval_and_the_robustness_in_the_same_draws
     doubt = stats.t.ppf(0.975, degrees - 1) / np.sqrt(degrees - 1)
     found = {
         "estimate": estimate,
+        "season-estimate": coefficient(revenue, spend, season)[0],
         "low": estimate - reach,
         "high": estimate + reach,
         "rv": robustness(f),

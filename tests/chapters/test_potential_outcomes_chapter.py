@@ -35,6 +35,25 @@ def test_the_coin_covers_the_effect_and_adjusting_sharpens_it():
     assert chapter.document["ci_low"] < 4 < chapter.document["ci_high"]
 
 
+def test_numpy_alone_finds_the_three_answers_in_the_same_draws():
+    rng = np.random.default_rng(6)
+    state, whim = rng.normal(size=200), rng.random(200)
+    chosen, noise = whim < stats.norm.cdf(-state), rng.normal(size=200)
+    output = 50 + 8 * state + (4 - 2 * state) * chosen + 6 * noise
+    rng = np.random.default_rng(2)
+    coin, day, noise = rng.random(200) < 0.5, rng.normal(size=200), rng.normal(size=200)
+    tried = 50 + 8 * day + (4 - 2 * day) * coin + 6 * noise
+    # Lin's estimate: each arm's line, read at the mean state of all days
+    ends = [np.polyval(np.polyfit(day[arm], tried[arm], 1), day.mean()) for arm in (coin, ~coin)]
+    found = {
+        "diary": output[chosen].mean() - output[~chosen].mean(),
+        "means": tried[coin].mean() - tried[~coin].mean(),
+        "lin": ends[0] - ends[1],
+    }
+    stored = numbers("potential_outcomes")
+    assert {key: stored[f"outcomes-{key}"] for key in found} == pytest.approx(found, rel=1e-5)
+
+
 def test_plain_regressions_give_what_the_recipes_give():
     hc2, interacted = chapter.by_statsmodels
     assert abs(hc2 - chapter.by_means["std_error"]) < 2e-5

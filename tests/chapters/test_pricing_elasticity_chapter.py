@@ -37,6 +37,7 @@ def test_the_sandwich_by_hand_gives_the_instruments_interval_in_the_same_draws()
     reach = stats.norm.ppf(0.975) * np.linalg.norm(cost * (units - estimate * price))
     reach /= cost @ price
     found = {"iv": estimate, "iv-low": estimate - reach, "iv-high": estimate + reach}
+    found["raw-estimate"] = price @ units / (price @ price)
     stored = numbers("pricing_elasticity")
     assert {key: stored[f"pricing-{key}"] for key in found} == pytest.approx(found, rel=1e-5)
 
