@@ -113,7 +113,7 @@ def policy():
     ax.set_xticks([1 / 16, 1 / 4, 1, 4, 16], ["1/16", "1/4", "1", "4", "16"])
     ax.set_yticks([0, 1_000, 2_000, 3_000], ["0", "1,000", "2,000", "3,000"])
     ax.set(xlim=(1 / 16, 16), ylim=(0, 3_200), ylabel="people")
-    ax.set_xlabel("odds of a stretch project, times the old rule's")
+    ax.set_xlabel("odds of a project, times the old")
     return _svg(ax)
 
 

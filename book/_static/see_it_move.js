@@ -445,24 +445,23 @@
 
   const FACTORS = ["1/16", "1/12", "1/8", "1/6", "1/4", "1/3", "1/2", "2/3", "4/5", "1",
     "5/4", "3/2", "2", "3", "4", "6", "8", "12", "16"];
-  const ratio = (words) => words.split("/").reduce((above, below) => above / below);
+  const ratio = (words) => words.split("/").map(Number).reduce((above, below) => above / below);
   const FINE = Array.from({ length: 97 }, (_, i) => 2 ** (i / 12 - 4));
 
   function drawPolicy(width, { factor, months }, now) {
     const c = canvas(width, [1 / 16, 16], [0, 3200], { logarithmic: true });
     const curve = (upTo) => FINE.map((f) => [f, policy(f, upTo).worth]);
-    const shown = curve(months), x = c.x(factor), right = factor > 2;
-    const ends = now.worth > 0.8 * now.there || factor < 1 / 4 || factor > 4;
+    const shown = curve(months), x = c.x(factor), room = 60;
+    const side = x < c.box.left + room ? "start" : x > c.box.right - room ? "end" : "middle";
     return [
       `<path class="band estimate" d="${c.path([[1 / 16, 0], ...shown, [16, 0]])}Z"/>`,
       line("hidden", c.path(curve(1))), line("estimate", c.path(shown)),
       line("naive", c.path([[1 / 16, now.there], [16, now.there]])),
       diamond(x, c.y(now.there)), dotMark("estimate", x, c.y(now.worth)),
       text(c.box.left + 6, c.y(now.there) - 9, `in the log ${whole(now.there)}`, "start"),
-      text(x + (ends ? 0 : right ? -10 : 10), c.y(now.worth) + (ends ? -12 : 5),
-        `worth ${fewest(now.worth)}`, ends ? "middle" : right ? "end" : "start"),
+      text(x, c.y(now.worth) + (now.worth < 500 ? -12 : 22), `worth ${fewest(now.worth)}`, side),
       axes(c, ["1/16", "1/4", "1", "4", "16"].map((w) => [ratio(w), w]), [0, 1000, 2000, 3000],
-        "odds of a stretch project, times the old rule's", "people"),
+        "odds of a project, times the old", "people"),
     ].join("");
   }
 
@@ -473,14 +472,14 @@
       return [...points, [(i + 1) * apart, before], [(i + 1) * apart, 100 * p]];
     }, [[0, 0]]);
     const last = [now.each, now.toDate].map((p) => c.y(100 * p)), same = looks === 1;
-    const below = last[1] - last[0] < 34 ? 22 : -10;
+    const close = last[1] - last[0] < 34; // then one label stands above the other
     return [
       line("truth", c.path([[0, 100 * now.one], [YEAR, 100 * now.one]])),
       line("naive", c.path(stairs(now.eachByLook))), line("naive dashed", c.path(stairs(now.toDateByLook))),
       diamond(c.x(YEAR), last[0]), dotMark("naive", c.x(YEAR), last[1], "open"),
-      text(c.box.right - 10, last[0] - 12,
+      text(c.box.right - 10, last[0] - (close && !same ? 30 : 12),
         same ? `one look ${percent(now.one)}` : `each look's own data ${percent(now.each)}`, "end"),
-      same ? "" : text(c.box.right - 10, last[1] + below, `all data to date ${percent(now.toDate)}`, "end"),
+      same ? "" : text(c.box.right - 10, (close ? last[0] : last[1]) - 12, `all data to date ${percent(now.toDate)}`, "end"),
       axes(c, [0, 13, 26, 39, 52].map((v) => [v, `${v}`]), [0, 20, 40, 60, 80, 100],
         "week", "quiet years that have rung, %"),
     ].join("");
@@ -502,7 +501,8 @@
     const worth = factor === 1
       ? "This is the old rule: every weight is 1, and they are worth as many."
       : `For the new rule they are worth ${fewest(now.worth)}.${first}`;
-    return `Odds ${ofTheOld(factor)}, ${longer(months)}. Of ${whole(PEOPLE)} people, ${whole(now.there)} are there in month `
+    const odds = factor === 1 ? "The old odds" : `Odds ${ofTheOld(factor)}`;
+    return `${odds}, ${longer(months)}. Of ${whole(PEOPLE)} people, ${whole(now.there)} are there in month `
       + `${months}. ${worth}`;
   }
 
