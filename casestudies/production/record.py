@@ -4,11 +4,12 @@ import datetime
 import hashlib
 import json
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import jsonschema
 import networkx as nx
 
 from casestudies import identify
@@ -90,12 +91,27 @@ def read(text):
         body = json.loads(json.dumps(tomllib.loads(text), default=_iso))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"estimand.toml is not TOML: {error}; compare with a new one") from None
-    validator = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
-    faults = [_fault(error) for error in sorted(validator.iter_errors(body), key=str)]
+    faults = [_fault(error) for error in sorted(_validator().iter_errors(body), key=str)]
     faults = faults or [*_column_faults(body), *_batch_faults(body)] or _graph_faults(body)
     if faults:
         raise ValueError("estimand.toml: " + "; ".join(faults))
     return Record(text, body)
+
+
+@cache
+def _validator():
+    """Return the validator of the schema.
+
+    jsonschema's grammar of web addresses, which no record has, takes far longer to import than
+    all the rest of it; where nobody has it yet, jsonschema is imported without.
+    """
+    addresses = "rfc3987_syntax"
+    absent = sys.modules.setdefault(addresses, None) is None
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    if absent:
+        del sys.modules[addresses]
+    return Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 
 
 def template(*, first, next_review, tuned_for=15000):

@@ -42,7 +42,8 @@ def count_kinds(data, *, kinds, treatment, outcome):
     """
     levels = {name: np.unique(kinds[name]) for name in kinds}
     shape = [len(values) for values in levels.values()]
-    if not np.array_equal(_codes(kinds, levels, shape), np.arange(np.prod(shape))):
+    in_order = np.stack(np.meshgrid(*levels.values(), indexing="ij"), axis=-1)
+    if not np.array_equal(kinds, in_order.reshape(-1, len(shape))):
         raise ValueError(
             f"kinds must be all {np.prod(shape)} combinations of {list(kinds)} in order, "
             f"got {len(kinds)} rows; sort them and drop what is double"
@@ -96,6 +97,8 @@ def logit_on_counts(counts, design, *, separated=False):
         information = (design.T * (patients * p * (1 - p))) @ design
         step = np.linalg.solve(information, design.T @ (counts[:, 1] - patients * p))
         beta = beta + step
+        if np.abs(step).max() < 1e-12:
+            break
     if not (separated or np.abs(step).max() < 1e-6):
         raise ValueError(
             f"the logit of {patients.sum():.0f} units did not settle: the regressors separate "
