@@ -1,0 +1,222 @@
+"""Cells give the answers of the rows that they were made of, and say where they cannot."""
+
+import functools
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+from cells import moments
+
+from casestudies.recipes.instrumental_variables import (
+    limited_information,
+    two_stage_least_squares,
+    wald,
+)
+from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.standardization import standardize, standardized_means
+from casestudies.recipes.weak_instruments import anderson_rubin, first_stage, t_f
+from casestudies.recipes.weighting import weight
+
+EXACT = {"rtol": 1e-10, "atol": 1e-13}
+
+
+def people(n=1_200, seed=1):
+    """Return people with a confounded treatment, an instrument, sites and two periods."""
+    rng = np.random.default_rng(seed)
+    f = pd.DataFrame(
+        {
+            "site": rng.integers(0, 15, n),
+            "ward": rng.choice(["a", "b", "c"], n),
+            "age": rng.integers(0, 3, n),
+            "z": rng.integers(0, 2, n),
+            "draw": rng.choice(["k", "l", "m"], n),
+            "post": rng.integers(0, 2, n),
+            "before": rng.normal(5, 2, n),
+        }
+    )
+    lean = 0.3 + 0.15 * f["age"] + 0.1 * (f["ward"] == "b") - 0.1 * (f["draw"] == "l")
+    f["d"] = (rng.uniform(size=n) < lean - 0.2 + 0.3 * f["z"]).astype(int)
+    f["dose"] = f["d"] + rng.normal(size=n) + (f["draw"] == "m")
+    shock = rng.normal(size=15)[f["site"]] + rng.normal(size=n) * (1 + f["d"])
+    f["y"] = 10 + 2 * f["d"] + f["age"] + (f["ward"] == "c") * f["d"] + f["before"] + shock
+    f["y"] += 0.5 * f["dose"]
+    f["left"] = (rng.uniform(size=n) < 0.2 + 0.1 * f["d"] + 0.1 * f["age"]).astype(int)
+    f["north"] = (f["site"] < 7).astype(int)
+    return f
+
+
+ROWS = people()
+TRIAL = {"outcome": "y", "treatment": "d"}
+ADJUSTED = {**TRIAL, "adjust_for": ["age", "ward"]}
+CALLS = {  # what is called, with what, and the cells that serve it
+    "difference_in_means": (difference_in_means, TRIAL, ["d", "ward"], ["y"]),
+    "adjusted": (adjusted, ADJUSTED, ["d", "age", "ward"], ["y"]),
+    "adjusted, finer cells": (adjusted, ADJUSTED, ["d", "age", "ward", "site"], ["y"]),
+    "adjusted, by arm": (
+        adjusted,
+        {**ADJUSTED, "cov": "by_arm"},
+        ["d", "age", "ward"],
+        ["y"],
+    ),
+    "adjusted, CUPED": (
+        adjusted,
+        {**TRIAL, "adjust_for": "before", "cov": "by_arm"},
+        ["d", "site"],
+        ["before", "y"],
+    ),
+    "adjusted, classes and a measure": (
+        adjusted,
+        {**TRIAL, "adjust_for": ["ward", "before"], "cov": "by_arm"},
+        ["d", "ward"],
+        ["y", "before"],
+    ),
+    "standardize": (standardize, ADJUSTED, ["d", "age", "ward"], ["y"]),
+    "standardize, ATT": (
+        standardize,
+        {**ADJUSTED, "estimand": "ATT"},
+        ["d", "age", "ward", "site"],
+        ["y"],
+    ),
+    "standardize, shared slopes": (
+        standardize,
+        {**ADJUSTED, "estimand": "ATT", "interact": ["ward"]},
+        ["d", "age", "ward"],
+        ["y"],
+    ),
+    "standardize, logit": (
+        standardize,
+        {**ADJUSTED, "outcome": "left", "model": "logit"},
+        ["d", "age", "ward"],
+        ["left"],
+    ),
+    "standardized_means": (standardized_means, ADJUSTED, ["d", "age", "ward"], ["y"]),
+    **{
+        f"weight, {estimand}, {variance}": (
+            weight,
+            {**ADJUSTED, "estimand": estimand, "variance": variance},
+            ["d", "age", "ward"],
+            ["y"],
+        )
+        for estimand in ("ATE", "ATT")
+        for variance in ("sandwich", "stacked")
+    },
+}
+DOSED = {"outcome": "y", "treatment": "dose", "controls": ["ward", "age"]}
+SITES = {"unadjusted": {}, "robust": {}, "clustered": {"cluster": "site"}, "bekker": {}}
+Z, DRAWS = ["z", "ward", "age", "site"], ["draw", "z", "ward", "age", "site"]
+for cov, cluster in SITES.items():
+    options = {"cov": cov, **cluster}
+    many = {**DOSED, **options, "instruments": ["draw", "z"]}
+    CALLS[f"limited_information, {cov}"] = (limited_information, many, DRAWS, ["dose", "y"])
+    if cov == "bekker":
+        continue
+    one = {**DOSED, **options, "instrument": "z"}
+    CALLS |= {
+        f"wald, {cov}": (wald, {**TRIAL, **options, "instrument": "z"}, [*Z, "d"], ["y"]),
+        f"wald with controls, {cov}": (wald, one, Z, ["dose", "y"]),
+        f"t_f, {cov}": (t_f, one, Z, ["y", "dose"]),
+        f"two_stage_least_squares, {cov}": (two_stage_least_squares, many, DRAWS, ["dose", "y"]),
+        f"two treatments, {cov}": (
+            two_stage_least_squares,
+            {**many, "treatment": ["dose", "d"]},
+            DRAWS,
+            ["dose", "y", "d"],
+        ),
+        f"a product, {cov}": (
+            two_stage_least_squares,
+            {**many, "instruments": "draw:age", "controls": "age"},
+            DRAWS,
+            ["dose", "y"],
+        ),
+        f"anderson_rubin, {cov}": (
+            anderson_rubin,
+            {**DOSED, **options, "instruments": "z"},
+            Z,
+            ["dose", "y"],
+        ),
+    }
+strong = {**DOSED, "instruments": ["draw", "z"]}
+CALLS |= {
+    "anderson_rubin, several": (anderson_rubin, strong, DRAWS, ["y", "dose"]),
+    "first_stage": (first_stage, strong, DRAWS, ["dose"]),
+    "first_stage, clustered": (first_stage, {**strong, "cluster": "site"}, DRAWS, ["dose"]),
+    "first_stage, two treatments": (
+        first_stage,
+        {**strong, "treatment": ["dose", "d"]},
+        DRAWS,
+        ["dose", "d"],
+    ),
+}
+
+
+@functools.cache
+def cells_of(by, measures):
+    return moments(ROWS, list(by), measures)
+
+
+def compare(found, expected):
+    assert type(found) is type(expected)
+    if isinstance(expected, pd.DataFrame):
+        assert list(found.columns) == list(expected.columns)
+        assert found.index.tolist() == expected.index.tolist()
+    else:
+        assert found.index.tolist() == expected.index.tolist()
+        assert found.name == expected.name
+        assert found.attrs.get("effective_n", {}) == pytest.approx(
+            expected.attrs.get("effective_n", {}), rel=1e-10
+        )
+        found, expected = found.to_frame(), expected.to_frame()
+    for name in expected:
+        for one, other in zip(found[name], expected[name], strict=True):
+            if isinstance(other, str | bool | np.bool_):
+                assert one == other
+            else:
+                np.testing.assert_allclose(one, other, **EXACT, err_msg=str(name))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_cells_give_the_answer_of_the_rows(name):
+    call, columns, by, measures = CALLS[name]
+    compare(call(cells_of(tuple(by), tuple(measures)), size="n", **columns), call(ROWS, **columns))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_rows_counted_once_each_are_rows(name):
+    call, columns, _, _ = CALLS[name]
+    compare(call(ROWS.assign(n=1), size="n", **columns), call(ROWS, **columns))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_outcome_among_the_keys_has_no_variance_of_its_own(name):
+    """Frequencies: equal rows, written once with their number."""
+    call, columns, by, _ = CALLS[name]
+    rounded = ROWS.assign(y=ROWS["y"].round(), before=ROWS["before"].round())
+    rounded["dose"] = rounded["dose"].round()
+    keys = list(dict.fromkeys([*by, "y", "before", "dose", "left", "d"]))
+    counts = rounded.groupby(keys, observed=True).size().rename("n").reset_index()
+    compare(call(counts, size="n", **columns), call(rounded, **columns))
+
+
+def test_lins_estimate_and_hc2_from_cells_are_those_of_statsmodels():
+    cells = moments(ROWS, ["d", "age", "ward"])
+    ours = adjusted(cells, **ADJUSTED, size="n")
+    x = pd.get_dummies(ROWS[["age", "ward"]], dtype=float).drop(columns="ward_a")
+    x = x - x.mean()
+    frame = x.assign(y=ROWS["y"], d=ROWS["d"])
+    fit = smf.ols("y ~ d * (age + ward_b + ward_c)", frame).fit(cov_type="HC2", use_t=True)
+    np.testing.assert_allclose(ours[["estimate", "std_error"]], [fit.params["d"], fit.bse["d"]])
+    np.testing.assert_allclose(ours[["ci_low", "ci_high"]], fit.conf_int().loc["d"])
+
+
+def test_cuped_by_arm_is_the_regression_of_each_arm_predicted_at_the_mean():
+    cells = moments(ROWS, ["d"], ["before", "y"])
+    ours = adjusted(cells, **TRIAL, adjust_for="before", cov="by_arm", size="n")
+    centre = pd.DataFrame({"before": [ROWS["before"].mean()]})
+    parts = []
+    for arm in (0, 1):
+        fit = smf.ols("y ~ before", ROWS[ROWS["d"] == arm]).fit()
+        parts.append(fit.get_prediction(centre).summary_frame().iloc[0])
+    gap = parts[1]["mean"] - parts[0]["mean"]
+    error = np.hypot(parts[0]["mean_se"], parts[1]["mean_se"])
+    np.testing.assert_allclose(ours[["estimate", "std_error"]], [gap, error], rtol=1e-9)
