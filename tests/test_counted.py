@@ -8,12 +8,16 @@ import pytest
 import statsmodels.formula.api as smf
 from cells import moments
 
+from casestudies.recipes import difference_in_differences, staggered_adoption
+from casestudies.recipes.difference_in_differences import placebo, two_by_two
 from casestudies.recipes.instrumental_variables import (
     limited_information,
     two_stage_least_squares,
     wald,
 )
+from casestudies.recipes.off_policy import policy_value, value_difference
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.staggered_adoption import group_time, overall_att
 from casestudies.recipes.standardization import standardize, standardized_means
 from casestudies.recipes.weak_instruments import anderson_rubin, first_stage, t_f
 from casestudies.recipes.weighting import weight
@@ -43,10 +47,26 @@ def people(n=1_200, seed=1):
     f["y"] += 0.5 * f["dose"]
     f["left"] = (rng.uniform(size=n) < 0.2 + 0.1 * f["d"] + 0.1 * f["age"]).astype(int)
     f["north"] = (f["site"] < 7).astype(int)
+    f["p"] = np.array([0.3, 0.5, 0.7])[f["age"]]
+    f["q"] = f["ward"].map({"a": 0.1, "b": 0.5, "c": 0.9})
+    f["act"] = (rng.uniform(size=n) < f["p"]).astype(int)
+    return f.assign(unit=np.arange(n))
+
+
+def panel(seed=2):
+    """Return 72 units of 12 sites in five months, a treatment for some and three starts."""
+    rng = np.random.default_rng(seed)
+    units = pd.DataFrame({"unit": np.arange(72), "site": np.arange(72) % 12})
+    units["drug"] = (rng.uniform(size=72) < 0.4).astype(int)
+    units["start"] = np.array([0, 3, 4])[units["site"] % 3]
+    f = units.merge(pd.DataFrame({"month": np.arange(1, 6)}), how="cross")
+    shock = rng.normal(size=(12, 6))[f["site"], f["month"]]
+    f["y"] = f["month"] + shock + rng.normal(size=len(f)) + 2 * f["drug"] * (f["month"] >= 3)
+    f["y"] += (f["start"] > 0) * (f["month"] >= f["start"]) * f["month"]
     return f
 
 
-ROWS = people()
+ROWS, PANEL = people(), panel()
 TRIAL = {"outcome": "y", "treatment": "d"}
 ADJUSTED = {**TRIAL, "adjust_for": ["age", "ward"]}
 CALLS = {  # what is called, with what, and the cells that serve it
@@ -149,10 +169,64 @@ CALLS |= {
     ),
 }
 
+LOGGED = {"outcome": "y", "action": "act", "propensity": "p", "target": "q"}
+for self_normalized in (True, False):
+    for cluster in (None, "site"):
+        options = {**LOGGED, "self_normalized": self_normalized, "cluster": cluster}
+        keys = ["act", "p", "q", *([cluster] if cluster else [])]
+        for call in (policy_value, value_difference):
+            name = f"{call.__name__}, {self_normalized}, {cluster}"
+            CALLS[name] = call, options, keys, ["y"]
+SITE = {"outcome": "y", "cluster": "site"}
+MONTHS = {**SITE, "time": "month", "treated": "drug", "first_treated_time": 3}
+STARTS = {**SITE, "time": "month", "first_treated": "start"}
+OF_UNITS = {  # rows name their unit, which cells do not hold
+    "two_by_two": (
+        two_by_two,
+        {**SITE, "treated": "north", "post": "post"},
+        ["north", "post", "site"],
+        ["y"],
+    ),
+    "two_by_two with controls": (
+        two_by_two,
+        {**SITE, "treated": "north", "post": "post", "controls": ["age", "ward"]},
+        ["north", "post", "site", "age", "ward"],
+        ["y"],
+    ),
+}
+OF_PANELS = {
+    "difference_in_differences.event_study": (
+        difference_in_differences.event_study,
+        MONTHS,
+        ["month", "drug", "site"],
+        ["y"],
+    ),
+    "placebo": (placebo, MONTHS, ["month", "drug", "site"], ["y"]),
+    "group_time": (group_time, STARTS, ["month", "start", "site"], ["y"]),
+    "staggered_adoption.event_study": (
+        staggered_adoption.event_study,
+        STARTS,
+        ["month", "start", "site"],
+        ["y"],
+    ),
+    "overall_att": (overall_att, STARTS, ["month", "start", "site", "drug"], ["y"]),
+}
+CALLS |= OF_UNITS | OF_PANELS
+
+
+def rows_of(name):
+    return PANEL if name in OF_PANELS else ROWS
+
+
+def from_rows(name, rows):
+    call, columns, _, _ = CALLS[name]
+    unit = {"unit": "unit"} if name in OF_UNITS | OF_PANELS else {}
+    return call(rows, **columns, **unit)
+
 
 @functools.cache
-def cells_of(by, measures):
-    return moments(ROWS, list(by), measures)
+def cells_of(panel, by, measures):
+    return moments(PANEL if panel else ROWS, list(by), measures)
 
 
 def compare(found, expected):
@@ -178,24 +252,26 @@ def compare(found, expected):
 @pytest.mark.parametrize("name", CALLS)
 def test_cells_give_the_answer_of_the_rows(name):
     call, columns, by, measures = CALLS[name]
-    compare(call(cells_of(tuple(by), tuple(measures)), size="n", **columns), call(ROWS, **columns))
+    cells = cells_of(name in OF_PANELS, tuple(by), tuple(measures))
+    compare(call(cells, size="n", **columns), from_rows(name, rows_of(name)))
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_rows_counted_once_each_are_rows(name):
     call, columns, _, _ = CALLS[name]
-    compare(call(ROWS.assign(n=1), size="n", **columns), call(ROWS, **columns))
+    rows = rows_of(name)
+    compare(call(rows.assign(n=1), size="n", **columns), from_rows(name, rows))
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_an_outcome_among_the_keys_has_no_variance_of_its_own(name):
     """Frequencies: equal rows, written once with their number."""
-    call, columns, by, _ = CALLS[name]
-    rounded = ROWS.assign(y=ROWS["y"].round(), before=ROWS["before"].round())
-    rounded["dose"] = rounded["dose"].round()
-    keys = list(dict.fromkeys([*by, "y", "before", "dose", "left", "d"]))
-    counts = rounded.groupby(keys, observed=True).size().rename("n").reset_index()
-    compare(call(counts, size="n", **columns), call(rounded, **columns))
+    call, columns, by, measures = CALLS[name]
+    rows = rows_of(name)
+    rows = rows.assign(**{measure: rows[measure].round() for measure in measures})
+    counts = rows.groupby(list(dict.fromkeys([*by, *measures])), observed=True).size()
+    counts = counts.rename("n").reset_index()
+    compare(call(counts, size="n", **columns), from_rows(name, rows))
 
 
 def test_lins_estimate_and_hc2_from_cells_are_those_of_statsmodels():
