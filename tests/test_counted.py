@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from cells import moments
+from linearmodels.iv import IV2SLS
 
 from casestudies.recipes import difference_in_differences, staggered_adoption
 from casestudies.recipes.difference_in_differences import placebo, two_by_two
@@ -15,6 +16,7 @@ from casestudies.recipes.instrumental_variables import (
     two_stage_least_squares,
     wald,
 )
+from casestudies.recipes.monitoring import change_detector, confidence_sequence, sample_ratio
 from casestudies.recipes.off_policy import policy_value, value_difference
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
 from casestudies.recipes.staggered_adoption import group_time, overall_att
@@ -50,7 +52,7 @@ def people(n=1_200, seed=1):
     f["p"] = np.array([0.3, 0.5, 0.7])[f["age"]]
     f["q"] = f["ward"].map({"a": 0.1, "b": 0.5, "c": 0.9})
     f["act"] = (rng.uniform(size=n) < f["p"]).astype(int)
-    return f.assign(unit=np.arange(n))
+    return f.assign(unit=np.arange(n), week=np.arange(n) // (n // 4))
 
 
 def panel(seed=2):
@@ -177,6 +179,22 @@ for self_normalized in (True, False):
         for call in (policy_value, value_difference):
             name = f"{call.__name__}, {self_normalized}, {cluster}"
             CALLS[name] = call, options, keys, ["y"]
+WATCHED = {"outcome": "y", "treatment": "d", "batch": "week"}
+CALLS |= {
+    "confidence_sequence": (
+        confidence_sequence,
+        {**WATCHED, "tuned_for": 600},
+        ["d", "week", "ward"],
+        ["y"],
+    ),
+    "change_detector": (change_detector, {**WATCHED, "reference": 3.0}, ["d", "week"], ["y"]),
+    "sample_ratio": (
+        sample_ratio,
+        {"treatment": "d", "batch": "week", "share_treated": 0.4},
+        ["d", "week", "site"],
+        ["y"],
+    ),
+}
 SITE = {"outcome": "y", "cluster": "site"}
 MONTHS = {**SITE, "time": "month", "treated": "drug", "first_treated_time": 3}
 STARTS = {**SITE, "time": "month", "first_treated": "start"}
@@ -296,3 +314,205 @@ def test_cuped_by_arm_is_the_regression_of_each_arm_predicted_at_the_mean():
     gap = parts[1]["mean"] - parts[0]["mean"]
     error = np.hypot(parts[0]["mean_se"], parts[1]["mean_se"])
     np.testing.assert_allclose(ours[["estimate", "std_error"]], [gap, error], rtol=1e-9)
+
+
+def test_two_stage_least_squares_from_cells_is_that_of_linearmodels():
+    keys = ["draw", "z", "ward", "site"]
+    cells = moments(ROWS, keys, ["dose", "y"])
+    exogenous = pd.get_dummies(ROWS["ward"], dtype=float).iloc[:, 1:].assign(constant=1.0)
+    instruments = pd.get_dummies(ROWS["draw"], dtype=float).iloc[:, 1:].assign(z=ROWS["z"])
+    model = IV2SLS(ROWS["y"], exogenous, ROWS["dose"], instruments)
+    columns = {"outcome": "y", "treatment": "dose", "instruments": ["draw", "z"]}
+    for cov in ("unadjusted", "robust"):
+        ours = two_stage_least_squares(cells, **columns, controls="ward", cov=cov, size="n")
+        theirs = model.fit(cov_type=cov)
+        expected = [theirs.params["dose"], theirs.std_errors["dose"]]
+        np.testing.assert_allclose(ours[["estimate", "std_error"]], expected, rtol=1e-8)
+    ours = two_stage_least_squares(
+        cells, **columns, controls="ward", cov="clustered", cluster="site", size="n"
+    )
+    theirs = model.fit(cov_type="clustered", clusters=ROWS["site"], debiased=False)
+    groups = ROWS["site"].nunique()
+    expected = theirs.std_errors["dose"] * np.sqrt(groups / (groups - 1))
+    np.testing.assert_allclose(ours["std_error"], expected, rtol=1e-8)
+
+
+def test_two_by_two_from_cells_is_the_clustered_regression_of_statsmodels():
+    cells = moments(ROWS, ["north", "post", "site"])
+    ours = two_by_two(cells, **SITE, treated="north", post="post", size="n")
+    groups = {"groups": ROWS["site"]}
+    fit = smf.ols("y ~ north * post", ROWS).fit(cov_type="cluster", cov_kwds=groups, use_t=True)
+    expected = [fit.params["north:post"], fit.bse["north:post"]]
+    np.testing.assert_allclose(ours[["estimate", "std_error"]], expected, rtol=1e-9)
+    interval = fit.conf_int().loc["north:post"]
+    np.testing.assert_allclose(ours[["ci_low", "ci_high"]], interval, rtol=1e-9)
+
+
+def test_an_event_study_from_cells_is_the_regression_with_unit_and_month_effects():
+    cells = moments(PANEL, ["month", "drug", "site"])
+    ours = difference_in_differences.event_study(cells, **MONTHS, size="n")
+    months = {f"m{m}": PANEL["drug"] * (PANEL["month"] == m) for m in (1, 3, 4, 5)}
+    formula = "y ~ C(unit) + C(month) + " + " + ".join(months)
+    slopes = smf.ols(formula, PANEL.assign(**months)).fit().params[list(months)]
+    np.testing.assert_allclose(ours["estimate"].drop(-1), slopes, rtol=1e-8)
+
+
+def test_standardization_from_cells_is_the_mean_of_the_cells_differences():
+    """With classes for covariates the model is saturated, and the g-formula a sum over them."""
+    rows = ROWS.assign(kind=ROWS["age"].astype(str) + ROWS["ward"])
+    ours = standardize(
+        moments(rows, ["d", "kind"]), **TRIAL, adjust_for="kind", size="n", estimand="ATT"
+    )
+    means = rows.pivot_table(index="kind", columns="d", values="y")
+    treated = rows[rows["d"] == 1].groupby("kind").size()
+    expected = np.average(means[1] - means[0], weights=treated)
+    np.testing.assert_allclose(ours["estimate"], expected, rtol=1e-10)
+
+
+def cells(by=("d", "age", "ward"), measures=("y",)):
+    return moments(ROWS, list(by), list(measures))
+
+
+REFUSALS = {  # what is asked, what is said, and what works then
+    "a covariate whose values are gone": (
+        lambda: standardize(
+            cells(["d", "ward"], ["y", "before"]), **TRIAL, adjust_for="before", size="n"
+        ),
+        "'before': the cells hold its moments, but adjust_for needs its values.* by bins",
+        lambda: standardize(
+            moments(ROWS.assign(before=ROWS["before"] // 2), ["d", "before"]).query(
+                "0 < before < 5"
+            ),
+            **TRIAL,
+            adjust_for="before",
+            size="n",
+        ),
+    ),
+    "fourth moments": (
+        lambda: adjusted(cells(["d"], ["y", "before"]), **TRIAL, adjust_for="before", size="n"),
+        "'before': .* HC2, which needs the residual of each row, cannot be had; use cov='by_arm'",
+        lambda: adjusted(
+            cells(["d"], ["y", "before"]), **TRIAL, adjust_for="before", cov="by_arm", size="n"
+        ),
+    ),
+    "a collinear measure": (
+        lambda: adjusted(
+            moments(ROWS.assign(twice=2 * ROWS["before"]), ["d"], ["y", "before", "twice"]),
+            **TRIAL,
+            adjust_for=["before", "twice"],
+            cov="by_arm",
+            size="n",
+        ),
+        "where 'd' is 0, column 'twice' is constant or a linear combination",
+        lambda: adjusted(
+            cells(["d"], ["y", "before"]), **TRIAL, adjust_for="before", cov="by_arm", size="n"
+        ),
+    ),
+    "an outcome that is not there": (
+        lambda: difference_in_means(cells(), outcome="left", treatment="d", size="n"),
+        "no column 'left_mean' of means, nor 'left' .*; name 'left' among the measures",
+        lambda: difference_in_means(
+            cells(["d"], ["left"]), outcome="left", treatment="d", size="n"
+        ),
+    ),
+    "two outcomes of one name": (
+        lambda: difference_in_means(cells().assign(y=1.0), **TRIAL, size="n"),
+        "columns 'y' and 'y_mean', so it is not clear which is meant; drop one",
+        lambda: difference_in_means(cells(), **TRIAL, size="n"),
+    ),
+    "a treatment that varies inside the cells": (
+        lambda: difference_in_means(cells(["ward"], ["y", "d"]), **TRIAL, size="n"),
+        "'d': the cells hold its moments, but treatment needs its values",
+        lambda: difference_in_means(cells(["ward", "d"]), **TRIAL, size="n"),
+    ),
+    "no covariance": (
+        lambda: wald(
+            cells(["z"], ["y", "dose"]).drop(columns="cov_y_dose"),
+            outcome="y",
+            treatment="dose",
+            instrument="z",
+            size="n",
+        ),
+        "no column 'cov_y_dose' in data; name y and dose among the measures",
+        lambda: wald(
+            cells(["z"], ["y", "dose"]), outcome="y", treatment="dose", instrument="z", size="n"
+        ),
+    ),
+    "weights that count nothing": (
+        lambda: weight(cells().assign(n=1.5), **ADJUSTED, size="n"),
+        "'n' must count the rows behind each row of data, a whole number, 1 or more, found 1.5",
+        lambda: weight(cells(), **ADJUSTED, size="n"),
+    ),
+    "a logit of more than zeros and ones": (
+        lambda: standardize(cells(), **ADJUSTED, model="logit", size="n"),
+        "'y' must be 0 or 1 for model='logit'",
+        lambda: standardize(cells(), **ADJUSTED, size="n"),
+    ),
+    "no unit and no cells": (
+        lambda: two_by_two(ROWS, **SITE, treated="north", post="post"),
+        "unit is None; name unit=",
+        lambda: two_by_two(ROWS, **SITE, treated="north", post="post", unit="unit"),
+    ),
+    "a unit in cells": (
+        lambda: two_by_two(
+            cells(["site", "north", "post"]),
+            outcome="y",
+            unit="site",
+            treated="north",
+            post="post",
+            size="n",
+        ),
+        "unit='site' and cluster='site' with size='n': .* name cluster=.* and no unit=",
+        lambda: two_by_two(
+            cells(["site", "north", "post"]),
+            outcome="y",
+            cluster="site",
+            treated="north",
+            post="post",
+            size="n",
+        ),
+    ),
+    "units that come and go": (
+        lambda: group_time(
+            moments(PANEL[PANEL.index > 0], ["month", "start", "site"]), **STARTS, size="n"
+        ),
+        "site = 0 and start = 0 hold 5 unit.s. in month = 1 and 6 in 2 .* two_by_two",
+        lambda: group_time(
+            moments(PANEL[PANEL["unit"] > 0], ["month", "start", "site"]), **STARTS, size="n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_cells_cannot_tell_is_refused_and_the_advice_works(name):
+    asked, message, advised = REFUSALS[name]
+    with pytest.raises(ValueError, match=message):
+        asked()
+    assert np.isfinite(np.asarray(advised(), dtype=float)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+@pytest.mark.parametrize("shift", [0, 1e6])
+@pytest.mark.parametrize(
+    "name", ["adjusted, CUPED", "standardize", "wald, robust", "two_by_two", "weight, ATT, stacked"]
+)
+def test_units_and_origins_of_measures_cost_no_digits(name, scale, shift):
+    call, columns, by, measures = CALLS[name]
+    made = cells_of(False, tuple(by), tuple(measures))
+    moved = made.assign(y_mean=(made["y_mean"] + shift) * scale, y_var=made["y_var"] * scale**2)
+    for column in moved.filter(like="cov_"):
+        moved[column] *= scale
+    entries = ["estimate", "std_error", "ci_low", "ci_high"]
+    found, expected = (call(frame, size="n", **columns)[entries] for frame in (moved, made))
+    np.testing.assert_allclose(found / scale, expected, rtol=1e-8)
+
+
+def test_cells_neither_change_nor_depend_on_their_order():
+    for name in ("adjusted, CUPED", "two_stage_least_squares, clustered", "group_time"):
+        call, columns, by, measures = CALLS[name]
+        made = cells_of(name in OF_PANELS, tuple(by), tuple(measures))
+        before = made.copy()
+        found = call(made.sample(frac=1, random_state=1), size="n", **columns)
+        pd.testing.assert_frame_equal(made, before)
+        compare(found, call(made, size="n", **columns))

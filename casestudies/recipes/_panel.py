@@ -42,7 +42,7 @@ def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, pos
     roles = {"outcome": outcome, "treated": treated, "post": post}
     named = {} if unit is None else {"unit": unit}
     several = {"controls": controls}
-    table, counted = _read_counted(data, size, several=several, cluster=cluster, **named, **roles)
+    table, counted = _read_counted(data, size, several=several, cluster=cluster, **roles, **named)
     _one("cluster", cluster)
     _outcome(table, outcome, variance=counted.variance)
     _zero_one(table, treated)

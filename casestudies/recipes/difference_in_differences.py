@@ -327,7 +327,7 @@ def _two_arms(data, outcome, unit, time, treated, cluster, size):
     _check_told_apart(unit, cluster, size)
     roles = {"outcome": outcome, "time": time}
     named = {} if unit is None else {"unit": unit}
-    table, counted = _read_counted(data, size, cluster=cluster, treated=treated, **named, **roles)
+    table, counted = _read_counted(data, size, cluster=cluster, treated=treated, **roles, **named)
     _zero_one(table, treated)
     panel = _balanced(table, counted, cluster, fixed=treated, unit=unit, **roles)
     _check_sides(table, cluster, [treated])

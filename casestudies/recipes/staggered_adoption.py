@@ -304,7 +304,7 @@ def _group_cells(data, outcome, unit, time, first_treated, cluster, size):
     named = {} if unit is None else {"unit": unit}
     data = _marked_starts(data, time, first_treated)
     table, counted = _read_counted(
-        data, size, cluster=cluster, first_treated=first_treated, **named, **roles
+        data, size, cluster=cluster, first_treated=first_treated, **roles, **named
     )
     table[first_treated] = _begin(table, time, first_treated)
     panel = _balanced(table, counted, cluster, fixed=first_treated, unit=unit, **roles)
