@@ -26,8 +26,8 @@ BY = ["treated", "offer", "ward", "post", "store", "north"]
 # of the treatment is 2, and 1 more in ward 2; store and period shift everybody alike.
 LOG = """
 SELECT treated, offer, ward, post, store, north,
-       2 * treated + treated * (ward = 2)::INT + ward + 0.5 * post
-       + (store % 7) * 0.1 + (h >> 40) % 10 * 0.3 AS sales
+       (2 * treated + treated * (ward = 2)::INT + ward + 0.5 * post
+        + (store % 7) * 0.1 + (h >> 40) % 10 * 0.3)::DOUBLE AS sales
 FROM (
     SELECT h, offer, ward, post, store, (store < 50)::INT AS north,
            ((h >> 24) % 100 < 20 + 10 * ward + 30 * offer)::INT AS treated

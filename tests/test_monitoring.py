@@ -315,13 +315,13 @@ def test_rare_outcomes_break_the_promise_as_the_docstring_says():
 
 
 def test_halves_of_people_watch_the_estimate_of_any_design():
-    """Two arms of n / 2 with variance n se^2 / 4 have the estimate, and about the error, of it."""
-    cells = pd.DataFrame({"week": [0, 0], "programme": [0, 1], "n": 100.5})
-    cells = cells.assign(exit_mean=[0, 0.3], exit_var=201 * 0.1**2 / 4)
+    """Two arms with variance n0 n1 se^2 / n have the estimate, and about the error, of it."""
+    cells = pd.DataFrame({"week": [0, 0], "programme": [0, 1], "n": [100, 101]})
+    cells = cells.assign(exit_mean=[0, 0.3], exit_var=100 * 101 / 201 * 0.1**2)
     found = confidence_sequence(cells, **CELLS, tuned_for=90).iloc[0]
     assert found["n"] == 201
     assert found["estimate"] == pytest.approx(0.3)
-    assert found["std_error"] == pytest.approx(0.1 * np.sqrt(100.5 / 99.5))
+    assert found["std_error"] == pytest.approx(0.1 * np.sqrt(100 * 101 / 201 * (1 / 99 + 1 / 100)))
 
 
 # Change detectors
