@@ -1,17 +1,21 @@
 """What the tests of regression discontinuity share: data, and calls that two packages understand.
 
-The figures of rdrobust 2.1.1 and rddensity 3.0 were made by running this file where both are
-installed; the tests hold ours against them, and against the packages themselves where they are.
+rdrobust.csv and rddensity.csv hold the figures of rdrobust 2.1.1 and rddensity 3.0, by the calls
+below; running this file where both are installed writes them anew. The tests hold ours against
+these figures, and these against the packages where they are installed.
 """
 
 import contextlib
+import importlib
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from causaldata import close_elections_lmb, gov_transfers, gov_transfers_density
 
+FOLDER = Path(__file__).parent
 PLACES = {
     "elections": {"outcome": "score", "running": "lagdemvoteshare", "cutoff": 0.5},
     "transfers": {"outcome": "Support", "running": "Income_Centered", "cutoff": 0},
@@ -121,17 +125,18 @@ def by_rddensity(rddensity, name, data):
     return [*figures, found.sd_jk["diff"], found.h["left"], found.h["right"]]
 
 
-if __name__ == "__main__":
-    import rddensity
-    import rdrobust
+def written(name):
+    """Return the figures of a package that were written down, by call."""
+    table = pd.read_csv(FOLDER / f"{name}.csv", index_col="call")
+    return {call: row.to_numpy() for call, row in table.iterrows()}
 
-    DATA = frames()
-    for title, calls, ask, package in [
-        ("RDROBUST", CALLS, by_rdrobust, rdrobust),
-        ("RDDENSITY", DENSITIES, by_rddensity, rddensity),
+
+if __name__ == "__main__":
+    data = frames()
+    for name, calls, ask, columns in [
+        ("rdrobust", CALLS, by_rdrobust, ENTRIES),
+        ("rddensity", DENSITIES, by_rddensity, DENSITY),
     ]:
-        print(f"{title} = {{")
-        for call in calls:
-            figures = ", ".join(f"{figure:.10g}" for figure in ask(package, call, DATA))
-            print(f'    "{call}": [{figures}],')
-        print("}")
+        found = {call: ask(importlib.import_module(name), call, data) for call in calls}
+        table = pd.DataFrame(found, index=columns).T.rename_axis("call")
+        table.to_csv(FOLDER / f"{name}.csv", float_format="%.10g")

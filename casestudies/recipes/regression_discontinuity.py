@@ -374,7 +374,10 @@ def density_test(data, *, running, cutoff, bandwidth=None):
     if bandwidth is None:
         widths = _density_bandwidths(rule)
     else:
-        widths = np.broadcast_to(_reals("bandwidth", bandwidth, above=0), 2)
+        widths = _reals("bandwidth", bandwidth, above=0)
+        if len(widths) > 2:
+            raise ValueError(f"give one bandwidth or two, below and above, got {len(widths)}")
+        widths = np.broadcast_to(widths, 2)
     (below, v_below, n_below), (above, v_above, n_above) = (
         _slopes_at(rule, side, width, 3) for side, width in zip(sides, widths, strict=True)
     )
@@ -981,6 +984,8 @@ def _weighed(rule, side, h, b):
 def _inference(method, rule, h, b, level):
     """Return the estimate with its robust bias-corrected interval."""
     _check_level(level)
+    if h is None and b is not None:
+        raise ValueError(f"bias_bandwidth= needs bandwidth= beside it, got {b!r} alone; give both")
     if h is None:
         h, b = _mean_squared_error_optimal(rule)
     h = _real("bandwidth", h, above=0)
