@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import linalg
+from scipy import linalg, optimize, special, stats
 
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
@@ -28,6 +28,7 @@ from casestudies.recipes._columns import (
     _outcome,
     _read,
     _real,
+    _reals,
     _result,
 )
 
@@ -314,6 +315,381 @@ def bandwidth(
     return pd.Series(entries, name=f"bandwidth, {method}", dtype=float)
 
 
+def density_test(data, *, running, cutoff, bandwidth=None):
+    r"""Test whether the density of the scores jumps at the cutoff, as it does if some are moved.
+
+    A local polynomial of degree 3 through the empirical distribution of the scores, on each
+    side, has the density as its slope at the cutoff,
+
+    .. math:: T = (\hat f_+ - \hat f_-) / \hat V^{1/2},
+
+    with the jackknife's variance. The default bandwidths are mean-squared-error optimal for
+    degree 2, so that the bias of that estimate is gone from this one. Estimand: the jump of the
+    density, an effect of nothing. It assumes that scores are as good as continuous: heaps at
+    round values jump too. Not rejecting does not show that nobody moved a score: the test sees
+    only moves in one direction, and only if there are enough of them.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit, all that have a score, whether or not their outcome was recorded.
+    running : str
+        Numeric column: the score that the rule looks at.
+    cutoff : float
+        Score from which the rule changes, in the unit of `running`.
+    bandwidth : float or pair of float, optional
+        Distance from the cutoff within which rows count, or the two below and above it.
+
+    Returns
+    -------
+    pandas.Series
+        null (a sentence), statistic, distribution, p_value, estimate (density above less that
+        below), std_error, density_below, density_above, bandwidth_below, bandwidth_above, and
+        the rows within them, n_below, n_above.
+
+    Raises
+    ------
+    ValueError
+        If a column or an option is unfit, the cutoff has rows on one side only, or a side has too
+        few distinct scores.
+
+    References
+    ----------
+    Cattaneo, Jansson and Ma (2020), Journal of the American Statistical Association 115(531),
+    1449-1455.
+    McCrary (2008), Journal of Econometrics 142(2), 698-714 (the idea).
+
+    Examples
+    --------
+    >>> x = np.r_[np.arange(-50, 0) * 2, np.arange(120)]
+    >>> found = density_test(pd.DataFrame({"risk": x}), running="risk", cutoff=0, bandwidth=50)
+    >>> found[["density_below", "density_above", "p_value"]].astype(float).round(4).to_dict()
+    {'density_below': 0.003, 'density_above': 0.0059, 'p_value': 0.4502}
+    """
+    scores = _read(data, running=running)
+    x, slack = _centred(scores, running, cutoff)
+    blank = np.empty((len(x), 0))
+    sides = _split(x, blank, None, running, _real("cutoff", cutoff))
+    rule = _Rule("", running, None, [], sides, 1, "triangular", 2, slack)
+    if bandwidth is None:
+        widths = _density_bandwidths(rule)
+    else:
+        widths = np.broadcast_to(_reals("bandwidth", bandwidth, above=0), 2)
+    (below, v_below, n_below), (above, v_above, n_above) = (
+        _slopes_at(rule, side, width, 3) for side, width in zip(sides, widths, strict=True)
+    )
+    std_error = np.sqrt(v_below + v_above)
+    statistic = (above[1] - below[1]) / std_error
+    entries = {
+        "null": f"The density of {running!r} runs through {cutoff:g} without a jump.",
+        "statistic": float(statistic),
+        "distribution": "standard normal",
+        "p_value": float(2 * stats.norm.sf(abs(statistic))),
+        "estimate": float(above[1] - below[1]),
+        "std_error": float(std_error),
+        "density_below": float(below[1]),
+        "density_above": float(above[1]),
+        "bandwidth_below": float(widths[0]),
+        "bandwidth_above": float(widths[1]),
+        "n_below": n_below,
+        "n_above": n_above,
+    }
+    return pd.Series(entries, name="density_test")
+
+
+def placebo_cutoffs(
+    data,
+    *,
+    outcome,
+    running,
+    cutoff,
+    cutoffs=None,
+    treated_side="above",
+    bandwidth=None,
+    kernel="triangular",
+    order=1,
+    covariates=(),
+    cluster=None,
+    level=0.95,
+):
+    r"""Estimate the jump where the rule does not change, and there should be none.
+
+    At each placebo cutoff only the rows on its side of the true one are used, so that the true
+    jump cannot reach it. Estimand: :math:`E[Y \mid X \downarrow c'] - E[Y \mid X \uparrow c']`,
+    which is 0 if the mean outcome runs smoothly there; the design assumes that of the true
+    cutoff, where it cannot be seen. Of many placebos, one in twenty excludes 0 by chance.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, running : str
+        Numeric columns: the outcome, and the score that the rule looks at.
+    cutoff : float
+        Score from which the rule changes, in the unit of `running`.
+    cutoffs : sequence of float, optional
+        Scores where it does not; by default the medians of the scores below and above.
+    treated_side : {"above", "below"}, default "above"
+        Side of the cutoff whose units the rule treats; jumps are taken in that direction.
+    bandwidth : float, optional
+        Distance within which rows count; chosen anew at each cutoff by default.
+    kernel : {"triangular", "uniform", "epanechnikov"}, default "triangular"
+        How the weight of a row falls with its distance.
+    order : int, default 1
+        Degree of the polynomials, 0 for means; that of the bias is one more.
+    covariates : str or list of str, default ()
+        Columns settled before the score, for precision; a category enters as dummies.
+    cluster : str, optional
+        Column of cluster names, for a clustered variance.
+    level : float, default 0.95
+        Coverage of each interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by cutoff, with the entries that `sharp` has.
+
+    Raises
+    ------
+    ValueError
+        If a column or an option is unfit, a placebo is the true cutoff, or its side of it has too
+        few distinct scores or one cluster only.
+
+    References
+    ----------
+    Imbens and Lemieux (2008), Journal of Econometrics 142(2), 615-635.
+
+    Examples
+    --------
+    >>> x = np.arange(-50, 50)
+    >>> days = 8 + x / 20 - 2 * (x >= 0) + x * 7 % 11 / 10
+    >>> patients = pd.DataFrame({"risk": x, "days": days})
+    >>> found = placebo_cutoffs(patients, outcome="days", running="risk", cutoff=0, bandwidth=20)
+    >>> found[["estimate", "ci_low", "ci_high"]].round(2)
+            estimate  ci_low  ci_high
+    cutoff
+    -25.5      -0.17   -1.02     0.36
+     24.5       0.23   -0.14     1.05
+    """
+    table = _read(data, running=running)
+    x, _ = _centred(table, running, cutoff)
+    if cutoffs is None:
+        cutoffs = [float(np.median(x[side])) + cutoff for side in (x < 0, x >= 0) if side.any()]
+    rows = {}
+    for place in _reals("cutoffs", cutoffs):
+        if place == cutoff:
+            raise ValueError(f"cutoffs has {place:g}, the true cutoff; name others")
+        rows[place] = sharp(
+            data[x < 0 if place < cutoff else x >= 0],
+            outcome=outcome,
+            running=running,
+            cutoff=float(place),
+            treated_side=treated_side,
+            bandwidth=bandwidth,
+            kernel=kernel,
+            order=order,
+            covariates=covariates,
+            cluster=cluster,
+            level=level,
+        )
+    return pd.DataFrame(rows).T.rename_axis("cutoff")
+
+
+def donut(
+    data,
+    *,
+    outcome,
+    running,
+    cutoff,
+    radii,
+    treated_side="above",
+    bandwidth=None,
+    kernel="triangular",
+    order=1,
+    covariates=(),
+    cluster=None,
+    level=0.95,
+):
+    r"""Estimate the effect without the rows nearest the cutoff, where scores may be moved.
+
+    Rows nearer than a radius are left out, and the polynomials reach across the hole. Estimand:
+    :math:`E[Y(1) - Y(0) \mid X = c]`, if scores are moved within the radius only, and the mean
+    outcomes run on across it as they do outside. If `sharp` is right, wider holes give the same
+    effect with more noise; an answer that moves by more than that says that those near the cutoff
+    were sorted, or that the curves bend.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, running : str
+        Numeric columns: the outcome, and the score that the rule looks at.
+    cutoff : float
+        Score from which the rule changes, in the unit of `running`.
+    radii : float or sequence of float
+        Rows nearer the cutoff than this are left out; 0 leaves out none.
+    treated_side : {"above", "below"}, default "above"
+        Side of the cutoff whose units the rule treats.
+    bandwidth : float, optional
+        Distance from the cutoff within which rows count; chosen anew for each radius by default.
+    kernel : {"triangular", "uniform", "epanechnikov"}, default "triangular"
+        How the weight of a row falls with its distance.
+    order : int, default 1
+        Degree of the polynomials, 0 for means; that of the bias is one more.
+    covariates : str or list of str, default ()
+        Columns settled before the score, for precision; a category enters as dummies.
+    cluster : str, optional
+        Column of cluster names, for a clustered variance.
+    level : float, default 0.95
+        Coverage of each interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by radius, with the entries that `sharp` has.
+
+    Raises
+    ------
+    ValueError
+        If a column or an option is unfit, or a hole leaves too few distinct scores or clusters.
+
+    References
+    ----------
+    Barreca, Guldi, Lindo and Waddell (2011), Quarterly Journal of Economics 126(4), 2117-2123.
+
+    Examples
+    --------
+    >>> x = np.arange(-50, 50)
+    >>> days = 8 + x / 20 - 2 * (x >= 0) + x * 7 % 11 / 10
+    >>> patients = pd.DataFrame({"risk": x, "days": days})
+    >>> columns = {"outcome": "days", "running": "risk"}
+    >>> found = donut(patients, **columns, cutoff=0, radii=[0, 2, 4], bandwidth=20)
+    >>> found[["estimate", "ci_low", "ci_high"]].round(2)
+            estimate  ci_low  ci_high
+    radius
+    0          -2.06   -2.89    -1.32
+    2          -1.99   -3.08    -0.81
+    4          -2.15   -3.52    -0.87
+    """
+    table = _read(data, running=running)
+    x, slack = _centred(table, running, cutoff)
+    rows = {
+        radius: sharp(
+            data[np.abs(x) >= radius - slack],
+            outcome=outcome,
+            running=running,
+            cutoff=cutoff,
+            treated_side=treated_side,
+            bandwidth=bandwidth,
+            kernel=kernel,
+            order=order,
+            covariates=covariates,
+            cluster=cluster,
+            level=level,
+        )
+        for radius in _reals("radii", radii, least=0)
+    }
+    return pd.DataFrame(rows).T.rename_axis("radius")
+
+
+def honest(
+    data,
+    *,
+    outcome,
+    running,
+    cutoff,
+    curvature,
+    treated_side="above",
+    bandwidth=None,
+    kernel="triangular",
+    level=0.95,
+):
+    r"""Estimate the effect with an interval that allows for the largest bias there can be.
+
+    If the second derivative of the mean outcome is nowhere larger than :math:`M` on either side,
+    the local linear estimate with weights :math:`w_i` is off by at most
+
+    .. math:: B = -\frac{M}{2} \sum_i w_i^\pm (X_i - c)^2, \qquad
+        \hat\tau \pm cv(B / \hat V^{1/2}) \, \hat V^{1/2},
+
+    with :math:`w_i^\pm` the weights of the intercept on the row's own side and
+    :math:`cv(t)` the quantile of :math:`|N(t, 1)|`. The interval covers in samples of any size
+    whether the score is continuous or takes a dozen values, with no row near the cutoff.
+    Estimand: :math:`E[Y(1) - Y(0) \mid X = c]`, if :math:`M` is a bound. It cannot be learned
+    from the data: take it from the subject, and show the interval for several.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    outcome, running : str
+        Numeric columns: the outcome, and the score that the rule looks at.
+    cutoff : float
+        Score from which the rule changes, in the unit of `running`.
+    curvature : float
+        Bound on the second derivative of the mean outcome, in its unit over that of the score
+        squared; with 0 both sides are lines.
+    treated_side : {"above", "below"}, default "above"
+        Side of the cutoff whose units the rule treats.
+    bandwidth : float, optional
+        Distance from the cutoff within which rows count; by default the one, of 200, for which
+        variance and squared `largest_bias` have the least sum.
+    kernel : {"triangular", "uniform", "epanechnikov"}, default "triangular"
+        How the weight of a row falls with its distance.
+    level : float, default 0.95
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        ``estimate, std_error, ci_low, ci_high, n`` (all rows), then ``largest_bias``,
+        ``bandwidth``, and the rows within it, ``n_below, n_above``.
+
+    Raises
+    ------
+    ValueError
+        If a column or an option is unfit, the cutoff has rows on one side only, a side has one
+        distinct score, or the outcome does not vary near the cutoff.
+
+    References
+    ----------
+    Kolesár and Rothe (2018), American Economic Review 108(8), 2277-2304.
+    Armstrong and Kolesár (2020), Quantitative Economics 11(1), 1-39.
+
+    Examples
+    --------
+    >>> x = np.repeat(np.arange(-6, 6), 20)
+    >>> days = 8 + x / 20 - 2 * (x >= 0) + np.arange(240) % 20 / 10
+    >>> patients = pd.DataFrame({"risk": x, "days": days})
+    >>> found = honest(patients, outcome="days", running="risk", cutoff=0, curvature=0.05)
+    >>> found[["estimate", "ci_low", "ci_high", "largest_bias"]].round(2).to_dict()
+    {'estimate': -2.0, 'ci_low': -2.47, 'ci_high': -1.53, 'largest_bias': 0.13}
+    """
+    _check_level(level)
+    curvature = _real("curvature", curvature, least=0)
+    rule = _read_rule(data, outcome, running, cutoff, treated_side, kernel, 1, (), None)
+    h = (
+        _least_risk(rule, curvature)
+        if bandwidth is None
+        else _real("bandwidth", bandwidth, above=0)
+    )
+    _check_varies(rule, h)
+    estimate = variance = bias = 0.0
+    near = [_within(rule, side, h) for side in rule.sides]
+    for side, sign in zip(near, (-rule.sign, rule.sign), strict=True):
+        weights = _smoother(rule, side, 1, h)[0]
+        estimate += sign * weights @ side.columns[:, 0]
+        variance += np.square(weights * _errors(rule, side, None)[:, 0]).sum()
+        bias -= curvature / 2 * weights @ side.x**2
+    std_error, n = np.sqrt(variance), sum(len(side.x) for side in rule.sides)
+    result = _result("honest", estimate, std_error, n=n, level=level)
+    margin = _folded_quantile(bias / std_error, level) * std_error
+    result["ci_low"], result["ci_high"] = estimate - margin, estimate + margin
+    result["largest_bias"], result["bandwidth"] = bias, h
+    result["n_below"], result["n_above"] = (len(side.x) for side in near)
+    return result
+
+
 class _Side(NamedTuple):
     """Rows on one side of the cutoff."""
 
@@ -362,6 +738,14 @@ def _read_rule(
     scale = extra.columns.std(axis=0)
     columns = np.column_stack([y, *taken, extra.columns / scale])
     groups = None if cluster is None else pd.factorize(table[cluster])[0]
+    sides = _split(x, columns, groups, running, cutoff)
+    sign = 1 if treated_side == "above" else -1
+    names = outcome, running, treatment, extra.labels
+    return _Rule(*names, sides, sign, kernel, order, slack)
+
+
+def _split(x, columns, groups, running, cutoff):
+    """Return the rows below the cutoff and those from it on, or raise."""
     sides = []
     for where, rows in (("below", x < 0), ("above", x >= 0)):
         if not rows.any():
@@ -370,9 +754,7 @@ def _read_rule(
                 f"no row lies {where} the cutoff of {cutoff:g}; check the cutoff and its unit"
             )
         sides.append(_Side(where, x, columns, groups).take(rows))
-    sign = 1 if treated_side == "above" else -1
-    names = outcome, running, treatment, extra.labels
-    return _Rule(*names, tuple(sides), sign, kernel, order, slack)
+    return tuple(sides)
 
 
 def _centred(table, running, cutoff):
@@ -456,7 +838,7 @@ def _spread(side, weights, errors, parameters):
     return _clustered((weights * errors)[:, np.newaxis], side.cluster, factor)[0].item()
 
 
-def _check_clusters(side):
+def _check_grouped(side):
     """Raise if a side's rows are one cluster."""
     if side.cluster is not None and len(np.unique(side.cluster)) < 2:
         raise ValueError(
@@ -529,7 +911,7 @@ def _without_treatment(rule):
 def _error_parts(rule, side, order, derivative, bias_order, pilot, width):
     """Return variance, bias and regularization of a derivative at the cutoff, on one side."""
     near = _within(rule, side, pilot)
-    _check_clusters(near)
+    _check_grouped(near)
     smoother = _smoother(rule, near, order, pilot)
     beta = smoother @ near.columns
     gradient = _gradient(_adjustment(rule, _products(rule, near, beta, pilot)), beta[derivative])
@@ -574,7 +956,7 @@ def _imbens_kalyanaraman(rule):
     return (CONSTANT[rule.kernel] * sum(variances) / (density * square * n)) ** 0.2  # (17)
 
 
-class _Local(NamedTuple):
+class _Weighed(NamedTuple):
     """A side's rows near the cutoff, their weights, and how far each is off."""
 
     rows: _Side
@@ -585,15 +967,15 @@ class _Local(NamedTuple):
     products: np.ndarray  # of the columns net of the polynomial
 
 
-def _local(rule, side, h, b):
+def _weighed(rule, side, h, b):
     """Return a side as the estimate weighs it."""
     near, p = _within(rule, side, max(h, b)), rule.order
-    _check_clusters(near)
+    _check_grouped(near)
     smoother, wider = _smoother(rule, near, p, h), _smoother(rule, near, p + 1, b)
     plain, beta = smoother[0], smoother @ near.columns
     corrected = plain - (plain @ near.x ** (p + 1)) * wider[p + 1]
     errors = _errors(rule, near, beta), _errors(rule, near, wider @ near.columns)
-    return _Local(near, plain, corrected, *errors, _products(rule, near, beta, h))
+    return _Weighed(near, plain, corrected, *errors, _products(rule, near, beta, h))
 
 
 def _inference(method, rule, h, b, level):
@@ -604,7 +986,7 @@ def _inference(method, rule, h, b, level):
     h = _real("bandwidth", h, above=0)
     b = h if b is None else _real("bias_bandwidth", b, above=0)
     _check_varies(rule, max(h, b))
-    below, above = (_local(rule, side, h, b) for side in rule.sides)
+    below, above = (_weighed(rule, side, h, b) for side in rule.sides)
     products = below.products + above.products
     _check_covariates(rule, products)
     adjustment = _adjustment(rule, products)
@@ -700,3 +1082,89 @@ def _weakness(treatment, jump, error):
         f"column {treatment!r} jumps by {jump:.3g} with a standard error of {error:.3g}; where "
         "their ratio is small the interval covers too rarely, whatever its level says"
     )
+
+
+def _slopes_at(rule, side, h, order):
+    """Return a polynomial through the distribution function, and the variance of its slope."""
+    x = np.sort(np.concatenate([part.x for part in rule.sides]))
+    near = np.sort(_within(rule, side, h).x)
+    share = (np.searchsorted(x, near, side="right") - 1) / (len(x) - 1)
+    smoother = _smoother(rule, side._replace(x=near), order, h)
+    after = np.cumsum(np.r_[0, smoother[1][::-1]])[::-1]  # of ties the authors leave out the first
+    tails = after[np.searchsorted(near, near) + 1] / (len(x) - 1)
+    return smoother @ share, tails @ tails, len(near)
+
+
+def _density_bandwidths(rule):
+    """Return Cattaneo, Jansson and Ma's two bandwidths for degree 2, the medians of three each.
+
+    The pilots are those of a normal density; each bandwidth balances variance and squared bias of
+    a density, of the jump, or of the sum of both.
+    """
+    x = np.concatenate([side.x for side in rule.sides])
+    n, sd, reach = len(x), x.std(ddof=1), np.abs(x).max()
+    z = x.mean() / sd
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    curved = 5 / 4 * 3430865.4551236178 / ((z**4 - 6 * z**2 + 3) ** 2 * density * n)
+    plain = 1 / 4 * 548.57142857142857 / ((z**2 - 1) ** 2 * density * n)
+    curved = max(min(curved ** (1 / 9) * sd, reach), *_nearest(rule, 25))
+    plain = max(min(plain ** (1 / 5) * sd, reach), *_nearest(rule, 23))
+    power = np.arange(3)
+    inverse = np.linalg.inv(
+        1 / ((power + power[:, np.newaxis] + 1) * (power + power[:, np.newaxis] + 2))
+    )
+    constant = inverse[1] @ (1 / ((power + 4) * (power + 5)))  # int (1 - u) u^(k + 3) du
+    third = [_slopes_at(rule, side, curved, 4)[0][3] * constant for side in rule.sides]
+    noise = [_slopes_at(rule, side, plain, 2)[1] * plain for side in rule.sides]
+    least, most = _nearest(rule, 23), [np.abs(side.x).max() for side in rule.sides]
+
+    def balanced(noise, bias, least, most):
+        return max(min((noise / (4 * bias**2)) ** (1 / 5), most), least)
+
+    both = [
+        balanced(sum(noise), third[1] + sign * third[0], max(least), max(most)) for sign in (1, -1)
+    ]
+    alone = zip(noise, third, least, most, strict=True)
+    return [np.median([balanced(*one), *both]) for one in alone]
+
+
+def _nearest(rule, count):
+    """Return, by side, how far the row of that rank lies, and the distinct score of that rank."""
+    found = []
+    for side in rule.sides:
+        away = np.sort(np.abs(side.x))
+        ranked = away, np.unique(away)
+        found.append(max(values[min(count, len(values)) - 1] for values in ranked))
+    return found
+
+
+def _least_risk(rule, curvature):
+    """Return the bandwidth with the least sum of variance and squared largest bias."""
+    x = np.concatenate([side.x for side in rule.sides])
+    pilot = 1.84 * x.std(ddof=1) * len(x) ** -0.2
+    noise, least = [], 0.0
+    for side in rule.sides:
+        distinct = np.unique(np.abs(side.x))
+        if len(distinct) > 1:
+            least = max(least, 1.001 * distinct[1])
+        near = side.take(np.abs(side.x) <= max(pilot, 1.001 * distinct[min(1, len(distinct) - 1)]))
+        noise.append(np.square(_errors(rule, near, None)).mean())
+    widths, risks = np.geomspace(least, 2 * np.abs(x).max(), 200), []
+    for h in widths:
+        variance = bias = 0.0
+        for side, square in zip(rule.sides, noise, strict=True):
+            near = _within(rule, side, h)
+            weights = _smoother(rule, near, 1, h)[0]
+            variance += square * weights @ weights
+            bias -= curvature / 2 * weights @ near.x**2
+        risks.append(variance + bias**2)
+    return widths[np.argmin(risks)]
+
+
+def _folded_quantile(shift, level):
+    """Return the quantile of the size of a normal variable with this mean and variance 1."""
+
+    def gap(c):
+        return special.ndtr(c - shift) - special.ndtr(-c - shift) - level
+
+    return optimize.brentq(gap, 0, shift + 40, xtol=1e-12)
