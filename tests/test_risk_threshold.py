@@ -26,7 +26,7 @@ KNOBS = [
 EACH = pytest.mark.parametrize("knobs", KNOBS, ids=["sharp", "fuzzy", "nudged", "second", "all"])
 FULL = {
     "cutoff": 70.0,
-    "curvature": 20.0,
+    "curvature": 30.0,
     "called_above": 1.0,
     "called_below": 0.0,
     "share_nudged": 0.0,
@@ -124,7 +124,7 @@ def test_the_polynomials_are_least_squares_on_a_fine_grid(knobs):
 
 
 def test_without_the_bend_a_polynomial_is_nearly_right():
-    bent, straight = (scenarios.risk_threshold(curvature=g).truth for g in (20.0, 0.0))
+    bent, straight = (scenarios.risk_threshold(curvature=g).truth for g in (30.0, 0.0))
     key = "polynomial limit (order=4)"
     assert bent[key] - bent["effect at the cutoff"] > 2
     assert abs(straight[key] - straight["effect at the cutoff"]) < 0.05
@@ -209,7 +209,7 @@ def test_the_graph_has_the_arrows_that_the_knobs_ask_for():
 def test_base_risk_and_effect_have_the_stated_form():
     data = scenarios.risk_threshold().model.do(called=0).sample(400_000, rng=8)
     rest = data["days"] - 10 * (data["reach"] - 0.5)
-    rest -= 135 - 0.3 * data["risk"] - 20 * expit((data["risk"] - 60) / 5)
+    rest -= 135 - 0.3 * data["risk"] - 30 * expit((data["risk"] - 60) / 5)
     assert abs(rest.mean()) < 4 * 8 / np.sqrt(400_000)
     assert rest.std() == pytest.approx(8, rel=4 / np.sqrt(800_000))
 
