@@ -3,6 +3,7 @@
 With CASESTUDIES_STRICT=1 they fail instead.
 """
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -29,3 +30,10 @@ def need(there, reason):
     """Skip the test, or fail it where nothing may be missing."""
     if not there:
         (pytest.fail if STRICT else pytest.skip)(reason)
+
+
+def package(name):
+    """Return a package that only comparisons use."""
+    there = importlib.util.find_spec(name) is not None
+    need(there, f"the package {name} is not installed (pip install {name})")
+    return importlib.import_module(name)

@@ -374,7 +374,10 @@ def density_test(data, *, running, cutoff, bandwidth=None):
     if bandwidth is None:
         widths = _density_bandwidths(rule)
     else:
-        widths = np.broadcast_to(_reals("bandwidth", bandwidth, above=0), 2)
+        widths = _reals("bandwidth", bandwidth, above=0)
+        if len(widths) > 2:
+            raise ValueError(f"give one bandwidth or two, below and above, got {len(widths)}")
+        widths = np.broadcast_to(widths, 2)
     (below, v_below, n_below), (above, v_above, n_above) = (
         _slopes_at(rule, side, width, 3) for side, width in zip(sides, widths, strict=True)
     )
@@ -682,12 +685,12 @@ def honest(
         variance += np.square(weights * _errors(rule, side, None)[:, 0]).sum()
         bias -= curvature / 2 * weights @ side.x**2
     std_error, n = np.sqrt(variance), sum(len(side.x) for side in rule.sides)
-    result = _result("honest", estimate, std_error, n=n, level=level)
     margin = _folded_quantile(bias / std_error, level) * std_error
-    result["ci_low"], result["ci_high"] = estimate - margin, estimate + margin
-    result["largest_bias"], result["bandwidth"] = bias, h
-    result["n_below"], result["n_above"] = (len(side.x) for side in near)
-    return result
+    entries = {"estimate": estimate, "std_error": std_error}
+    entries |= {"ci_low": estimate - margin, "ci_high": estimate + margin, "n": n}
+    entries |= {"largest_bias": bias, "bandwidth": h}
+    entries |= {f"n_{side.where}": len(side.x) for side in near}
+    return pd.Series(entries, name="honest", dtype=float)
 
 
 class _Side(NamedTuple):
@@ -981,6 +984,8 @@ def _weighed(rule, side, h, b):
 def _inference(method, rule, h, b, level):
     """Return the estimate with its robust bias-corrected interval."""
     _check_level(level)
+    if h is None and b is not None:
+        raise ValueError(f"bias_bandwidth= needs bandwidth= beside it, got {b!r} alone; give both")
     if h is None:
         h, b = _mean_squared_error_optimal(rule)
     h = _real("bandwidth", h, above=0)
@@ -1001,17 +1006,17 @@ def _inference(method, rule, h, b, level):
     corrected = estimate + rule.sign * (better - jump) @ gradient
     plain, robust = _variances(rule, (below, above), gradient)
     df, n = _degrees((below, above), robust), sum(len(side.x) for side in rule.sides)
-    result = _result(method, corrected, np.sqrt(robust.sum()), n=n, level=level, df=df)
-    result["bias_corrected"], result["robust_std_error"] = result["estimate"], result["std_error"]
-    result["estimate"], result["std_error"] = estimate, np.sqrt(plain.sum())
-    result["bandwidth"], result["bias_bandwidth"] = h, b
+    found = _result(method, corrected, np.sqrt(robust.sum()), n=n, level=level, df=df).to_dict()
+    found["bias_corrected"], found["robust_std_error"] = found["estimate"], found["std_error"]
+    found["estimate"], found["std_error"] = estimate, np.sqrt(plain.sum())
+    found["bandwidth"], found["bias_bandwidth"] = h, b
     near = {side.where: _within(rule, side, h).x for side in rule.sides}
-    for where, x in near.items():
-        result[f"n_{where}"] = len(x)
-    for where, x in near.items():
-        result[f"distinct_{where}"] = len(np.unique(x))
+    found |= {f"n_{where}": len(x) for where, x in near.items()}
+    found |= {f"distinct_{where}": len(np.unique(x)) for where, x in near.items()}
     if rule.treatment is not None:
-        result["first_stage"], result["first_stage_error"] = jumps[1], first_error
+        found["first_stage"], found["first_stage_error"] = jumps[1], first_error
+    result = pd.Series(found, name=method, dtype=float)
+    if rule.treatment is not None:
         result.attrs["warning"] = _weakness(rule.treatment, jumps[1], first_error)
     return result
 
