@@ -108,7 +108,7 @@ naive["limit"] = [truth["difference in means"]] + [
 ]
 tables.results(naive, "Days at home: the jump at 70, from all the scores.", digits=2)
 
-# %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-threshold-jump"}, "image": {"alt": "Mean days at home by risk score in bins of two points, falling from 135 to 85 with a steep bend around 60. At the line of 70 the bins jump up by about 7 days. Two short straight lines beside 70 follow the bins on both sides. A dashed polynomial of order four runs below the bins just left of 70, and so shows a larger jump."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-threshold-jump"}, "image": {"alt": "Mean days at home by risk score in bins of two points, falling from 135 to 75 with a steep bend around 60. At the line of 70 the bins jump up by about 7 days. Two short straight lines beside 70 follow the bins on both sides. A dashed polynomial of order four runs below the bins just left of 70, and so shows a larger jump."}} tags=["hide-input"]
 h = bandwidth(year, outcome="days", running="score", cutoff=70)["bandwidth"]
 _, ax = plt.subplots(figsize=(5.8, 3.6))
 bins = year.groupby(year["score"] // 2 * 2 + 1)["days"].mean()
@@ -130,7 +130,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Mean days at home in bins of two points. What a polynomial says at 70 depends on patients at 20 and at 95; a short straight line listens to those beside it.*
 #
-# In the limit of infinitely many patients the means say −37.1<!--threshold-difference:.1f-->, a straight line on each side −6.5<!--threshold-polynomial-1:.1f-->, orders two to six 5.5<!--threshold-polynomial-2:.1f-->, 10.5<!--threshold-polynomial-3:.1f-->, 10.6<!--threshold-polynomial-4:.1f-->, 8.7<!--threshold-polynomial-5:.1f--> and 7.1<!--threshold-polynomial-6:.1f-->. The exact effect at the line is 7.33<!--threshold-effect:.2f-->. So a curve that is flexible enough would do in the end, but no table says which order that is: the answer swings with the order, patients far from the line have a say in it, and intervals of the wrong orders are as short as if they were right (Gelman and Imbens, 2019).
+# In the limit of infinitely many patients the means say −37.1<!--threshold-difference:.1f-->, a straight line on each side −6.5<!--threshold-polynomial-1:.1f-->, orders two to six 5.5<!--threshold-polynomial-2:.1f-->, 10.5<!--threshold-polynomial-3:.1f-->, 10.6<!--threshold-polynomial-4:.1f-->, 8.7<!--threshold-polynomial-5:.1f--> and 7.1<!--threshold-polynomial-6:.1f-->. The exact effect at the line is 7.33<!--threshold-effect:.2f-->. The answer swings with the order, patients far from the line have a say in it, and the intervals of the wrong orders are as short as if they were right (Gelman and Imbens, 2019). A curve that is flexible enough gets close in the end; by then, see the last row, its interval is the longest of all.
 #
 # ## What must be true
 #
@@ -187,7 +187,7 @@ plt.show()
 # %% [markdown]
 # *Figure 3. Polynomials through all the scores against straight lines near the cutoff.*
 #
-# The longer intervals are the price of looking at 746<!--threshold-rows-near:.0f--> of 4,000 patients only. Past visits, settled before, make the answer a little more precise. A bandwidth of 30 moves the estimate and its correction apart by more than two days: the line no longer fits.
+# The longer intervals are the price of looking at 746<!--threshold-rows-near:.0f--> of 4,000 patients only. Past visits, settled before, make the answer a little more precise. A bandwidth of 30 moves the estimate and its correction apart by three days: straight lines no longer fit. (Scores with few distinct values need intervals made for that, `honest` in the recipe; Kolesár and Rothe, 2018.)
 #
 # ### When the rule is not followed
 #
@@ -267,7 +267,7 @@ tables.results(tried, "Jumps in days at home.", digits=2)
 #
 # ## The decision
 #
-# A patient's calls cost three days. At the line they bring 7.11<!--threshold-sharp:.2f-->, and the whole interval lies above three. So the calls pay there, and the line should come down: the first to be added are those just below it, who are like those just above. Whether a small move pays is exactly the question that the jump answers (Dong and Lewbel, 2015).
+# A patient's calls cost three days. At the line they bring 7.11<!--threshold-sharp:.2f-->, and the whole interval lies above three. So the calls pay there, and the line should come down: the first to be added are those just below it, in the limit no different from those just above. Whether a small move pays is exactly the question that the jump answers (Dong and Lewbel, 2015).
 #
 # How far down? Suppose the board took the exact 7.33<!--threshold-effect:.2f--> for the effect on everybody. We set the line with `do` and count days at home, less three for each patient called.
 
@@ -352,7 +352,7 @@ columns = ["bias", "bias_error", "rmse", "coverage", "coverage_error", "mean_wid
 tables.results(many[columns], "100 years against the exact effect.", digits=2)
 
 # %% [markdown]
-# The polynomial is off by 3.3<!--threshold-many-polynomial:.1f--> days on average and covers in 37%<!--threshold-coverage-polynomial:.0%--> of the years; the robust interval covers in 95%<!--threshold-coverage-robust:.0%-->, up to the error of a hundred years. The usual one does hardly worse here (94%<!--threshold-coverage-usual:.0%-->), because both curves bend alike at the line and most of the bias cancels. That is this world's kindness, and nobody knows it of their own.
+# The polynomial is off by 3.3<!--threshold-many-polynomial:.1f--> days on average and covers in 37%<!--threshold-coverage-polynomial:.0%--> of the years; the robust interval covers in 95%<!--threshold-coverage-robust:.0%-->, up to the error of a hundred years. The usual one does hardly worse here (94%<!--threshold-coverage-usual:.0%-->), because both curves bend alike at the line and most of the bias cancels. Whether they do in your data you cannot know.
 #
 # ## Take it with you
 #
