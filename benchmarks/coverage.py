@@ -23,6 +23,7 @@ from casestudies.recipes.off_policy import (
     value_difference,
 )
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.regression_discontinuity import fuzzy, honest, sharp
 from casestudies.recipes.staggered_adoption import overall_att
 from casestudies.recipes.standardization import standardize
 from casestudies.recipes.weak_instruments import anderson_rubin, t_f
@@ -39,6 +40,7 @@ LOG = {"outcome": "exit", "action": "stretch", "propensity": "propensity", "targ
 MONTHS = {"unit": "person", "time": "month", "event": "exit"} | {
     role: LOG[role] for role in ("action", "propensity", "target")
 }
+RULED = {"outcome": "y", "running": "x", "cutoff": 0}
 PANEL = {"outcome": "outcome", "unit": "unit", "treated": "treated", "post": "post"}
 
 
@@ -105,6 +107,7 @@ def main(replications):
     staggered = {"overall_att": _overall_att}
     run("counties, two dates", scenarios.minimum_wage_panel(), staggered, 100, "ATT")
     policies(run)
+    rules(run)
 
     print("| recipe | estimand | world | n | coverage | its error |")
     print("|---|---|---|---:|---:|---:|")
@@ -158,6 +161,70 @@ def policies(run):
     ).loc[24]
     careers = _Logs(scenarios.retention(), halved)
     run("24 months, odds halved", careers, weighted, 3_000, "retained 24 | odds halved")
+
+
+class _Rule:
+    """Units whose score decides at 0; `draw` makes n of them, the effect there is known."""
+
+    def __init__(self, draw, effect):
+        """Take a function of size and generator, and the effect at the cutoff."""
+        self.draw, self.truth = draw, {"effect at the cutoff": effect}
+
+    def sample(self, n, *, rng):
+        """Return n units."""
+        return self.draw(n, np.random.default_rng(rng))
+
+
+def rules(run):
+    """Run the effects at a cutoff, in worlds of the papers that proposed the intervals."""
+    plain = {
+        "sharp": lambda d: sharp(d, **RULED),
+        "sharp, conventional interval": _conventional,
+    }
+    for name, (below, above) in MODELS.items():
+        world = _Rule(_curves(below, above), above[-1] - below[-1])
+        run(f"cutoff, {name}", world, plain, 500, "effect at the cutoff")
+    ratio = {"fuzzy": lambda d: fuzzy(d, **RULED, treatment="d")}
+    run("cutoff, 60% comply", _Rule(_some_comply, 1.0), ratio, 1_000, "effect at the cutoff")
+    bound = {"honest": lambda d: honest(d, **RULED, curvature=0.1)}
+    run("cutoff, six scores a side", _Rule(_six_scores, 2.0), bound, 400, "effect at the cutoff")
+
+
+# Calonico, Cattaneo and Titiunik (2014), section 5: coefficients below and above.
+FIRST = [7.33, 21.54, 20.21, 7.18, 1.27, 0.48], [3.56, -9.01, 7.99, -3.0, 0.84, 0.52]
+SECOND = [0.03, 0.23, 1.45, 3.28, 2.3, 3.71], [9.83, -45.02, 74.3, -54.81, 18.49, 0.26]
+MODELS = {"a House election": FIRST, "Head Start": SECOND}
+
+
+def _curves(below, above):
+    def draw(n, rng):
+        x = 2 * rng.beta(2, 4, n) - 1
+        y = np.where(x < 0, np.polyval(below, x), np.polyval(above, x))
+        return pd.DataFrame({"x": x, "y": y + 0.1295 * rng.normal(size=n)})
+
+    return draw
+
+
+def _some_comply(n, rng):
+    """Return units of whom a fifth take and a fifth refuse the treatment whatever the rule says."""
+    x, kind = rng.normal(size=n), rng.random(n)
+    d = np.where(kind < 0.2, 1, np.where(kind < 0.4, 0, x >= 0))
+    y = 0.5 * x + 0.3 * x**2 - 0.2 * x**3 + d + (kind < 0.2) + 0.5 * rng.normal(size=n)
+    return pd.DataFrame({"x": x, "d": d, "y": y})
+
+
+def _six_scores(n, rng):
+    """Return units with twelve scores, whose curves bend as much as the bound allows."""
+    x = rng.integers(-6, 6, n) + 0.5
+    y = 2 * (x >= 0) - 0.05 * np.sign(x) * x**2 + rng.normal(size=n)
+    return pd.DataFrame({"x": x, "y": y})
+
+
+def _conventional(data):
+    found = sharp(data, **RULED)
+    margin = 1.959963984540054 * found["std_error"]
+    low, high = found["estimate"] - margin, found["estimate"] + margin
+    return {"estimate": found["estimate"], "ci_low": low, "ci_high": high}
 
 
 def _guessed(data):

@@ -88,7 +88,7 @@ SYNONYMS = {  # other words for a name, told apart by letters and digits alone
     "weak_instruments": "weak IV, weak instrument, weak identification, many instruments",
     "first_stage": "F statistic, effective F, Olea-Pflueger, Stock-Yogo",
     "anderson_rubin": "AR, AR test, robust confidence set",
-    "regression_discontinuity": "RD, RDD, rdrobust, discontinuity, threshold, cutoff, running variable",
+    "regression_discontinuity": "RD, RDD, rdrobust, discontinuity, threshold, cutoff",
     "sharp": "sharp RD, local linear, local polynomial, robust bias correction, Calonico",
     "fuzzy": "fuzzy RD, compliance at a cutoff",
     "bandwidth": "rdbwselect, MSE-optimal, mserd, Imbens-Kalyanaraman, IK, CCT",

@@ -20,6 +20,7 @@ from casestudies.recipes import (
     pretrends,
     propensity,
     randomized_experiment,
+    regression_discontinuity,
     sensitivity,
     staggered_adoption,
     standardization,
@@ -45,6 +46,8 @@ POLICY = {"action": "d", "propensity": "p", "target": "q"}
 VALUE = {"outcome": "y", **POLICY}
 TRACK = {**POLICY, "unit": "unit", "time": "year", "event": "event"}
 WATCHED = {**EFFECT, "batch": "week"}
+RULED = {"outcome": "y", "running": "v", "cutoff": 0}
+COVERED = {**RULED, "covariates": ["x1", "x2", "ward"]}
 STAGGERED = {**PANEL, "time": "year", "first_treated": "start"}
 
 
@@ -277,6 +280,34 @@ CALLS |= {
     "regime_support": (people, lambda f: time_varying.regime_support(f, **COURSE, **RULE)),
     "long_to_wide": (panel, wide),
 }
+CALLS |= {
+    "sharp": (people, lambda f: regression_discontinuity.sharp(f, **COVERED)),
+    "sharp, by cluster": (
+        people,
+        lambda f: regression_discontinuity.sharp(f, **RULED, cluster="site", bandwidth=2),
+    ),
+    "fuzzy": (
+        people,
+        lambda f: regression_discontinuity.fuzzy(f, **COVERED, treatment="d", bandwidth=2),
+    ),
+    "bandwidth": (people, lambda f: regression_discontinuity.bandwidth(f, **COVERED)),
+    "bandwidth, ik": (
+        people,
+        lambda f: regression_discontinuity.bandwidth(f, **RULED, method="ik"),
+    ),
+    "density_test": (
+        people,
+        lambda f: regression_discontinuity.density_test(f, running="v", cutoff=0)[
+            ["statistic", "p_value", "estimate", "bandwidth_below"]
+        ],
+    ),
+    "placebo_cutoffs": (
+        people,
+        lambda f: regression_discontinuity.placebo_cutoffs(f, **RULED, bandwidth=1),
+    ),
+    "donut": (people, lambda f: regression_discontinuity.donut(f, **RULED, radii=[0, 0.125])),
+    "honest": (people, lambda f: regression_discontinuity.honest(f, **RULED, curvature=1)),
+}
 WITHOUT_DATA = {
     "sample_size",
     "robustness_from_t",
@@ -389,6 +420,7 @@ def test_the_order_in_which_covariates_are_named_does_not_matter(name, monkeypat
     for options in (INSTRUMENT, INSTRUMENTS):
         monkeypatch.setitem(options, "controls", ["ward", "x1"])
     monkeypatch.setitem(INSTRUMENTS, "instruments", ["v", "z"])
+    monkeypatch.setitem(COVERED, "covariates", COVARIATES[::-1])
     found = call(people())
     if isinstance(expected, pd.DataFrame) and sorted(found.index) == sorted(expected.index):
         found = found.loc[expected.index]

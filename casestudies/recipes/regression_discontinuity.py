@@ -74,6 +74,11 @@ def sharp(
     Kolesár and Rothe 2018). Estimates, errors and bandwidths are those of the authors' package
     rdrobust.
 
+    With the optimal bandwidth the nominal 95% interval covered in 91.7 and 92.9% of 1,000 samples
+    of 500 rows from the first two models of Calonico, Cattaneo and Titiunik (2014), a conventional
+    one in 89.6 and 84.3%. With 3, 5, 10 and 20 clusters a side, of 40 rows each, it covered in 94,
+    93, 92 and 91% of 500 samples of the first (with normal quantiles: 82, 89, 89, 91).
+
     Parameters
     ----------
     data : pandas.DataFrame
@@ -366,10 +371,8 @@ def density_test(data, *, running, cutoff, bandwidth=None):
     >>> found[["density_below", "density_above", "p_value"]].astype(float).round(4).to_dict()
     {'density_below': 0.003, 'density_above': 0.0059, 'p_value': 0.4502}
     """
-    scores = _read(data, running=running)
-    x, slack = _centred(scores, running, cutoff)
-    blank = np.empty((len(x), 0))
-    sides = _split(x, blank, None, running, _real("cutoff", cutoff))
+    x, slack = _centred(_read(data, running=running), running, cutoff)
+    sides = _split(x, x[:, np.newaxis], None, running, cutoff)
     rule = _Rule("", running, None, [], sides, 1, "triangular", 2, slack)
     if bandwidth is None:
         widths = _density_bandwidths(rule)
@@ -474,10 +477,10 @@ def placebo_cutoffs(
     -25.5      -0.17   -1.02     0.36
      24.5       0.23   -0.14     1.05
     """
-    table = _read(data, running=running)
-    x, _ = _centred(table, running, cutoff)
+    x, _ = _centred(_read(data, running=running), running, cutoff)
+    sides = _split(x, x[:, np.newaxis], None, running, cutoff)
     if cutoffs is None:
-        cutoffs = [float(np.median(x[side])) + cutoff for side in (x < 0, x >= 0) if side.any()]
+        cutoffs = [float(np.median(side.x)) + cutoff for side in sides]
     rows = {}
     for place in _reals("cutoffs", cutoffs):
         if place == cutoff:
@@ -574,8 +577,7 @@ def donut(
     2          -1.99   -3.08    -0.81
     4          -2.15   -3.52    -0.87
     """
-    table = _read(data, running=running)
-    x, slack = _centred(table, running, cutoff)
+    x, slack = _centred(_read(data, running=running), running, cutoff)
     rows = {
         radius: sharp(
             data[np.abs(x) >= radius - slack],
@@ -635,7 +637,7 @@ def honest(
     treated_side : {"above", "below"}, default "above"
         Side of the cutoff whose units the rule treats.
     bandwidth : float, optional
-        Distance from the cutoff within which rows count; by default the one, of 200, for which
+        Distance from the cutoff within which rows count; by default the one, of 100, for which
         variance and squared `largest_bias` have the least sum.
     kernel : {"triangular", "uniform", "epanechnikov"}, default "triangular"
         How the weight of a row falls with its distance.
@@ -676,7 +678,6 @@ def honest(
         if bandwidth is None
         else _real("bandwidth", bandwidth, above=0)
     )
-    _check_varies(rule, h)
     estimate = variance = bias = 0.0
     near = [_within(rule, side, h) for side in rule.sides]
     for side, sign in zip(near, (-rule.sign, rule.sign), strict=True):
@@ -684,6 +685,7 @@ def honest(
         estimate += sign * weights @ side.columns[:, 0]
         variance += np.square(weights * _errors(rule, side, None)[:, 0]).sum()
         bias -= curvature / 2 * weights @ side.x**2
+    _check_varies(rule, h)
     std_error, n = np.sqrt(variance), sum(len(side.x) for side in rule.sides)
     margin = _folded_quantile(bias / std_error, level) * std_error
     entries = {"estimate": estimate, "std_error": std_error}
@@ -737,7 +739,8 @@ def _read_rule(
     y, extra = _outcome(table, outcome), _design(table, several["covariates"])
     taken = [] if treatment is None else [_outcome(table, treatment)]
     y = y if taken else y - y.mean()  # the pilots of a fuzzy rule use its level, as rdrobust does
-    _basis(extra, also=2 * order + 1)
+    if extra.labels:
+        _basis(extra, also=2 * order + 1)
     scale = extra.columns.std(axis=0)
     columns = np.column_stack([y, *taken, extra.columns / scale])
     groups = None if cluster is None else pd.factorize(table[cluster])[0]
@@ -768,23 +771,23 @@ def _centred(table, running, cutoff):
     return np.where(np.abs(x) <= precision * abs(cutoff), 0, x), precision * np.abs(score).max()
 
 
-def _kernel(x, h, kernel):
+def _kernel(rule, x, h):
     """Return the weights of rows at distances from the cutoff, 0 beyond the bandwidth."""
-    u = np.abs(x / h)
-    if kernel == "uniform":
-        return (u <= 1 + 1e-9) * 1.0
-    shape = 1 - u if kernel == "triangular" else 1 - u**2
-    return np.where(u < 1 - 1e-9, shape, 0)
+    u, edge = np.abs(x / h), max(1e-9, rule.slack / h)
+    if rule.kernel == "uniform":
+        return (u <= 1 + edge) * 1.0
+    shape = 1 - u if rule.kernel == "triangular" else 1 - u**2
+    return np.where(u < 1 - edge, shape, 0)
 
 
 def _within(rule, side, h):
     """Return the rows of a side that have weight under a bandwidth."""
-    return side.take(_kernel(side.x, h, rule.kernel) > 0)
+    return side.take(_kernel(rule, side.x, h) > 0)
 
 
 def _smoother(rule, side, order, h):
     """Return the matrix from outcomes to the coefficients of a local polynomial, or raise."""
-    weights = np.sqrt(_kernel(side.x, h, rule.kernel))
+    weights = np.sqrt(_kernel(rule, side.x, h))
     distinct = len(np.unique(side.x[weights > 0]))
     if distinct <= order:
         raise ValueError(
@@ -853,7 +856,7 @@ def _check_grouped(side):
 
 def _products(rule, side, beta, h):
     """Return weighted cross products of the columns, net of a side's polynomial."""
-    weights = np.sqrt(_kernel(side.x, h, rule.kernel))[:, np.newaxis]
+    weights = np.sqrt(_kernel(rule, side.x, h))[:, np.newaxis]
     net = weights * (side.columns - _fitted(side, beta))
     return net.T @ net
 
@@ -990,8 +993,8 @@ def _inference(method, rule, h, b, level):
         h, b = _mean_squared_error_optimal(rule)
     h = _real("bandwidth", h, above=0)
     b = h if b is None else _real("bias_bandwidth", b, above=0)
-    _check_varies(rule, max(h, b))
     below, above = (_weighed(rule, side, h, b) for side in rule.sides)
+    _check_varies(rule, max(h, b))
     products = below.products + above.products
     _check_covariates(rule, products)
     adjustment = _adjustment(rule, products)
@@ -1151,10 +1154,10 @@ def _least_risk(rule, curvature):
     for side in rule.sides:
         distinct = np.unique(np.abs(side.x))
         if len(distinct) > 1:
-            least = max(least, 1.001 * distinct[1])
+            least = max(least, 1.01 * distinct[1], distinct[1] + 2 * rule.slack)
         near = side.take(np.abs(side.x) <= max(pilot, 1.001 * distinct[min(1, len(distinct) - 1)]))
         noise.append(np.square(_errors(rule, near, None)).mean())
-    widths, risks = np.geomspace(least, 2 * np.abs(x).max(), 200), []
+    widths, risks = np.geomspace(least, 2 * np.abs(x).max(), 100), []
     for h in widths:
         variance = bias = 0.0
         for side, square in zip(rule.sides, noise, strict=True):
