@@ -460,11 +460,11 @@ def lee(n, rng):
 
 
 def test_the_robust_interval_covers_with_the_optimal_bandwidth():
-    """The level is reached in large samples; at 500 rows the authors' Table I is some 3% below."""
+    """The level is that of large samples; the benchmark has 0.905 (0.009) for 500 rows."""
     rng = np.random.default_rng(21)
     found = pd.DataFrame([sharp(lee(500, rng), **SCORE) for _ in range(100)])
     covered = (found["ci_low"] <= 0.04) & (found["ci_high"] >= 0.04)
-    assert covered.mean() > 0.92 - 4 * np.sqrt(0.92 * 0.08 / 100)
+    assert covered.mean() > 0.905 - 4 * np.sqrt(0.905 * 0.095 / 100)
     spread = found["bias_corrected"].std()
     assert found["robust_std_error"].mean() == pytest.approx(spread, rel=4 / np.sqrt(2 * 100))
 
@@ -608,7 +608,7 @@ def test_few_distinct_scores_are_refused_and_an_honest_interval_is_not():
         (lambda d: placebo_cutoffs(d, **SCORE, cutoffs=[500]), "above the cutoff of 500"),
         (lambda d: donut(d, **SCORE, radii=-1), "radii must be 0 or more, got -1"),
         (lambda d: donut(d, **SCORE, radii=500), "has no rows"),
-        (lambda d: donut(d, **SCORE, radii=60), "no row lies below the cutoff"),
+        (lambda d: donut(d, **SCORE, radii=50), "has 0 distinct value"),
         (lambda d: donut(d.to_dict(), **SCORE, radii=1), "data must be a pandas.DataFrame"),
         (lambda d: density_test(d, running="x", cutoff=500), "no row lies above the cutoff"),
         (lambda d: density_test(d, running="x", cutoff=0, bandwidth=0), "must be above 0"),
