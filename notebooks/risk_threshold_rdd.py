@@ -204,7 +204,7 @@ frame["exact LATE"] = loose.truth["LATE at the cutoff"]
 tables.results(frame, "The LATE at the cutoff, in days at home.", digits=2)
 
 # %% [markdown]
-# It is about those at the line whom crossing it gets a call, the compliers, and less precise: the noise is divided as well.
+# It is about the compliers at the line, those whom crossing it gets a call. It is less precise, as the noise is divided as well.
 #
 # ## Try to break it
 #
@@ -263,7 +263,7 @@ tried = pd.concat([fakes[shown], holed[shown].to_frame("clerks, without 65 to 75
 tables.results(tried, "Jumps in days at home.", digits=2)
 
 # %% [markdown]
-# The hole costs nearly all precision. What none of these checks sees is another programme for the same patients: meals worth four days, from a score of 70 on, make the jump tend to 11.33<!--threshold-second-limit:.2f-->, with a smooth density and balanced visits. Against that helps only a list of what else begins at 70.
+# No placebo line shows a jump, and the hole costs nearly all precision. What none of these checks sees is another programme for the same patients: meals worth four days, from a score of 70 on, make the jump tend to 11.33<!--threshold-second-limit:.2f-->, with a smooth density and balanced visits. Against that helps only a list of what else begins at 70.
 #
 # ## The decision
 #
