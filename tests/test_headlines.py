@@ -11,6 +11,7 @@ from stored import SCRIPTS, numbers, outputs
 
 DOWHY = "four_steps_with_dowhy"
 PRICING = "pricing_elasticity"
+THRESHOLD = "risk_threshold_rdd"
 READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
 MID_FLIGHT = "mid_flight_corrections"
@@ -903,6 +904,88 @@ HEADLINES = [
         "closed form, 4 errors",
     ),
     (PRICING, "pricing-elasticity", -3, 1e-9, "equation"),
+    # Closed forms of the threshold: a bell of 8 days around 65, its areas by the error function
+    (THRESHOLD, "threshold-effect", 8 * np.exp(-25 / 288), 6e-5, "8 exp(-25/288)"),
+    (THRESHOLD, "threshold-slope", -8 * np.exp(-25 / 288) * 5 / 144, 6e-5, "derivative"),
+    (THRESHOLD, "threshold-effect-30", 8 * np.exp(-(35**2) / 288), 6e-6, "8 exp(-1225/288)"),
+    (THRESHOLD, "threshold-att", 2.70068, 6e-5, "area from 70 to 100 over 30"),
+    (THRESHOLD, "threshold-mean-30-70", 3.96912, 6e-5, "area from 30 to 70 over 40"),
+    (THRESHOLD, "threshold-step-60", 8 * np.exp(-25 / 288), 6e-5, "8 exp(-25/288)"),
+    (THRESHOLD, "threshold-step-50", 8 * np.exp(-225 / 288), 6e-5, "8 exp(-225/288)"),
+    (THRESHOLD, "threshold-late", 8 * np.exp(-25 / 288) + 0.6, 6e-5, "reach from 0.3 to 0.9"),
+    (THRESHOLD, "threshold-second-limit", 8 * np.exp(-25 / 288) + 4, 6e-5, "effect and meals"),
+    (THRESHOLD, "threshold-density-ratio", 1.3 / 0.7, 6e-5, "(1 + m) / (1 - m)"),
+    (THRESHOLD, "threshold-nudged-limit", 11.66345, 6e-5, "mean of 1.3 patients less of 0.7"),
+    # Logarithms of 1 + exp for the bend, by hand; polynomials by projection on Legendre's
+    (THRESHOLD, "threshold-difference", -37.10867, 6e-5, "closed form"),
+    (THRESHOLD, "threshold-difference-size", 37.10867, 6e-5, "closed form"),
+    (THRESHOLD, "threshold-polynomial-1", -6.53658, 6e-5, "projection by quadrature"),
+    (THRESHOLD, "threshold-polynomial-2", 5.46075, 6e-5, "projection by quadrature"),
+    (THRESHOLD, "threshold-polynomial-3", 10.53202, 6e-5, "projection by quadrature"),
+    (THRESHOLD, "threshold-polynomial-4", 10.55965, 6e-5, "projection by quadrature"),
+    (THRESHOLD, "threshold-polynomial-5", 8.65870, 6e-5, "projection by quadrature"),
+    (THRESHOLD, "threshold-polynomial-6", 7.11474, 6e-5, "projection by quadrature"),
+    # The authors' own package on the same rows: rdrobust(y, x, c, ...), row Robust
+    (THRESHOLD, "threshold-sharp", 7.11064, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-sharp-low", 3.46432, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-sharp-high", 10.32337, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-by-hand", 7.11064, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-bandwidth", 9.34998, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-rows-near", 382 + 364, 0, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-precise", 6.70204, 6e-5, "rdrobust 2.1.1, covs="),
+    (THRESHOLD, "threshold-precise-low", 3.15302, 6e-5, "rdrobust 2.1.1, covs="),
+    (THRESHOLD, "threshold-precise-high", 9.51702, 6e-5, "rdrobust 2.1.1, covs="),
+    (THRESHOLD, "threshold-wide", 5.60128, 6e-5, "rdrobust 2.1.1, h=30, b=30"),
+    (THRESHOLD, "threshold-wide-low", 6.30945, 6e-5, "rdrobust 2.1.1, h=30, b=30"),
+    (THRESHOLD, "threshold-wide-high", 10.93452, 6e-5, "rdrobust 2.1.1, h=30, b=30"),
+    (THRESHOLD, "threshold-fuzzy", 7.78705, 6e-5, "rdrobust 2.1.1, fuzzy="),
+    (THRESHOLD, "threshold-fuzzy-low", 0.96631, 6e-5, "rdrobust 2.1.1, fuzzy="),
+    (THRESHOLD, "threshold-fuzzy-high", 13.85529, 6e-5, "rdrobust 2.1.1, fuzzy="),
+    (THRESHOLD, "threshold-donut", 6.16588, 6e-5, "rdrobust 2.1.1, h=20, b=20"),
+    (THRESHOLD, "threshold-donut-low", -1.87318, 6e-5, "rdrobust 2.1.1, h=20, b=20"),
+    (THRESHOLD, "threshold-donut-high", 17.66288, 6e-5, "rdrobust 2.1.1, h=20, b=20"),
+    (THRESHOLD, "threshold-step-60-estimate", 8.28316, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-step-50-estimate", 4.03080, 6e-5, "rdrobust 2.1.1"),
+    # Lines moved: areas of the bell above the three days of the calls; 4 Monte Carlo errors
+    (THRESHOLD, "threshold-foreseen-65", 50 * (8 * np.exp(-25 / 288) - 3), 6e-3, "by hand"),
+    (THRESHOLD, "threshold-foreseen-30", 400 * (8 * np.exp(-25 / 288) - 3), 6e-3, "by hand"),
+    (THRESHOLD, "threshold-foreseen-0", 700 * (8 * np.exp(-25 / 288) - 3), 6e-3, "by hand"),
+    (THRESHOLD, "threshold-gain-65", 238.72, 4 * 1.8, "area, 4 errors"),
+    (THRESHOLD, "threshold-gain-30", 387.65, 4 * 3.4, "area, 4 errors"),
+    (THRESHOLD, "threshold-gain-0", -508.10, 4 * 4.9, "area, 4 errors"),
+    (THRESHOLD, "threshold-loss-0", 508.10, 4 * 4.9, "area, 4 errors"),
+    # rddensity 3.0, p_jk below 0.05 in 764 of 1,000 other years with the clerks
+    (THRESHOLD, "threshold-rings", 0.764, 4 * 0.033, "rddensity 3.0, 4 errors"),
+    (THRESHOLD, "threshold-missed-percent", 23.6, 4 * 3.3, "rddensity 3.0, 4 errors"),
+    (THRESHOLD, "threshold-rings-honest", 0.05, 4 * 0.0155, "nominal size, 4 errors"),
+    (THRESHOLD, "threshold-many-polynomial", 10.5596 - 7.3348, 4 * 0.16, "limit, 4 errors"),
+    (THRESHOLD, "threshold-many-robust", 0, 4 * 0.15, "no bias, 4 errors"),
+    (THRESHOLD, "threshold-many-usual", 0, 4 * 0.15, "no bias, 4 errors"),
+    (THRESHOLD, "threshold-coverage-robust", 0.95, 4 * 0.0218, "nominal coverage, 4 errors"),
+    (THRESHOLD, "threshold-coverage-usual", 0.95, 4 * 0.0218, "nominal coverage, 4 errors"),
+    (THRESHOLD, "threshold-coverage-polynomial", 0.485, 4 * 0.05, "numpy, 400 other years"),
+    # Close elections: statsmodels on the 915 rows, HC1; the package's files as they come
+    (THRESHOLD, "threshold-lmb-total", 21.28, 0.005, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-total-error", 1.95, 0.005, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-elect", 47.71, 0.005, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-elect-error", 1.36, 0.005, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-keep", 0.484, 5e-4, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-keep-error", 0.029, 5e-4, "least squares of the 915 rows"),
+    (THRESHOLD, "threshold-lmb-product", 47.7056 * 0.48433, 6e-4, "product"),
+    (THRESHOLD, "threshold-lmb-score", 18.660, 0.003, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-score-low", 14.446, 0.003, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-score-high", 22.427, 0.003, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-seat", 0.4250, 3e-4, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-seat-low", 0.3610, 3e-4, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-seat-high", 0.4805, 3e-4, "rdrobust 2.1.1"),
+    # Manacorda, Miguel and Vigorito (2011), abstract: 11 to 13 percentage points
+    (THRESHOLD, "threshold-uruguay-means", 0.12, 0.01, "Manacorda et al. (2011), abstract"),
+    (THRESHOLD, "threshold-uruguay-means-error", 0.0148, 2e-4, "pandas, two variances"),
+    (THRESHOLD, "threshold-uruguay-lines", 0.09985, 6e-5, "numpy polyfit on both sides"),
+    (THRESHOLD, "threshold-uruguay-rows", 194 + 291, 0, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-uruguay", -0.02470, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-uruguay-low", -0.18832, 6e-5, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-uruguay-high", 0.09739, 6e-5, "rdrobust 2.1.1"),
     # Thornton (2008), abstract: 34 percent without an incentive
     # Of 679 without and 2,222 with a voucher 211 and 1,745 came; 56 and 11 have no outcome
     # Follow-up calls: Gauss-Legendre quadrature over age, with the ages at which calls begin found

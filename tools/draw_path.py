@@ -51,6 +51,7 @@ CHAPTERS = {
     "asthma_and_pneumonia": "Asthma and pneumonia",
     "four_steps_with_dowhy": "Four steps with DoWhy",
     "pricing_elasticity": "Pricing",
+    "risk_threshold_rdd": "The risk threshold",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
     "effects_in_production": "An effect kept under watch",
@@ -105,6 +106,9 @@ LEAVES = {
         "LATE",
         ("quarter_of_birth_iv", "weak_instruments_iv", "canary_flag_iv", "pricing_elasticity"),
     ),
+    "threshold": Leaf(
+        "Regression discontinuity", "effect at the cutoff; LATE there", ("risk_threshold_rdd",)
+    ),
     "did": Leaf("Difference-in-differences", "ATT", ("hospital_upgrade_did",)),
     "staggered": Leaf("Staggered adoption", "ATT, by group and time", ("more_counties_did",)),
     "few-groups": Leaf(
@@ -153,8 +157,12 @@ PATH = (
         "No, or you would not swear to it",
     ),
     Step(
-        "Did something move the treatment as if by lot, with no other way to the outcome?",
-        (("Yes, and you can argue for both", "instrument"),),
+        "Did something move the treatment as if by lot, or at the cutoff of a score, "
+        "with no other way to the outcome?",
+        (
+            ("Yes, as if by lot, and you can argue for both", "instrument"),
+            ("Yes, at a cutoff beside which nobody can place a unit", "threshold"),
+        ),
         "No",
     ),
     Step(
