@@ -280,7 +280,7 @@ tables.results(levers.round(2), "Tasks a user and week under each action (Monte 
 
 # %% [markdown]
 # - **Banner on or off** is the ITT: showing the banner to everybody would cost 497<!--canary-lever-banner-cost:.0f--> tasks a week per thousand users, compared with now. The canary answers this directly, without exclusion or monotonicity.
-# - **Is the editor bad for those who come to it by the banner?** is the LATE. It is what the developers need to know: the thing they built slows down the people it was shown to.
+# - **Is the editor bad for those who come to it by the banner?** is the LATE. It is what the developers need to know: the thing they built slows down the people whom the banner won for it.
 # - **Force it on everybody** takes the ATE, and against now the ATT of those who have it already: 1,816<!--canary-lever-forced-cost:,.0f--> tasks fewer than now per thousand. The flag identifies neither; extrapolating the LATE to everybody would forecast too small a loss, because refusers lose more than compliers.
 #
 # The as-treated comparison would have forecast a gain.

@@ -499,7 +499,7 @@ print(f"given earnings in 1974: {with_past['estimate']:,.0f}".replace("-", "−"
 # <details>
 # <summary>Solution</summary>
 #
-# The two backdoors cancel where $60 \cdot 12 + \gamma \cdot 12 / 4 = 0$, at $\gamma = -240$: `truth["raw slope"]` is 3. None of the three objects (use a `RandomState`), as none did to the wrong estimate above. An analyst who adjusts for season alone, a valid first step towards the full set, moves away from the truth. The raw slope is right by accident, and the accident ends when either equation changes.
+# The two backdoors cancel where $60 \cdot 12 + \gamma \cdot 12 / 4 = 0$, at $\gamma = -240$: `truth["raw slope"]` is 3. None of the three objects (use a `RandomState`), as none did to the wrong estimate above. An analyst who adjusts for season alone, one of the two that the full set needs, moves away from the truth. The raw slope is right by accident, and the accident ends when either equation changes.
 #
 # </details>
 #

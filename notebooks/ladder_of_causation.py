@@ -407,7 +407,7 @@ tables.results(training, "Offer of training, any earnings in 1978: 95% intervals
 # <details>
 # <summary>Solution</summary>
 #
-# `scenarios.ladder("mediator").truth` has $PN = 0.2$, between 0 and 1. On average a deploy helps, because it drains the traffic; but some hours would have been quiet anyway, and for those the deploy is only a risk. An average effect below zero does not exclude that single units are harmed. The lower bound is zero since $P(y) - P(y_0)$ is negative: the data are compatible with a deploy that never caused an incident.
+# `scenarios.ladder("mediator").truth` has $PN = 0.2$, between 0 and 1. On average a deploy helps, because it drains the traffic; but some hours would have been quiet anyway, and for those the deploy is only a risk. An average effect below zero does not exclude that single units are harmed. The lower bound is zero since $P(y) - P(y_0)$ is negative: the rates of deploys and incidents alone are compatible with deploys that never cause an incident. The recorded load can say more: under the twin's graph, with nothing unrecorded behind both load and incident, $PN$ is at least 0.2.
 #
 # </details>
 #

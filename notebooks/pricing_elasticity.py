@@ -11,7 +11,7 @@
 #
 # **The question.** A product sells best when it is dear. Would a lower price sell more, and what should it cost?
 #
-# **The answer in short.** In this world sales rise with the price (a slope of +0.5<!--pricing-raw-estimate:+.1f--> in logarithms), because managers cut prices in slow weeks; a price cut of a tenth sells 37<!--pricing-cut:.0f-->% more. Two roads lead to the elasticity of −3: footfall in the regression, where it is recorded (−3.05<!--pricing-footfall:.2f-->), and the wholesale cost as an instrument, where it is not (−3.32<!--pricing-iv:.2f-->, −3.86<!--pricing-iv-low:.2f--> to −2.79<!--pricing-iv-high:.2f-->). At the best price, 9.02<!--pricing-best-price:.2f--> euros instead of 12, the product earns 18<!--pricing-profit-gain:.0f-->% more.
+# **The answer in short.** In this world sales rise with the price (a slope of +0.5<!--pricing-raw-estimate:+.1f--> in logarithms), because managers cut prices in slow weeks; a price cut of a tenth sells 37<!--pricing-cut:.0f-->% more. Two roads lead to the elasticity of −3: footfall in the regression, where it is recorded (−3.05<!--pricing-footfall:.2f-->), and the wholesale cost as an instrument, where it is not (−3.32<!--pricing-iv:.2f-->, −3.86<!--pricing-iv-low:.2f--> to −2.79<!--pricing-iv-high:.2f-->). At the best single price, 9.02<!--pricing-best-price:.2f--> euros instead of 12, the product earns 18<!--pricing-profit-gain:.0f-->% more.
 #
 # The question is the example of "We Need to Talk about Causal ML" (Anonymous, n.d.) for decisions that a prediction cannot make.
 
@@ -245,7 +245,7 @@ tables.results(
 )
 
 # %% [markdown]
-# The price alone is off by +3.56<!--pricing-many-price:+.2f--> on average and its intervals never cover. Footfall and cost are unbiased, up to the error of two hundred tables, and cover as they should.
+# The price alone is off by +3.56<!--pricing-many-price:+.2f--> on average and its intervals never cover. Footfall and cost show no bias beyond the error of two hundred tables, and their coverage is within two of its errors of 95%.
 #
 # ## Take it with you
 #
@@ -298,7 +298,7 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 # <details>
 # <summary>Solution</summary>
 #
-# `fit = smf.ols("np.log(TotalVolume) ~ np.log(AveragePrice)", a).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`. The slope stays at −0.68; its standard error nearly doubles, from 0.05 to 0.10, because neighbouring weeks share season and harvest (sort by date first). As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs into the regression either way, because avocados are wanted more in some months, and harvested more in others.
+# `fit = smf.ols("np.log(TotalVolume) ~ np.log(AveragePrice)", a).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`. The slope stays at −0.68; its standard error nearly doubles, from 0.05 to 0.10, because neighbouring weeks share season and harvest (sort by date first). As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs in the regression either way, because avocados are wanted more in some months, and harvested more in others.
 #
 # </details>
 #

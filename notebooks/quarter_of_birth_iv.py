@@ -11,7 +11,7 @@
 #
 # **The question.** By how much does a year of schooling raise wages, among men whose schooling was moved by nothing but the quarter in which they were born?
 #
-# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> percent a year; the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, all of them published figures that you will reproduce from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone, and it is then an average over the few men whom the quarter moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible with returns from −18 to 39 percent.
+# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> percent a year; the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, all of them published figures that you will reproduce from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone, and it is then an average over the few men whom the quarter moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible with returns from −18 to 39 log points (−17 to 48 percent).
 #
 # The study is Angrist and Krueger (1991). The toy world, and the claims audited at the end, come from AI/ML Explained (2026). How weak such instruments are, and how small a leak would undo the result, is the next chapter, [Weak instruments](weak_instruments_iv.ipynb).
 
@@ -197,7 +197,7 @@ limits = pd.DataFrame({n: {k: w.truth[k] for k in keys} for n, w in worlds.items
 tables.results(limits, "Limits of three regressions; the effect is 2 throughout.")
 
 # %% [markdown]
-# **Exclusion is not "wage independent of nudge given schooling".** People regress the wage on both and hope for a zero on the nudge. In the first row, where exclusion holds, that slope is −1.2<!--qob-given:.1f-->; in the second, where it fails, it is 0.0<!--qob-excl-given:.1f-->. Schooling is a collider between nudge and ability. Hold it fixed, and men with a strong nudge have less ability on average, so that the nudge "lowers" his wage. The same regression puts 3.5<!--qob-schooling-given-nudge:.1f--> on schooling, further from 2 than OLS: controlling for an instrument is bias amplification (Pearl, 2010).
+# **Exclusion is not "wage independent of nudge given schooling".** People regress the wage on both and hope for a zero on the nudge. In the first row, where exclusion holds, that slope is −1.2<!--qob-given:.1f-->; in the second, where it fails, it is 0.0<!--qob-excl-given:.1f-->. Schooling is a collider between nudge and ability. Hold it fixed, and men with a strong nudge have less ability on average, so that the nudge "lowers" their wage. The same regression puts 3.5<!--qob-schooling-given-nudge:.1f--> on schooling, further from 2 than OLS: controlling for an instrument is bias amplification (Pearl, 2010).
 #
 # **A weak nudge magnifies a small leak.** In the last row a direct effect of 0.1 puts the limit at 4.0<!--qob-weak-leak-iv:.1f-->, because it is divided by 0.05. OLS, at 3.50<!--qob-weak-leak-ols:.2f-->, is nearer to the truth.
 
@@ -294,7 +294,7 @@ ax.axvline(ols["estimate"], color=figures.NAIVE, linestyle=":", zorder=0)
 plt.show()
 
 # %% [markdown]
-# *Figure 3. Three instrumental-variables estimates lie above OLS, and none of them excludes it.*
+# *Figure 3. Three instrumental-variables estimates lie above OLS, and none of their intervals excludes it.*
 
 # %% jupyter={"source_hidden": true} mystnb={"code_prompt_show": "Show how these sentences are checked"} tags=["hide-cell"]
 inside = (answers["ci_low"] < ols["estimate"]) & (ols["estimate"] < answers["ci_high"])
@@ -382,7 +382,7 @@ for name in list(designs)[1::2]:
     print(f"{name}:\n  {sets[name]['statement']}")
 
 # %% [markdown]
-# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, close to what made-up quarters give, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> percent a year; the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. One can argue whether the trend belongs into the equation, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
+# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, where made-up quarters give 1 on average, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> log points a year (hundredths of the log wage, near percent while they are small); the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs in the equation is arguable, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
 
 # %% [markdown]
 # ### Does the wage jump follow the schooling jump?

@@ -87,7 +87,7 @@ naive = slope("latency ~ cpu", dashboard, of="cpu").rename("latency on cpu")
 tables.results([naive], "Slope of the line: ms per percentage point.")
 
 # %% [markdown]
-# About two milliseconds a point, with a tight interval and a correlation of 0.82<!--seeing-correlation:.2f-->. So 20 points less load would give back some 42<!--seeing-promise:.0f--> ms, well over the 25 that were promised. As a description of the hours that were seen, this is right: the exact slope of the world's distribution is 2.057<!--seeing-raw-slope:.3f-->. As an answer to what the machines will do it is four times too large.
+# About two milliseconds a point, with a tight interval (too tight for a real log, whose hours are not independent as these are) and a correlation of 0.82<!--seeing-correlation:.2f-->. So 20 points less load would give back some 42<!--seeing-promise:.0f--> ms, well over the 25 that were promised. As a description of the hours that were seen, this is right: the exact slope of the world's distribution is 2.057<!--seeing-raw-slope:.3f-->. As an answer to what the machines will do it is four times too large.
 
 # %% [markdown]
 # ## What must be true
@@ -278,7 +278,7 @@ caption = "Three worlds with one distribution of load and latency, exact."
 tables.results(three, caption, digits=2)
 
 # %% [markdown]
-# Everything that can be seen is equal in the three columns, and everything that can be done differs. Note the last one: there is no common cause in it at all. The gap between seeing and doing is then not confounding, it is an arrow that points the other way. So the explainer's closing line, that the whole gap hides in the common upstreams, is too narrow. Below comes a third source of the gap.
+# Everything that the two curves can show is equal in the three columns, and what setting the load does differs. The last has no common cause at all. The gap between seeing and doing is then not confounding, it is an arrow that points the other way. So the explainer's closing line, that the whole gap hides in the common upstreams, is too narrow. Below comes a third source of the gap.
 
 # %% [markdown]
 # ### One table, three graphs: Simpson's paradox
@@ -409,7 +409,7 @@ picked.index = ["latency, all hours", "latency, reviewed", "traffic, reviewed"]
 tables.results(picked, "Hours with a deploy minus hours without (ms; s.d.).", digits=2)
 
 # %% [markdown]
-# All hours give the effect of 10 ms. The reviewed hours give 1.9<!--seeing-reviewed:.1f--> ms: deploys look almost harmless, because every reviewed hour was slow, with or without a deploy. Two things happen at once. The sample is chosen by the outcome, which cuts the difference down by itself: in a world in which traffic has no effect and other noise is as large, it would be 1.9<!--seeing-reviewed:.1f--> ms just the same. And deploys and traffic, independent in the world, have become rivals in the sample, for latency is a collider and choosing by its consequence opens a path (Berkson, 1946; Hernán et al., 2004). Holding traffic fixed closes that path and repairs only part: 5.4 ms. Nothing was confounded: deploys were random.
+# All hours give the effect of 10 ms. The reviewed hours give 1.9<!--seeing-reviewed:.1f--> ms: deploys look almost harmless, because every reviewed hour was slow, with or without a deploy. Two things happen at once. The sample is chosen by the outcome, which cuts the difference down by itself: in a world in which traffic has no effect and other noise is as large, it would be 1.9<!--seeing-reviewed:.1f--> ms just the same. And deploys and traffic, independent in the world, have become rivals in the sample, for latency is a collider and choosing by its consequence opens a path (Berkson, 1946; Hernán et al., 2004). Holding traffic fixed closes that path and repairs only part: 5.4 ms by regression, 4.7 averaged at equal traffic. Nothing was confounded: deploys were random.
 
 # %%
 question = {"treatment": "deploy", "outcome": "latency"}

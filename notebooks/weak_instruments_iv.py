@@ -291,7 +291,7 @@ plt.show()
 # %% [markdown]
 # *Figure 3. How often 95% intervals cover, by strength of the instruments. F of 10 (dotted) means one thing with one instrument and another with thirty.*
 #
-# Read three things off. The Anderson–Rubin set keeps its word at any strength; where the instruments say nothing it is unbounded 19 times in 20, as it should be. Many weak instruments bias 2SLS towards OLS: at the F of the thirty quarters, about 5, a fifth of the bias is left and the interval covers 0.43<!--weak-mc-t-30-5:.2f-->. LIML is nearly free of that bias from an F of 2 on. And F = 10 is no border: at 10, the interval covers 0.93<!--weak-mc-t-1-10:.2f--> with one instrument and 0.68<!--weak-mc-t-30-10:.2f--> with thirty.
+# Read three things off. The Anderson–Rubin set keeps its word at any strength; where the instruments say nothing it is unbounded 19 times in 20, as it should be. Many weak instruments bias 2SLS towards OLS: at an F of 5, about that of the thirty quarters, a fifth of the bias is left and, with errors so strongly related, the interval covers 0.43<!--weak-mc-t-30-5:.2f-->. LIML is nearly free of that bias from an F of 2 on. And F = 10 is no border: at 10, the interval covers 0.93<!--weak-mc-t-1-10:.2f--> with one instrument and 0.68<!--weak-mc-t-30-10:.2f--> with thirty.
 
 # %% [markdown]
 # ### F > 10, 104.7, and the harm of screening

@@ -229,9 +229,10 @@ def test_the_intervals_of_the_blame_are_those_of_the_men_in_the_programme():
 
 
 def test_the_likelihood_ratio_sets_on_the_page_are_those_of_the_census():
-    for controls, form in [(YEARS, "{:.2f} to {:.2f}"), (TREND, "{:.0%} to {:+.0%}")]:
+    points = "{:.0f} to {:+.0f} log points"
+    for controls, form, unit in [(YEARS, "{:.2f} to {:.2f}", 1), (TREND, points, 100)]:
         found = ends(conditional_likelihood_ratio, *cross_products(controls))
-        said = form.format(*found).replace("-", "−")
+        said = form.format(*(unit * end for end in found)).replace("-", "−")
         assert said in field("instrument", "The data say")
     assert PAGE.count(said) == 2
 

@@ -89,6 +89,26 @@ def test_the_bounds_are_the_extremes_over_all_response_types(graph, knobs):
     assert world.truth["PN at most"] == pytest.approx(most, abs=1e-8)
 
 
+def test_in_the_twin_the_recorded_load_lifts_the_lower_bound_to_two_tenths():
+    """Linear programs over Y's response to deploy and load, for every joint law of both loads.
+
+    Nothing moves both load and incident, so that the response to deploy and load has one law
+    whatever the two loads are; PN is the chance of Y(0, L(0)) = 0, Y(1, L(1)) = 1, over 0.22.
+    """
+    types = np.array(list(product((0, 1), repeat=4))).reshape(-1, 2, 2)  # [deploy, load]
+    rows = [*types.reshape(-1, 4).T, np.ones(16)]
+    equal = {"A_eq": np.array(rows), "b_eq": [0.08, 0.35, 0.15, 0.5, 1]}
+    least = []
+    for both_quiet in np.linspace(0, 0.2, 21):  # P(L(0) = L(1) = 0): P(L(0) = 0) = 0.2
+        loads = np.array([[both_quiet, 0.2 - both_quiet], [0.8 - both_quiet, both_quiet]])
+        caused = (1 - types[:, 0, :, None]) * types[:, 1, None, :]
+        least.append(linprog((caused * loads).sum(axis=(1, 2)), **equal).fun / 0.22)
+    assert min(least) == pytest.approx(0.2)
+    truth = scenarios.ladder("mediator").truth
+    assert truth["PN"] == pytest.approx(0.2)
+    assert truth["PN at least"] == 0
+
+
 @pytest.mark.parametrize(
     ("graph", "agreement", "knobs"),
     [

@@ -117,6 +117,9 @@ def test_most_of_the_fall_is_selection_on_the_outcome_and_not_the_opened_path():
     right = sum((x.T * w) @ m for x, w, m in zip(rows, weight, mean, strict=True))
     adjusted = np.linalg.solve(left, right)[1]
     assert adjusted == pytest.approx(5.44, abs=5e-3)  # of 10, although the path is closed
+    # the straight line in traffic is no part of it: differences at equal traffic, averaged
+    averaged = np.average(mean[1] - mean[0], weights=weight[0] + weight[1])
+    assert averaged == pytest.approx(4.69, abs=5e-3)
     # and with no arrow from traffic to latency, as much noise in all: no path, the same fall
     truth = scenarios.postmortems().truth["difference among the reviewed"]
     no_path = scenarios.postmortems(traffic_on_latency=0.0, noise=np.hypot(20, 10)).truth

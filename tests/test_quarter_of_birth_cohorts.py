@@ -4,6 +4,8 @@ Every figure is worked out here from the published cell moments: cross-products 
 within cells, normal sampling of cell means, and conditional distributions of the tests.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
@@ -289,6 +291,14 @@ def test_the_likelihood_ratio_set_is_narrower_than_anderson_and_rubins(
     upper = min(m + qt, stats.chi2.isf(1e-12, count - 1))
     accepted = integrate.quad(given, 0, upper, points=[count - 1], limit=200)[0]
     assert 1 - accepted == pytest.approx(0.05, abs=1e-6)
+
+
+def test_the_set_with_a_trend_in_log_points_and_in_percent():
+    found = np.array(ends(conditional_likelihood_ratio, *cross_products(TREND)))
+    said = "from {:.0f} to {:.0f} log points ({:.0f} to {:.0f} percent)"
+    said = said.format(*100 * found, *100 * np.expm1(found)).replace("-", "−")
+    chapter = Path(__file__).parents[1] / "notebooks" / "quarter_of_birth_iv.py"
+    assert said in chapter.read_text("utf-8")
 
 
 def test_with_one_instrument_both_sets_are_the_same():

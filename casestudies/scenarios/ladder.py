@@ -65,8 +65,9 @@ def ladder(
         P(incident | do(deploy=0)), P(incident | do(deploy=1)) and the ATE; PN, and the bounds
         on it from the quantities before (PN at least, PN at most), which make no use of the
         load. With the confounder the same bounds within each load, averaged over the hours
-        with a deploy and an incident, hold too and can be narrower. All are exact sums. With
-        the mediator, one uniform noise sets the load under either action.
+        with a deploy and an incident, hold too and can be narrower. With the mediator the load
+        can narrow them too, as nothing else moves both load and incident. All are exact sums.
+        With the mediator, one uniform noise sets the load under either action.
 
     Raises
     ------
