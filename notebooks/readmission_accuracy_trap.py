@@ -634,7 +634,7 @@ tables.results(gaps, "Far minus near.")
 # %% [markdown]
 # In this sample those who live farther away come less often by themselves (31%<!--readmission-malawi-unpaid-far:.0%--> against 38%<!--readmission-malawi-unpaid-near:.0%-->, a difference that chance could make), as in our world. But the payment moves them no less, as far as one can tell: the difference of the two effects is 0.04<!--readmission-malawi-gap-effect:.2f-->, with a standard error of 0.05<!--readmission-malawi-gap-effect-se:.2f-->. A payment makes the way worth going; a call does not make it shorter. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
 #
-# The outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. Whatever they did, the ATE of being paid in this sample lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->; [Pricing](pricing_elasticity.ipynb) shows how such bounds are found.
+# The outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. Whatever they did, sampling error aside, the ATE of being paid lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->; [Pricing](pricing_elasticity.ipynb) shows how such bounds are found.
 #
 # ## Exercises
 #
