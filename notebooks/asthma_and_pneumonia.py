@@ -123,7 +123,7 @@ accuracy = pd.Series(accuracy, name="AUC")
 tables.results(accuracy, "How well death is predicted.")
 
 # %% [markdown]
-# The trees are as good as a model can be. They are also well calibrated: of the fresh patients, those with asthma were given a mean risk of 10.3%<!--pneumonia-given-asthma:.1%-->, and 9.6%<!--pneumonia-died-asthma:.1%--> of them died.
+# By this measure the trees are as good as a model of these columns can be. On average they are right about asthmatics, within chance: the fresh ones were given a mean risk of 10.3%<!--pneumonia-given-asthma:.1%-->, and 9.6%<!--pneumonia-died-asthma:.1%--> of them died.
 
 # %% [markdown]
 # ### A very bad triage
@@ -159,7 +159,8 @@ for a, name, colour, marker in looks:
     ax.plot(some["risk"], some["risk_without"], **style, markerfacecolor=fill, ms=5)
 ax.set(xscale="log", xlim=(2e-4, 1.3), xlabel="risk as the ward works now (predicted)")
 ax.set_ylabel("risk without intensive care")
-least = table.loc[table["bed"] > 0, "risk"].min()
+chosen = triage(table, table["risk"], beds=beds)
+least = table.loc[chosen > 0, "risk"].min()
 ax.axvline(least, color=figures.HIDDEN, linestyle=":", zorder=0)
 ax.text(0.9 * least, 0.5, "ordinary ward", ha="right", fontsize=9.5)
 ax.text(1.1 * least, 0.5, "bed", ha="left", fontsize=9.5)
@@ -168,7 +169,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# *Figure 2. Every kind of patient: the risk that is predicted from the records, and the risk if the patient is left on the ordinary ward. Predicted risk sorts by the horizontal axis. The risk without care, on the vertical one, is a better guide (109<!--pneumonia-deaths-without:.0f--> deaths per 1,000 instead of 143<!--pneumonia-deaths-predicted:.0f-->), and what decides is how much of it care removes (105<!--pneumonia-deaths-effect:.0f-->).*
+# *Figure 2. Every kind of patient: the risk that the best prediction gives, and the risk if the patient is left on the ordinary ward. Predicted risk sorts by the horizontal axis. The risk without care, on the vertical one, is a better guide (109<!--pneumonia-deaths-without:.0f--> deaths per 1,000 instead of 143<!--pneumonia-deaths-predicted:.0f-->), and what decides is how much of it care removes (105<!--pneumonia-deaths-effect:.0f-->).*
 #
 # What this does to the ward:
 
@@ -317,11 +318,11 @@ caption = "What the model leans on (log odds), and what the column does (probabi
 tables.results(importance, caption, digits=2)
 
 # %% [markdown]
-# The walking frame matters more than twice as much to the model as asthma. Take all frames away, and nobody lives or dies of it: the frame only shows who is frail. Asthma has a negative SHAP value: as far as the model is concerned it protects (−0.19<!--pneumonia-shap-signed-asthma:.2f-->). Held at the same care, asthma raises the risk. Neither SHAP value is wrong. They explain the model, and the model describes the ward (Janzing et al., 2020).
+# By mean |SHAP| the walking frame matters more than twice as much as asthma. Take all frames away, and nobody lives or dies of it: the frame only shows who is frail. Asthma has a negative SHAP value: as far as the model is concerned it protects (−0.19<!--pneumonia-shap-signed-asthma:.2f-->). Held at the same care, asthma raises the risk. Neither SHAP value is wrong. They explain the model, and the model describes the ward (Janzing et al., 2020).
 #
 # ### A better AUC
 #
-# Perhaps 0.92<!--pneumonia-auc:.2f--> is not enough. Let deaths follow ever more sharply from what is recorded (`sharpness`), and let the doctors keep to their rule more strictly (`strictness`), which also makes deaths easier to predict. The model is the exact risk throughout, with as many beds as the ward uses.
+# Perhaps 0.92<!--pneumonia-auc:.2f--> is not enough. Let deaths follow ever more sharply from what is recorded (`sharpness`), and let the doctors keep to their rule more strictly (`strictness`), which makes deaths a little easier to predict. The model is the exact risk throughout, with as many beds as the ward uses.
 
 # %%
 grid = [0.4, 0.6, 0.8, 1, 1.5, 2, 3, 4, 6, 8]
@@ -424,7 +425,7 @@ caption = (
 tables.results(strict, caption)
 
 # %% [markdown]
-# With the strictest rule 8<!--pneumonia-rare-3:.0f--> asthmatics in 20,000 patients were left without a bed, and all that the data themselves say about the risk of asthmatics without care comes from those few. The outcome model still prints an answer, but only because one of them died. Where none does, the regression has no finite estimate and the recipe refuses; with this rule that happens in 77%<!--pneumonia-none-dies:.0%--> of years. In the other years it makes the effect too large, by 0.02<!--pneumonia-lone-bias:.2f--> on average, and its interval covers in about three of four. (One row above, its interval misses as well; there that is bad luck.) Weighting relies on the rare patients alone. Its effective sample, in the poorer arm, falls from thousands to about twenty, and in the last row even its interval misses the truth. The better the ward follows its rule, the better deaths can be predicted and the worse the decision can be learned.
+# With the strictest rule 8<!--pneumonia-rare-3:.0f--> asthmatics in 20,000 patients were left without a bed, and all that the data themselves say about the risk of asthmatics without care comes from those few. The outcome model still prints an answer, but only because one of them died. Where none does, the regression has no finite estimate and the recipe refuses; with this rule that happens in 77%<!--pneumonia-none-dies:.0%--> of years. In the other years it makes the effect too large, by 0.02<!--pneumonia-lone-bias:.2f--> on average, and its interval covers in about three of four. (One row above, its interval misses as well; there that is bad luck.) Weighting relies on the rare patients alone. Its effective sample, in the poorer arm, falls from thousands to about twenty, and in the last row even its interval misses the truth. The better the ward follows its rule, the worse the decision can be learned, and deaths are predicted as well as ever.
 #
 # ### A record without severity
 #
@@ -442,7 +443,7 @@ shown = bounds[["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]]
 tables.results(shown, "What a confounder as strong, or three times, would leave.")
 
 # %% [markdown]
-# Adjusted for all that is left, care seems to raise deaths by 0.15<!--pneumonia-ols-partly:.2f--> in a linear regression. The robustness value of that coefficient (a variance-weighted effect) says how strong a missing confounder must be to bring it to zero: it would have to explain 15%<!--pneumonia-rv:.0%--> of what the columns leave of care, and as much of death. A confounder like age would leave 0.09<!--pneumonia-bound-age:.2f-->; one three times as strong could turn the sign (−0.03<!--pneumonia-bound-age-3:.2f-->). Is there one? We, who know the world, can look up what severity explains.
+# Adjusted for all that is left, care seems to raise deaths by 0.15<!--pneumonia-ols-partly:.2f--> in a linear regression. The robustness value of that coefficient (a variance-weighted effect) says how strong a missing confounder must be to bring it to zero: it would have to explain 15%<!--pneumonia-rv:.0%--> of what the columns leave of care, and as much of what columns and care leave of death. A confounder as strong as age would leave 0.09<!--pneumonia-bound-age:.2f-->; one three times as strong could turn the sign (−0.03<!--pneumonia-bound-age-3:.2f-->). Is there one? We, who know the world, can look up what severity explains.
 
 
 # %%
@@ -538,7 +539,7 @@ plt.show()
 # - **By predicted risk** is worse than the doctors' own rule, although (or because) it is learned from their records.
 # - **By risk without care** uses a score that predicts *worse*: its AUC for the deaths that were seen is 0.88<!--pneumonia-auc-without:.2f-->. It saves 20<!--pneumonia-saved-without:.0f--> lives per 1,000.
 # - **By the effect of care** saves a few more with the same beds, by passing over some patients who are likely to die in any case. The numbers say what it costs not to; whether to do it is not a statistical question.
-# - **The records knew.** The estimated values, from the year before any rule was tried, put the rules in the right order. The harm of the model's, 12.4<!--pneumonia-harm:.1f--> deaths per 1,000, comes with a standard error of 4.9<!--pneumonia-harm-error:.1f-->. (The rule by effect was chosen by the regression that values it, which flatters it a little.)
+# - **The records knew.** The estimated values, from the year before any rule was tried, put the rules in the right order. The harm of the model's, 12.4<!--pneumonia-harm:.1f--> deaths per 1,000, comes with a standard error of 4.9<!--pneumonia-harm-error:.1f-->, the rule taken as given. (The rule by effect was chosen by the regression that values it, which flatters it a little.)
 #
 # ### And next year?
 #
@@ -698,7 +699,7 @@ tables.results(quitting, "Death by 1992, quitters of 1971 to 1982 minus others."
 # <details>
 # <summary>Solution</summary>
 #
-# `score = effect + (table["risk_without"] > 0.9)` with `triage` as before; deaths are the average of `risk_without - bed * effect`, weighted by share. 109.0 instead of 105.0<!--pneumonia-deaths-effect:.1f--> deaths per 1,000: nearly all that triage by effect gained over triage by risk. The beds come from patients with two danger signs and no asthma, whose risk a bed would have cut from about 30% to 6%.
+# `score = effect + (table["risk_without"] > 0.9)` with `triage` as before; deaths are the average of `risk_without - bed * effect`, weighted by share. 109.0 instead of 105.0<!--pneumonia-deaths-effect:.1f--> deaths per 1,000: nearly all that triage by effect gained over triage by risk without care. The beds come almost all from patients with two danger signs and no asthma, whose risk a bed would have cut from about 30% to 6%.
 #
 # </details>
 #

@@ -11,7 +11,7 @@
 #
 # **The question.** A programme keeps people from leaving; an experiment has shown it. A year later, does it still, and would anybody notice if it did not?
 #
-# **The answer in short.** A 5% test repeated every week rings in 94<!--production-weekly-percent:.0f--> of a hundred years in which nothing happens, and soon nobody listens. Detectors that are made to be looked at every week each ring in at most 5 of a hundred such years. The effect's detector finds a programme that died in 96<!--production-caught-percent:.0f--> of a hundred within the half year that is left, about 12<!--production-caught-weeks:.0f--> weeks later by the median, and read together the alarms tell it from people who changed and from a log that broke. What they watch is the average treatment effect (ATE), which a randomized holdout identifies every week. Drift of the inputs is neither necessary nor sufficient for a change of it.
+# **The answer in short.** A 5% test repeated every week rings in 94<!--production-weekly-percent:.0f--> of a hundred years in which nothing happens, and soon nobody listens. Detectors that are made to be looked at every week each ring in one or two of a hundred such years. The effect's detector finds a programme that died in 96<!--production-caught-percent:.0f--> of a hundred within the half year that is left, about 12<!--production-caught-weeks:.0f--> weeks later by the median, and read together the alarms tell it from people who changed and from a log that broke. What they watch is the average treatment effect (ATE), which a randomized holdout identifies every week. Drift of the inputs is neither necessary nor sufficient for a change of it.
 #
 # The practices and the claims are from "Strategies for Leveraging Causal Inference" (Anonymous, 2025). The chapter runs them, with a package that a team can use.
 
@@ -259,8 +259,8 @@ tables.results(
 #
 # | what rings | verdict | why |
 # |---|---|---|
-# | inputs alone | predictive drift | people changed; forecasts will be off, the ATE stands |
-# | the effect, with or without inputs | causal breakdown | the ATE has left the reference |
+# | inputs alone | predictive drift | people changed, forecasts may be off; nothing says that the ATE moved |
+# | the effect, with or without inputs | causal breakdown | the ATE has left the reference, if the log is right |
 # | the ratio, whatever else | logging | rows are missing by arm, or the lot is not what it was told; no estimate of these weeks counts |
 
 # %% tags=["hide-input"]
@@ -376,7 +376,7 @@ tables.results(
 #
 # ### Another site
 #
-# The same identity carries an effect to another place. Let the periods be two sites, this one and one where six in ten are juniors. The effect at this site, reweighted to that mix, needs nobody's outcome from there: it is $\sum q_1 \tau_0$, the ATE of that site's people *if* the effects by group are the same in both. That is the question of transportability (Pearl and Bareinboim, 2014), and only a pilot there can answer it. The last column holds what a pilot of 200,000 finds, with an error of 0.005.
+# The same identity carries an effect to another place. Let the periods be two sites, this one and one where six in ten are juniors. The effect at this site, reweighted to that mix, needs nobody's outcome from there: it is $\sum q_1 \tau_0$, the ATE of that site's people *if* the effects by group are the same in both. That is the question of transportability (Pearl and Bareinboim, 2014), and a pilot there can answer it. The last column holds what a pilot of 200,000 finds, with an error of 0.005.
 
 # %%
 there = {"share_junior": 0.6, "workload_shift": 0.8}
@@ -548,7 +548,7 @@ tables.results(cover, "Coverage of the ATE to date. Monte Carlo errors at most 0
 # %% [markdown]
 # The usual interval covers in week 52. In all weeks at once it covers in two years of three, and who looks every Monday meets the third. The sequence pays for all weeks with width.
 #
-# And after the alarm, how large is the effect now? Estimate again, eight weeks later, over which weeks? In the years in which the programme died and was caught:
+# And after the alarm, how large is the effect now? Estimate again, eight weeks later, over which weeks? In the years in which the programme died and was caught early enough:
 
 # %%
 prices = watched_years.window_prices(years["programme dies"], reference=-0.06, later=0)
@@ -556,7 +556,7 @@ caption = f"Estimates of today's ATE, which is 0, in {prices.attrs['years']} yea
 tables.results(prices, caption, digits=4)
 
 # %% [markdown]
-# All weeks keep half of the old effect. The weeks after the alarm are unbiased, and few. The weeks from the likeliest start are biased the other way, +0.008<!--production-window-since:+.3f-->: they were chosen because they were extreme. For the next reference, which should be unbiased, wait for fresh weeks; it becomes a new version of the record that somebody signs.
+# All weeks keep half of the old effect. The weeks after the alarm are unbiased (what the table shows is chance), and few. The weeks from the likeliest start are biased the other way, +0.008<!--production-window-since:+.3f-->: they were chosen because they were extreme. For the next reference, which should be unbiased, wait for fresh weeks; it becomes a new version of the record that somebody signs.
 #
 # ## Take it with you
 #
@@ -633,7 +633,7 @@ tables.results(vouchers, "ATE of a voucher on fetching the result.", digits=2)
 # | Monitoring must tell predictive drift from causal breakdown. | holds | With a holdout it can: at the end of the year the verdict is right in 97%<!--production-verdict-inputs:.0%--> of years whose inputs drift and 96%<!--production-verdict-dies:.0%--> of those whose programme dies. The treated exit rate rings in 93%<!--production-treated-inputs:.0%--> of the former and in 7%<!--production-treated-dies:.0%--> of the latter. |
 # | A layer that tracks data quality, feature distributions and the stability of effects does it. | holds in part | The three together, and each alone misleads: inputs ring in 99.7%<!--production-input-inputs:.1%--> of years in which the ATE stays, and the effect's detector in 99.5%<!--production-effect-log:.1%--> of years in which the log broke. |
 # | Alarms trigger re-estimation or retraining when a signal exceeds its threshold. | holds in part | It depends on the threshold. A 5% test a week exceeds it in 94%<!--production-weekly:.0%--> of quiet years, a detector in 2%<!--production-effect-quiet:.0%-->. |
-# | Re-estimate regularly with fresh data. | holds in part | Fresh is the word. To date the effect reads −0.023<!--production-last-estimate:.3f--> (exact −0.030<!--production-last-exact:.3f-->) when today's is 0; over weeks chosen because they rang it is off by +0.008<!--production-window-since:+.3f-->, after the alarm by less than its error. |
+# | Re-estimate regularly with fresh data. | holds in part | Fresh is the word. To date the effect reads −0.023<!--production-last-estimate:.3f--> (exact −0.030<!--production-last-exact:.3f-->) when today's is 0; over weeks chosen because they rang it is off by +0.008<!--production-window-since:+.3f-->, after the alarm by chance alone. |
 # | A framework for bias and variance, made for causal estimates. | holds | Eight weeks after the alarm: all weeks have a bias of −0.032<!--production-window-all:.3f--> and an sd of 0.008<!--production-window-all-sd:.3f-->, the weeks since the alarm none and 0.021<!--production-window-after-sd:.3f-->. |
 # | Data drift threatens identification. | holds in part | Not with a lot: workload rises by 0.8 sd, and the ATE is −0.060<!--production-drift-ate:.3f--> as before, and identified. Where effects differ by group, another mix moves the ATE itself, −0.051<!--production-exact-mix-before:.3f--> to −0.072<!--production-exact-mix-after:.3f-->, identified before and after. |
 # | Reusable templates for estimands plug into many models. | holds in part | One form names the question, the estimand, the assumptions and one of four designs, and a run reads nothing else. Of the four only the holdout is run here. |

@@ -11,7 +11,7 @@
 #
 # **The question.** Managers watch their projects, hear somebody fall silent, and correct the match. What do three months of mismatch do to exits, and which rule for corrections should managers follow?
 #
-# **The answer in short.** Mismatched in every month instead of in none adds 18.0<!--midflight-truth-points:.1f--> exits in a hundred (the difference between two regimes, *always* and *never*). People who lived through the one and the other differ by 7.9<!--midflight-crude-points:.1f-->; a regression with talent says 7.7<!--midflight-talent-points:.1f-->, one with the silences too 8.7<!--midflight-silences-points:.1f-->. A silence must be adjusted for, since it moves the next decision and marks those who leave anyway, and must not be, since the decision before moved it. Methods that take one decision at a time find the 18. And those whom a manager corrected leave more often, although the correction spared them 7.7<!--midflight-spared-points:.1f--> exits in a hundred (ATT).
+# **The answer in short.** Mismatched in every month instead of in none adds 18.0<!--midflight-truth-points:.1f--> exits in a hundred (the difference between two regimes, *always* and *never*). People who lived through the one and the other differ by 7.9<!--midflight-crude-points:.1f--> in ever larger samples; a regression with talent says 7.7<!--midflight-talent-points:.1f-->, one with the silences too 8.7<!--midflight-silences-points:.1f-->. A silence must be adjusted for, since it moves the next decision and marks those who leave anyway, and must not be, since the decision before moved it. Methods that take one decision at a time find the 18. And those whom a manager corrected leave more often, although the correction spared them 7.7<!--midflight-spared-points:.1f--> exits in a hundred (ATT).
 #
 # Iwai (n.d.) ends on this problem and leaves it open.
 
@@ -225,7 +225,7 @@ book_table = book_table.astype(float).round(10) + 0.0
 tables.results(book_table, "Table 20.1 of What If, mean outcomes.", digits=2)
 
 # %% [markdown]
-# The book's own numbers, to the digit: 60<!--midflight-book-mean:.0f--> under every regime and no effect, where the crude comparison says −13.33<!--midflight-book-crude:.2f--> and either stratum of $L_1$ says −8<!--midflight-book-within:.0f-->. Weighting gets there by copies: each person counts as one over the probability of what they did, and 32,000 become 128,000<!--midflight-copies:,.0f-->, four times themselves, among whom the second treatment has nothing to do with $L_1$. The last rule, which reads $L_1$, is a dynamic regime. The marginal structural model cannot be asked about it: its stabilized weights are valid for static regimes only.
+# The book's own numbers, to the digit: 60<!--midflight-book-mean:.0f--> under every regime and no effect, where the crude comparison says −13.33<!--midflight-book-crude:.2f--> and either stratum of $L_1$ says −8<!--midflight-book-within:.0f-->. Weighting gets there by copies: each person counts as one over the probability of what they did, and 32,000 become 128,000<!--midflight-copies:,.0f-->, four times themselves, among whom the second treatment has nothing to do with $L_1$. The last rule, which reads $L_1$, is a dynamic regime. This marginal structural model cannot be asked about it: its stabilized weights are valid for static regimes only.
 #
 # ### Three months, in statsmodels
 #
@@ -319,7 +319,7 @@ tables.results(weights, "Mean weight of those who followed “always” so far."
 #
 # ### Managers who always correct
 #
-# Let managers react to nearly every silence, `reaction=6` instead of 2.5. Then hardly anybody who is fragile stays mismatched for three months, and nobody knows how they would have fared.
+# Let managers react to nearly every silence, `reaction=6` instead of 2.5. Then hardly anybody without resilience stays mismatched for three months, and nobody knows how they would have fared.
 
 # %%
 eager = scenarios.mid_flight(reaction=6.0)
@@ -501,7 +501,7 @@ worlds = limits.join(
 tables.results(worlds, "Always − never: exact limits (truth 0.180 and 0), 50 samples.")
 
 # %% [markdown]
-# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: no method mends a missing column. Over 50 samples the intervals of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time; those of the right methods cover well, but 50 cannot tell 95% from 92%. [The recipe's page](../book/recipes/time_varying.md) has 1,000 of 4,000 people: 92% to 94%.
+# Every method that takes one decision at a time, with right models, has the right limit in both worlds. Both regressions have the wrong one in both, and find that mismatches which do nothing prevent exits. With the managers' model wrong, weighting goes to 0.140<!--midflight-limit-weighting-alarms-left-out:.3f-->. Doubly robust stays at 0.180<!--midflight-limit-doubly-robust-alarms-left-out:.3f--> while one of its two models is right. With the silences left out both are wrong, and it goes to 0.056<!--midflight-limit-doubly-robust-silences-left-out:.3f-->: none of them mends a missing column. Over 50 samples the intervals of the regression with talent cover 30%<!--midflight-coverage-regression-talent:.0%--> of the time; those of the right methods cover about as they should, but 50 cannot tell 95% from 92%. [The recipe's page](../book/recipes/time_varying.md) has 1,000 of 4,000 people: 92% to 94%.
 #
 # ## Take it with you
 #
@@ -528,7 +528,7 @@ followers = regime_support(men, **union, regime=both)
 tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.")
 
 # %% [markdown]
-# Members in both years and in neither differ by 0.159<!--midflight-union-crude:.3f-->; with the past taken into account 0.036<!--midflight-union:.3f--> is left, and the interval holds zero. Of these men `regime_support` says that the mean of those who were members in both years has an effective sample size of 16<!--midflight-union-effective:.0f-->. There is no truth to hold this against, so it is on no scoreboard.
+# Members in both years and in neither differ by 0.159<!--midflight-union-crude:.3f-->; with the past taken into account 0.036<!--midflight-union:.3f--> is left, and the interval holds zero. Of these men `regime_support` says that the mean of those who were members in both years has an effective sample size of 16<!--midflight-union-effective:.0f-->, too few to trust the error. There is no truth to hold this against, so it is on no scoreboard.
 #
 # ## Exercises
 #

@@ -109,7 +109,7 @@ tables.results([trap], "Exit rate of the rows that agree with the new rule.")
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **Support** (overlap): whatever the new rule may do, the old one did with positive probability. It fails if some people never got, or always got, a stretch project.
+# > - **Support** (overlap): whatever the new rule may do, the old one did with positive probability. It fails if some people never got what the new rule gives them.
 # > - **True propensities**: the logged propensity is the probability with which the action was drawn. It fails if the rule changes and the log does not.
 # > - **Nothing else drives both** (ignorability given what the lottery saw). It fails if managers overrule the lottery for reasons of their own.
 # > - **One decision at a time**: today's project does not change who is decided on later, nor anybody else's exit. Over months it does.
@@ -158,7 +158,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. One log of 12,000 decisions, four readings.*
 #
-# Now the intervals cover. The mean weight, whose expectation is 1, is 1.02<!--policy-mean-weight:.2f-->. The weights have a price: 12,000 rows are worth about 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965).
+# Now the intervals hold the exact value. The mean weight, whose expectation is 1, is 1.02<!--policy-mean-weight:.2f-->. The weights have a price: 12,000 rows are worth about 4,023<!--policy-effective:,.0f--> unweighted ones, the effective sample size (Kish, 1965).
 #
 # A decision compares rules. Here are three, each against the old one, with an error that knows that both values come from the same rows:
 
@@ -270,7 +270,7 @@ tables.results(
 )
 
 # %% [markdown]
-# With both columns the estimate is as good as with the logged ones, and its printed error a little too large (Hirano et al., 2003). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
+# With both columns the estimate is, in large samples, at least as good as with the logged ones, and its printed error if anything too large (Hirano et al., 2003). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
 #
 # ### The best of two hundred rules
 #
@@ -449,7 +449,7 @@ policy["exact"] = [1_000 * truth["E[exit]"]] + [
 tables.results(policy, "Exits per 1,000 decisions, simulated with its error.", digits=1)
 
 # %% [markdown]
-# In the world of 24 months: fewer stretch projects, not more. Halving their odds keeps 4<!--policy-halved-gain:.0f--> more people of 100 than the old rule (exact), and the log has support for it. Stopping them altogether would keep 10<!--policy-never-gain:.0f--> more, and of that the log tells only through a model of strain. Halve them first, and look again.
+# In the world of 24 months: fewer stretch projects, not more. Halving their odds keeps 4<!--policy-halved-gain:.0f--> more people of 100 than the old rule (exact), and the log has support for it. Stopping them altogether would keep 10<!--policy-never-gain:.0f-->, and of that the log tells only through a model of strain. Halve them first, and look again.
 #
 # From tomorrow on, log with every decision:
 #

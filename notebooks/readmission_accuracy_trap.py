@@ -157,7 +157,7 @@ tables.results(both * 1_000, "Calls, visits and readmissions per 1,000.", digits
 # %% [markdown]
 # As many calls as before, fewer visits, more readmissions (the difference has a Monte Carlo error of 0.2): 1.89<!--readmission-rise:.2f--> per 1,000 in the exact figures, 76<!--readmission-year:.0f--> in a year of 40,000 patients.
 #
-# The hospital itself could not have told: two years under one rule differ by that much in one case out of four (standard deviation 67<!--readmission-year-sd:.0f-->). A comparison by lot, and a large one, is needed to see it.
+# The hospital itself cannot tell that from chance: two years under one rule differ by that much in one case out of four (standard deviation 67<!--readmission-year-sd:.0f-->). A comparison by lot, and a large one, is needed to see it.
 #
 # ### Perhaps calls do nothing?
 #
@@ -364,7 +364,7 @@ caption = (
 tables.results(upgrade, caption, digits=4)
 
 # %% [markdown]
-# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.668<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient with transport. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. The better the prediction, the worse the calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
+# The AUC rises from 0.666<!--readmission-auc:.3f--> to 0.683<!--readmission-auc-full:.3f--> (exact; in the table's sample 0.668<!--readmission-auc-sample:.3f--> and 0.685<!--readmission-auc-full-sample:.3f-->), and now not one call goes to a patient with transport. Readmissions are 64.3<!--readmission-per-full:.1f--> per 1,000, as if nobody were called. Here the better prediction makes the worse calls: transport predicts who returns *because* it decides who can come to the visit, and that is what keeps a call from helping.
 #
 # ### Why they rose, and when they would not
 #
@@ -402,7 +402,7 @@ plt.show()
 # %% [markdown]
 # *Figure 4. Exact change of readmissions relative to the routine, by how fast transport falls with age. The default world is at 2.*
 #
-# Where transport has nothing to do with age, calls to the highest risk are nearly as good as can be known from age and disease, because the highest risk then has most to gain. At a slope of about one they change nothing. So the document's result is no law about accurate models; it takes a cause of risk that also blocks the remedy.
+# Where transport has nothing to do with age, calls to the highest risk are nearly as good as can be known from age and disease, because the highest risk then has most to gain. At a slope of about one they change nothing. So the document's result is no law about accurate models; here it takes a cause of risk that also blocks the remedy.
 
 # %% [markdown]
 # ## The decision
@@ -572,9 +572,9 @@ plt.show()
 # %% [markdown]
 # *Figure 6. Share readmitted minus mean score, by tenths of the score, before and after it decides on the calls; 400,000 replayed patients with 95% intervals. On the line a score is calibrated.*
 #
-# Patients who lost their calls are back more often than the score said, those who got them a little less often. The slope falls from one to 0.89<!--readmission-slope-after:.2f-->, the AUC from 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f--> (exact). Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called performative (Perdomo et al., 2020). Accuracy is the last to notice: it falls by two patients in a thousand.
+# Patients who lost their calls are back more often than the score said, those who got them less often. The slope falls from one to 0.89<!--readmission-slope-after:.2f-->, the AUC from 0.666<!--readmission-auc:.3f--> to 0.650<!--readmission-auc-after-truth:.3f--> (exact). Nothing was wrong with the score: it predicted a world in which nobody acted on it, and then somebody did. Predictions that change what they predict are called performative (Perdomo et al., 2020). Accuracy falls by what readmissions rise, two patients in a thousand.
 #
-# Note which way this goes. In the world where transport does not depend on age, calls by score lower readmissions, and there the AUC falls from 0.590<!--readmission-level-auc:.3f--> to 0.539<!--readmission-level-auc-after:.3f--> by the same act: the better the action works, the worse the score looks (Lenert et al., 2019). So judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
+# Note which way this goes. In the world where transport does not depend on age, calls by score lower readmissions, and there the AUC falls from 0.590<!--readmission-level-auc:.3f--> to 0.539<!--readmission-level-auc-after:.3f--> by the same act: the better the action works, the worse the score may look (Lenert et al., 2019). So judge the deployment by readmissions, against wards drawn by lot that keep the routine, and not by how well the score still predicts.
 #
 # ## Many worlds
 #
@@ -634,7 +634,7 @@ tables.results(gaps, "Far minus near.")
 # %% [markdown]
 # In this sample those who live farther away come less often by themselves (31%<!--readmission-malawi-unpaid-far:.0%--> against 38%<!--readmission-malawi-unpaid-near:.0%-->, a difference that chance could make), as in our world. But the payment moves them no less, as far as one can tell: the difference of the two effects is 0.04<!--readmission-malawi-gap-effect:.2f-->, with a standard error of 0.05<!--readmission-malawi-gap-effect-se:.2f-->. A payment makes the way worth going; a call does not make it shorter. So the trap is no law about risk. Whether risk and effect part company is a fact about an action, and an experiment can find it out.
 #
-# The outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. Whatever they did, the ATE of being paid in this sample lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->; [Pricing](pricing_elasticity.ipynb) shows how such bounds are found.
+# The outcome is not known for 56<!--readmission-malawi-lost-unpaid:.0f--> of 679<!--readmission-malawi-drawn-unpaid:,.0f--> who were offered nothing and for 11<!--readmission-malawi-lost-paid:.0f--> of 2,222<!--readmission-malawi-drawn-paid:,.0f--> who were offered money. Whatever they did, sampling error aside, the ATE of being paid lies between 0.39<!--readmission-malawi-bound-low:.2f--> and 0.48<!--readmission-malawi-bound-high:.2f-->; [Pricing](pricing_elasticity.ipynb) shows how such bounds are found.
 #
 # ## Exercises
 #

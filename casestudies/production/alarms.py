@@ -22,7 +22,7 @@ VERDICTS = {
     ),
     "predictive drift": (
         "People have changed and the effect has not, as far as the detector sees: forecasts of the "
-        "outcome will be off, the decision stands.",
+        "outcome may be off, and nothing speaks against the decision.",
         "Refit what predicts; ask by effect_change whether the mix has moved the average effect.",
     ),
     "quiet": ("Nothing rings.", "Nothing to do."),

@@ -120,6 +120,13 @@ def test_acting_on_the_score_uncalibrates_it():
     assert abs(slope["estimate"] - 1) > 3 * slope["std_error"]
 
 
+def test_accuracy_falls_by_what_readmissions_rise_and_the_called_are_missed_by_more():
+    change = chapter.report.diff(axis=1).iloc[:, -1]
+    called, others = change["top quarter: readmitted"], change["the others: readmitted"]
+    assert abs(change["accuracy"] + 0.25 * called + 0.75 * others) < 1e-6
+    assert -called > others
+
+
 def test_only_the_adjusted_analysis_covers():
     naive, sound = chapter.many.iloc[0], chapter.many.iloc[1]
     assert abs(sound["bias"]) < 4 * sound["bias_error"]
