@@ -382,7 +382,7 @@ for name in list(designs)[1::2]:
     print(f"{name}:\n  {sets[name]['statement']}")
 
 # %% [markdown]
-# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, where made-up quarters give 1 on average, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> log points a year (hundredths of the log wage, near percent while they are small); the conditional likelihood ratio set, which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs in the equation is arguable, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
+# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, where made-up quarters give 1 on average, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> log points a year (hundredths of the log wage, near percent while they are small); the conditional likelihood ratio set (next chapter), which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs in the equation is arguable, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
 
 # %% [markdown]
 # ### Does the wage jump follow the schooling jump?

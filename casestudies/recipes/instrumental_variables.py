@@ -253,7 +253,8 @@ def limited_information(
     pull two-stage least squares to OLS.
 
     ``cov="bekker"`` gives the standard error that stays right as the number of instruments
-    grows with the rows. With :math:`\alpha = \hat u'P\hat u / \hat u'\hat u` and
+    grows with the rows, for normal errors of one variance. With
+    :math:`\alpha = \hat u'P\hat u / \hat u'\hat u` and
     :math:`\tilde D = D - \hat u(\hat u'D)/\hat u'\hat u`,
 
     .. math:: \hat V = \hat\sigma^2 H^{-1}\{(1 - \alpha)^2 \tilde D'P\tilde D

@@ -32,6 +32,7 @@ def test_the_coin_covers_the_effect_and_adjusting_sharpens_it():
     covers = (chapter.answers["ci_low"] < 4) & (chapter.answers["ci_high"] > 4)
     assert covers.tolist() == [False, True, True]
     assert chapter.by_lin["std_error"] < 0.8 * chapter.by_means["std_error"]
+    assert chapter.by_lin["ci_low"] < 3 < chapter.by_lin["estimate"]  # the cost of a day
     assert chapter.document["ci_low"] < 4 < chapter.document["ci_high"]
 
 
