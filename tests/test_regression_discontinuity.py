@@ -472,7 +472,7 @@ def test_the_robust_interval_covers_with_the_optimal_bandwidth():
 # ---- storage, ties and refusals
 
 
-@pytest.mark.parametrize("cutoff", [0.7, 0.3, 70])
+@pytest.mark.parametrize("cutoff", [0.7, 0.3, 70, 0.007])
 def test_a_score_that_is_the_cutoff_lies_above_however_it_is_stored(cutoff):
     rng = np.random.default_rng(3)
     x = np.tile(np.arange(-10, 10), 30) * cutoff / 7 + cutoff
@@ -540,6 +540,11 @@ def discrete(values):
         ({"c": 1}, {"covariates": "c"}, "column 'c' is constant or a linear combination"),
         ({"c": lambda d: 2 * d["z"]}, {"covariates": ["z", "c"]}, "'c' is constant or a lin"),
         ({"c": lambda d: (d["x"] >= 0) * 1.0}, {"covariates": "c"}, "near the cutoff, column 'c'"),
+        (
+            {"c": lambda d: d["z"] + (d["x"].abs() > 30) * d["w"]},
+            {"covariates": ["z", "c"], "bandwidth": 20},
+            "near the cutoff, column 'c' is",
+        ),
         ({"c": lambda d: d["x"] * 2}, {"covariates": "c"}, "near the cutoff, column 'c' is"),
         ({"y": lambda d: (d["x"] > 50) * d["z"]}, {"bandwidth": 9}, "'y' does not vary within 9"),
         ({"y": lambda d: (d["x"] > 55) * d["z"]}, {}, "column 'y' does not vary within"),
