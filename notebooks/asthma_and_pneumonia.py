@@ -128,7 +128,7 @@ tables.results(accuracy, "How well death is predicted.")
 # %% [markdown]
 # ### A very bad triage
 #
-# So the beds go to the patients with the highest predicted risk, as many beds as before. Guess first: 129<!--pneumonia-deaths-now:.0f--> of 1,000 patients die now. How many will, and how many of the asthmatics? A simulated world has a table that no hospital has: every kind of patient that the four columns tell apart, with its exact risk as the ward works now, without intensive care, and with it. Here are the kinds aged 65 who walk without a frame and have one danger sign or two.
+# So the beds go to the patients with the highest predicted risk, as many beds as before. Guess first: 129<!--pneumonia-deaths-now:.0f--> of 1,000 patients die now. How many will, and how many of the asthmatics? A simulated world has a table that no hospital has: every kind of patient that the four columns tell apart, with its exact risk as the ward works now, without intensive care, and with it. `triage` fills the beds from the highest score down; patients of the last kind to fit share what is left by lot. Here are the kinds aged 65 who walk without a frame and have one danger sign or two.
 
 # %%
 table = kinds(world.model)
@@ -208,7 +208,7 @@ for question, names in asked:
     print(textwrap.fill(str(verdict), 80), end="\n\n")
 
 # %% [markdown]
-# The first verdict says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not, so that the point stands alone.) It is the total effect of asthma on death **as care is given now**, −0.033<!--pneumonia-te:.3f-->. Three questions, three numbers:
+# The first verdict says that the contrast in the data *is* an effect. (In real wards asthma goes with age and much else; here it does not.) It is the total effect of asthma on death **as care is given now**, −0.033<!--pneumonia-te:.3f-->. Three questions, three numbers:
 #
 # | Question | Estimand | Exact |
 # |---|---|---|
@@ -494,7 +494,7 @@ def run(rule, n=100_000):
 
 
 # %% [markdown]
-# `triage` fills the beds from the highest score down; patients of the last kind to fit share what is left by lot.
+# Each rule, three ways:
 
 # %% mystnb={"code_prompt_show": "Show the value of each rule"} tags=["hide-input"]
 counts = data.groupby(door).size().reindex(place, fill_value=0).to_numpy()

@@ -178,7 +178,7 @@ print(identify.backdoor(graph, **roles, adjust_for=["logged"]))
 #
 # ## The estimate
 #
-# Take the third year, in which the programme dies in week 27. In plain statsmodels the effect to date is a regression with a constant for every week. The recipe gives the same estimate after each week, with intervals that all hold at once.
+# Take the third year, in which the programme dies in week 27. In plain statsmodels the effect to date is a regression with a constant for every week. The recipe gives the same estimate after each week, with intervals that all hold at once, tuned for half a year.
 
 # %%
 columns = {"outcome": "exit", "treatment": "programme", "batch": "week"}

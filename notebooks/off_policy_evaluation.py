@@ -375,7 +375,7 @@ ranking = pd.DataFrame(
 tables.results(ranking, "Share retained at month 24.")
 
 # %% [markdown]
-# “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
+# (“Legacy” is the old rule.) “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
 #
 # The actions of a person's past belong in the weight. So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
 
