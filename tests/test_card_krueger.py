@@ -12,11 +12,11 @@ import pooch
 import pyreadr
 import pytest
 import statsmodels.formula.api as smf
+from cells import moments
 
 from casestudies import archives
 from casestudies.archives import originals
 from casestudies.archives.card_krueger import _survey
-from casestudies.archives.moments import cell_moments
 
 # Published figures: Card and Krueger (1994), American Economic Review 84(4), Tables 3 and 4.
 COLUMNS = [
@@ -176,7 +176,7 @@ def test_medians_are_the_seeds_and_not_the_surveys():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_cell_has_the_moments_of_the_survey(seed):
-    made = cell_moments(observed(archives.card_krueger(rng=seed)), by=KEYS, measures=MEASURES)
+    made = moments(observed(archives.card_krueger(rng=seed)), by=KEYS, measures=MEASURES)
     cells = archives.card_krueger_cells()
     assert len(cells) == 48
     pd.testing.assert_frame_equal(made[cells.columns], cells, rtol=1e-8, atol=1e-10)
@@ -261,7 +261,7 @@ def test_both_routes_agree_to_six_digits(stores, survey):
 
 def test_the_cells_are_those_of_the_original_file(survey):
     cells = archives.card_krueger_cells()
-    made = cell_moments(observed(survey), by=KEYS, measures=MEASURES)[cells.columns]
+    made = moments(observed(survey), by=KEYS, measures=MEASURES)[cells.columns]
     pd.testing.assert_frame_equal(made, cells, rtol=1e-8, atol=1e-10)
     gaps = observed(survey)["wage_gap"]
     assert gaps.isna().sum() == 17  # two stores' gaps share a cell with unknown ones

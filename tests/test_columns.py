@@ -345,7 +345,7 @@ def test_rows_must_be_as_many_as_coefficients():
     x = matrix(np.random.default_rng(5).normal(size=(3, 2)))
     assert _basis(x).shape == (3, 2)
     with pytest.raises(ValueError, match=r"3 rows cannot carry 4 coefficients \(a constant, 'x0'"):
-        _basis(x, also=1)
+        _basis(matrix(np.ones((3, 3))))
 
 
 # Options

@@ -27,7 +27,7 @@ from casestudies.recipes.randomized_experiment import difference_in_means
 
 PROGRAMME = {"treatment": "programme", "batch": "week"}
 PEOPLE = {"outcome": "exit", **PROGRAMME}
-CELLS = {"outcome": "exit_mean", **PROGRAMME, "size": "n", "variance": "exit_var"}
+CELLS = {"outcome": "exit", **PROGRAMME, "size": "n"}
 COUNTS = {**PROGRAMME, "size": "n"}
 EFFECT = -0.06
 WEEKS, HALF = 52, 26
@@ -315,13 +315,13 @@ def test_rare_outcomes_break_the_promise_as_the_docstring_says():
 
 
 def test_halves_of_people_watch_the_estimate_of_any_design():
-    """Two arms of n / 2 with variance n se^2 / 4 have the estimate, and about the error, of it."""
-    cells = pd.DataFrame({"week": [0, 0], "programme": [0, 1], "n": 100.5})
-    cells = cells.assign(exit_mean=[0, 0.3], exit_var=201 * 0.1**2 / 4)
+    """Two arms with variance n0 n1 se^2 / n have the estimate, and about the error, of it."""
+    cells = pd.DataFrame({"week": [0, 0], "programme": [0, 1], "n": [100, 101]})
+    cells = cells.assign(exit_mean=[0, 0.3], exit_var=100 * 101 / 201 * 0.1**2)
     found = confidence_sequence(cells, **CELLS, tuned_for=90).iloc[0]
     assert found["n"] == 201
     assert found["estimate"] == pytest.approx(0.3)
-    assert found["std_error"] == pytest.approx(0.1 * np.sqrt(100.5 / 99.5))
+    assert found["std_error"] == pytest.approx(0.1 * np.sqrt(100 * 101 / 201 * (1 / 99 + 1 / 100)))
 
 
 # Change detectors
@@ -702,18 +702,18 @@ REMEDIES = {
         lambda: change_detector(people().query("week != 1"), **PEOPLE, reference=1),
     ),
     "a size without a variance": (
-        lambda: confidence_sequence(cells(), **CELLS | {"variance": None}, tuned_for=90),
-        "size='n' with variance=None: .* give both or neither",
+        lambda: confidence_sequence(cells().drop(columns="exit_var"), **CELLS, tuned_for=90),
+        "no column 'exit_var' in data; name exit among the measures",
         lambda: confidence_sequence(cells(), **CELLS, tuned_for=90),
     ),
     "a row that stands for nobody": (
         lambda: sample_ratio(cells().assign(n=[0, *[9] * 7]), **COUNTS, share_treated=0.8),
-        "'n' must be a number of people, 1 or more, found 0; drop the rows",
+        "'n' must count the rows .* 1 or more, found 0; drop what stands for nobody",
         lambda: sample_ratio(cells().assign(n=9)[1:], **COUNTS, share_treated=0.8),
     ),
     "a negative variance": (
         lambda: confidence_sequence(cells().assign(exit_var=-1.0), **CELLS, tuned_for=90),
-        "'exit_var' must be 0 or more, found -1; give variances",
+        "'exit_var' is -1 in row 0 of data, .* a variance is 0 or more",
         lambda: confidence_sequence(cells().assign(exit_var=1.0), **CELLS, tuned_for=90),
     ),
     "other arms than 0 and 1": (

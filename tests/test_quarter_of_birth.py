@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pooch
 import pytest
+from cells import moments
 
 from casestudies import archives
-from casestudies.archives.moments import cell_moments
 from casestudies.archives.quarter_of_birth import _census
 
 # Published figures: Angrist and Krueger (1991), Quarterly Journal of Economics 106(4), Tables III
@@ -131,7 +131,7 @@ def test_robust_errors_of_2sls_are_in_the_moments_and_those_of_ols_are_not():
 
 def test_every_cell_has_the_moments_of_the_census(men):
     cells = archives.quarter_of_birth_cells()
-    made = cell_moments(men, by=COLUMNS[:2], measures=COLUMNS[2:])[cells.columns]
+    made = moments(men, by=COLUMNS[:2], measures=COLUMNS[2:])[cells.columns]
     assert len(cells) == 40
     pd.testing.assert_frame_equal(made, cells, rtol=0, atol=1e-10)
 
@@ -177,7 +177,7 @@ def test_both_routes_agree_to_six_digits(men, made, no_network):
     for name, other in estimates(census).items():
         assert np.allclose(made[name], other, rtol=5e-7)
     cells = archives.quarter_of_birth_cells()
-    original = cell_moments(census, by=COLUMNS[:2], measures=COLUMNS[2:])[cells.columns]
+    original = moments(census, by=COLUMNS[:2], measures=COLUMNS[2:])[cells.columns]
     pd.testing.assert_frame_equal(original, cells, rtol=0, atol=5.1e-9)  # eight decimals
 
 

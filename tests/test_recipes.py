@@ -12,8 +12,8 @@ from casestudies import copying
 FILES = sorted(p for p in copying.RECIPES.glob("*.py") if p.stem != "__init__")
 FAMILIES = copying.families()
 PARTS = "casestudies.recipes._"
-LIBRARIES = {"numpy", "pandas", "scipy", "statsmodels", "linearmodels", "matplotlib"}
-FIRST = {"data", "study", "result"}  # a frame, an event study, an estimate with its error
+LIBRARIES = {"numpy", "pandas", "scipy", "statsmodels", "linearmodels", "matplotlib", "ibis"}
+FIRST = {"data", "study", "result", "table", "cells"}  # rows, an event study, a result, cells
 OF_NUMBERS = {  # they take no table
     "sample_size",
     "robustness_from_t",

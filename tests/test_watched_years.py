@@ -31,7 +31,7 @@ BROKEN = {
     "log": {"unlogged": 0.5},
 }
 ROLES = {"treatment": "arm", "batch": "week", "size": "n"}
-MEANS = {**ROLES, "outcome": "mean", "variance": "var"}
+MEANS = {**ROLES, "outcome": "y"}
 
 
 def moments(years, year):
@@ -41,7 +41,7 @@ def moments(years, year):
     week, arm = np.repeat(np.arange(weeks), 2), np.tile([0, 1], weeks)
     size = years.size[year].ravel()
     return pd.DataFrame(
-        {"week": week, "arm": arm, "n": size, "mean": rate, "var": rate * (1 - rate)}
+        {"week": week, "arm": arm, "n": size, "y_mean": rate, "y_var": rate * (1 - rate)}
     )
 
 
@@ -51,7 +51,7 @@ def drift(years, year):
     week, arm = np.repeat(np.arange(len(mean)), 2), np.tile([0, 1], len(mean))
     value = np.where(arm == 1, np.repeat(mean, 2), 0.0)
     spread = 0.25 * (half - 1) / half  # so that the error is 1 / sqrt(people)
-    return pd.DataFrame({"week": week, "arm": arm, "n": half, "mean": value, "var": spread})
+    return pd.DataFrame({"week": week, "arm": arm, "n": half, "y_mean": value, "y_var": spread})
 
 
 @pytest.mark.parametrize("knobs", BROKEN.values(), ids=list(BROKEN))

@@ -4,7 +4,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-__all__ = ["cell_moments", "draw_cell", "generator", "microdata"]
+__all__ = ["draw_cell", "generator", "microdata"]
 
 ROUNDING = 1e-7  # what eight or nine published digits may leave wrong in a correlation
 REDRAWS = 1_000
@@ -138,61 +138,6 @@ def microdata(cells, *, by, measures, rng, floor=None):
     drawn = cells[by].iloc[np.repeat(np.arange(len(cells)), sizes)].reset_index(drop=True)
     drawn[measures] = np.concatenate(blocks)
     return drawn
-
-
-def cell_moments(data, *, by, measures):
-    """Compute the cell moments of microdata, in the columns that `microdata` takes.
-
-    Parameters
-    ----------
-    data : pandas.DataFrame
-        Microdata; a measure missing in any row of a cell gets no moments in that cell.
-    by : list of str
-        The columns that identify a cell, without missing values.
-    measures : list of str
-        Numeric columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `by`, ``n``, and ``x_mean``, ``x_var`` (divisor n), ``cov_x_y`` for all measures,
-        sorted by cell.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing or a value of `by` is.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> data = pd.DataFrame({"school": ["a", "a", "b"], "score": [1.0, 3.0, 5.0]})
-    >>> cell_moments(data, by=["school"], measures=["score"])
-      school  n  score_mean  score_var
-    0      a  2         2.0        1.0
-    1      b  1         5.0        0.0
-    """
-    by, measures = list(by), list(measures)
-    _require_columns(data, [*by, *measures])
-    for name in by:
-        if data[name].isna().any():
-            raise ValueError(
-                f"column {name!r} has {data[name].isna().sum()} missing values; drop them"
-            )
-    groups = data.groupby(by, observed=True)
-    cell = groups.ngroup()
-    first = groups[measures].transform("first")
-    shifted = data[measures] - first  # so that a constant has a variance of exactly zero
-    centre = shifted.groupby(cell).mean()
-    n = groups.size()
-    centre = centre.where(shifted.groupby(cell).count().eq(n.to_numpy(), axis=0))
-    deviations = shifted - centre.loc[cell].set_axis(data.index)
-    cells = n.rename("n").reset_index()
-    for name in measures:
-        cells[f"{name}_mean"] = centre[name] + first[name].groupby(cell).first()
-    for a, b in combinations_with_replacement(measures, 2):
-        cells[_second(a, b)] = (deviations[a] * deviations[b]).groupby(cell).mean()
-    return cells
 
 
 def _loadings(n, covariance):

@@ -6,7 +6,7 @@ import pandas as pd
 from casestudies.production.estimates import moments_frame, moments_of
 from casestudies.recipes.monitoring import change_detector, confidence_sequence, sample_ratio
 
-ROLES = {"outcome": "y_mean", "treatment": "arm", "batch": "batch", "size": "n"}
+ROLES = {"outcome": "y", "treatment": "arm", "batch": "batch", "size": "n"}
 DRIFT = 0.2  # standard deviations of an input that are worth finding
 VERDICTS = {
     "logging": (
@@ -76,11 +76,10 @@ def watch(record, estimates):
     batches = _batches(record, estimates)
     alarms, limit = record["alarms"], record["alarms"]["average_run_length"]
     moments = moments_frame(batches, [entry["arms"]["rows"] for entry in estimates])
-    roles = {**ROLES, "variance": "y_var"}
     tuned = {"tuned_for": alarms["tuned_for"], "level": alarms["level"]}
-    sequence = confidence_sequence(moments, **roles, **tuned)
+    sequence = confidence_sequence(moments, **ROLES, **tuned)
     change = {"change": alarms.get("change"), "average_run_length": limit}
-    effect = change_detector(moments, **roles, reference=record["reference"]["effect"], **change)
+    effect = change_detector(moments, **ROLES, reference=record["reference"]["effect"], **change)
     detectors = {"effect": effect["e_value"] / limit}
     share = record["design"].get("share_treated")
     if share is not None:
@@ -95,7 +94,7 @@ def watch(record, estimates):
         seen = [entry["inputs"][name] for entry in estimates]
         rows = [moments_of(s["mean"], sd / np.sqrt(s["n"]), int(s["n"])) for s in seen]
         drift = {"reference": mean, "change": DRIFT * sd, "average_run_length": limit}
-        table = change_detector(moments_frame(batches, rows), **roles, **drift)
+        table = change_detector(moments_frame(batches, rows), **ROLES, **drift)
         detectors[f"inputs: {name}"] = table["e_value"] / limit
     return sequence, pd.DataFrame(detectors)
 

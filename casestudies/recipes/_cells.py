@@ -17,9 +17,9 @@ from casestudies.recipes._columns import (
     _names,
     _numbers,
     _one,
-    _read,
     _result,
 )
+from casestudies.recipes._counted import _pool, _read_counted
 
 WEAK = 10  # the rule of thumb for a first-stage F of Staiger and Stock (1997)
 
@@ -93,7 +93,9 @@ class _Design:
         return self.targets - self.basis[:, : self.controls] @ self.loadings[: self.controls]
 
 
-def _partial_out(data, treatment, instruments, controls, cov, cluster, level, *more_cov, **outcome):
+def _partial_out(
+    data, treatment, instruments, controls, cov, cluster, level, size, *more_cov, **outcome
+):
     """Check the input, reduce the rows to cells and take the controls out."""
     _check_level(level)
     _check_cov(cov, cluster, more_cov)
@@ -105,13 +107,13 @@ def _partial_out(data, treatment, instruments, controls, cov, cluster, level, *m
     for role in ("treatment", "instruments"):
         if not roles[role] and not any(terms.get(role, ())):
             raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
-    table = _read(data, several=roles, cluster=cluster, **outcome)
+    measured = ("outcome", "treatment")
+    table, counted = _read_counted(data, size, measured, several=roles, cluster=cluster, **outcome)
     names = list(table.columns[: len(outcome) + len(treatments)])
     cells, code = _cells(table, dict.fromkeys([*table.columns[len(names) :], *clusters]))
-    size = np.bincount(code).astype(float)
-    means, within, scale, limits = _cell_moments(table, names, code, size)
+    size, means, within, scale, limits = _standard_moments(table, names, counted, code)
     design = _Design(
-        n=len(table),
+        n=counted.n,
         cov=cov,
         level=level,
         treatments=treatment if isinstance(treatment, str) else treatments,
@@ -209,27 +211,24 @@ def _code(data, keys):
     return code
 
 
-def _cell_moments(table, targets, code, size):
-    """Return cell means, the scatter inside cells, norms, and the limits of rounding."""
+def _standard_moments(table, targets, counted, code):
+    """Return size, means and scatter of cells, the targets' norms, and the limits of rounding."""
     values = np.column_stack([_numbers(table, name) for name in targets])
     precision = np.array([table.attrs["precision"][name] for name in targets])
-    scale, limits = _unit_norm(values, np.ones(len(values)), precision)
-    means = np.column_stack([np.bincount(code, column) / size for column in values.T])
-    for column, mean in zip(values.T, means.T, strict=True):
-        column -= mean[code]
-    scatter = [np.bincount(code, left * right) for left in values.T for right in values.T]
-    within = np.stack(scatter, axis=-1).reshape(len(size), len(targets), len(targets))
-    return means, within, scale, limits
+    behind = np.einsum("cjj->j", counted.scatter)
+    scale, limits = _unit_norm(values, counted.size, precision, behind)
+    counted = counted._replace(scatter=counted.scatter / np.outer(scale, scale))
+    return *_pool(values, counted, code), scale, limits
 
 
-def _unit_norm(columns, size, precision):
-    """Centre columns in place and divide them by their norm.
+def _unit_norm(columns, size, precision, behind=0.0):
+    """Centre columns in place and divide them by their norm, to which what lies behind adds.
 
     Return the norms, and the share of each below which what is left of it is rounding.
     """
-    far = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns))
+    far = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns) + behind)
     _centre(columns, size, np.zeros(len(size), dtype=int))
-    norms = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns))
+    norms = np.sqrt(np.einsum("c,cj,cj->j", size, columns, columns) + behind)
     norms[norms == 0] = 1
     columns /= norms
     rounding = 8 * np.maximum(precision, np.finfo(float).eps) * far / norms

@@ -149,15 +149,22 @@ def _numbers(table, name):
     return table[name].to_numpy(dtype=float)
 
 
-def _outcome(table, name, model="linear"):
-    """Return a numeric column that varies, of zeros and ones for a logit, or raise."""
-    values = _numbers(table, name)
-    for other in values[(values != 0) & (values != 1)] if model == "logit" else ():
+def _outcome(table, name, model="linear", variance=0.0):
+    """Return a numeric column that varies, of zeros and ones for a logit, or raise.
+
+    Where rows stand for many, it is their mean, and `variance` what varies behind each.
+    """
+    values, spread = _numbers(table, name), np.sqrt(np.max(variance))
+    odd = np.abs(values * (1 - values) - variance) > 1e-9 * (
+        spread > 0
+    )  # of 0 and 1 it is p (1 - p)
+    for other in values[odd] if model == "logit" else ():
         raise ValueError(
             f"column {name!r} must be 0 or 1 for model='logit', found {other:g}; recode it, or use "
             "model='linear'"
         )
-    if np.ptp(values) <= 8 * table.attrs["precision"][name] * np.abs(values).max():
+    rounding = 8 * table.attrs["precision"][name] * np.abs(values).max()
+    if max(np.ptp(values), spread) <= rounding:
         raise ValueError(
             f"column {name!r} is {values[0]:g} in all {len(values)} rows, so there is nothing to "
             "estimate; check how it was made"
@@ -211,20 +218,21 @@ def _levels(column):
     return column.astype("category")
 
 
-def _basis(matrix, also=0):
+def _basis(matrix, weights=None):
     """Return an orthonormal basis of the columns net of a constant, or raise.
 
     Columns are centred and scaled first, so that neither units nor a far-off origin decide
-    what counts as a linear combination. `also` counts coefficients that are fitted besides.
+    what counts as a linear combination. With weights, it is that of rows times their roots.
     """
     rows, width = matrix.columns.shape
-    if rows < width + 1 + also:
+    if rows < width + 1:
         raise ValueError(
-            f"{rows} rows cannot carry {width + 1 + also} coefficients (a constant, "
+            f"{rows} rows cannot carry {width + 1} coefficients (a constant, "
             f"{_listed(matrix.labels)}); use fewer covariates or more rows"
         )
-    centred = matrix.columns - matrix.columns.mean(axis=0)
-    scale, norms = (np.linalg.norm(values, axis=0) for values in (matrix.columns, centred))
+    root = 1.0 if weights is None else np.sqrt(weights)[:, np.newaxis]
+    centred = root * (matrix.columns - _mean(matrix.columns, weights))
+    scale, norms = (np.linalg.norm(values, axis=0) for values in (root * matrix.columns, centred))
     rounding = 8 * np.maximum(matrix.precision, np.finfo(float).eps) * scale
     varies = norms > rounding
     norms = np.where(varies, norms, 1)
@@ -238,16 +246,18 @@ def _basis(matrix, also=0):
     return basis
 
 
-def _group_basis(matrix, rows, group):
+def _group_basis(matrix, rows, group, weights=None):
     """Return the basis of one group's rows, of which some are left to show the noise, or raise."""
     labels = ["a constant", *matrix.labels]
-    if len(rows) <= len(labels):
+    weights = None if weights is None else weights[rows]
+    count = len(rows) if weights is None else weights.sum()
+    if count <= len(labels):
         raise ValueError(
-            f"{len(rows)} row(s) where {group} cannot carry {len(labels)} coefficient(s) "
+            f"{count:.0f} row(s) where {group} cannot carry {len(labels)} coefficient(s) "
             f"({_listed(labels)}) and show the noise around them; use fewer covariates or more rows"
         )
     try:
-        return _basis(matrix._replace(columns=matrix.columns[rows]))
+        return _basis(matrix._replace(columns=matrix.columns[rows]), weights)
     except ValueError as error:
         raise ValueError(
             f"among the rows where {group}, {error}, or keep only rows with counterparts in both "
@@ -255,12 +265,21 @@ def _group_basis(matrix, rows, group):
         ) from None
 
 
-def _net(values, basis):
-    """Return what a regression on a constant and an orthonormal basis leaves of the values."""
+def _mean(values, weights=None):
+    """Return the mean of each column."""
+    return values.mean(axis=0) if weights is None else weights @ values / weights.sum()
+
+
+def _net(values, basis, weights=None):
+    """Return what a regression on a constant and an orthonormal basis leaves of the values.
+
+    With weights, it comes times their roots, as the basis does.
+    """
+    root = 1.0 if weights is None else np.sqrt(weights)
     for _ in range(2):  # the second time takes out what rounding left
-        values = values - values.mean(axis=0)
-        values = values - basis @ (basis.T @ values)
-    return values
+        values = root * (values - _mean(values, weights))
+        values = (values - basis @ (basis.T @ values)) / root
+    return root * values
 
 
 def _listed(names, most=5):

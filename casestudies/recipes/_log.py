@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _listed, _numbers, _read, _zero_one
+from casestudies.recipes._columns import _listed, _mean, _numbers, _zero_one
+from casestudies.recipes._counted import _Counted, _read_counted
 
 TWO = ["action", "propensity", "target"]
 ANY = ["propensity_taken", "target_taken"]
@@ -17,6 +18,7 @@ class _Log(NamedTuple):
     table: pd.DataFrame
     action: np.ndarray | None
     old: np.ndarray
+    counted: _Counted
 
     def weights(self, name):
         """Return the ratio of the probabilities of the action taken, or raise if all are 0."""
@@ -24,7 +26,7 @@ class _Log(NamedTuple):
         return _ratio(new if self.action is None else _own(self.action, new), self.old, repr(name))
 
 
-def _read_log(data, two, taken, **roles):
+def _read_log(data, two, taken, size=None, **roles):
     """Return a log of two actions, or of any number, by the columns that are named."""
     kinds = TWO[: len(two)], ANY[: len(taken)]
     named = zip([*kinds[0], *kinds[1]], [*two, *taken], strict=True)
@@ -35,15 +37,15 @@ def _read_log(data, two, taken, **roles):
             f"name {forms[0]} of a log with two actions, or {forms[1]} of one with any number; got "
             f"{', '.join(f'{role}=' for role in given) or 'neither'}"
         )
-    table = _read(data, **given, **roles)
+    table, counted = _read_counted(data, size, **given, **roles)
     if "action" not in given:
         old = _probability(table, given["propensity_taken"])
         _check_possible(old, given["propensity_taken"])
-        return _Log(table, None, old)
+        return _Log(table, None, old, counted)
     action = _zero_one(table, given["action"], ("one action", "the other"))
     p = _probability(table, given["propensity"])
-    _check_meaning(action, p, given)
-    return _Log(table, action, _own(action, p))
+    _check_meaning(action, p, given, counted.size)
+    return _Log(table, action, _own(action, p), counted)
 
 
 def _read_actions(data, action, propensity_taken, target, roles):
@@ -55,7 +57,8 @@ def _read_actions(data, action, propensity_taken, target, roles):
         )
     columns = list(target.values())
     several = {"target": columns, **roles.pop("several")}
-    table = _read(data, several=several, action=action, propensity_taken=propensity_taken, **roles)
+    roles = {"several": several, "action": action, "propensity_taken": propensity_taken, **roles}
+    table, counted = _read_counted(data, None, **roles)
     old = _probability(table, propensity_taken)
     _check_possible(old, propensity_taken)
     new = {value: _probability(table, name) for value, name in target.items()}
@@ -65,7 +68,7 @@ def _read_actions(data, action, propensity_taken, target, roles):
             f"the columns {_listed(columns)} sum to {total[np.abs(total - 1).argmax()]:g} in a "
             "row; give the new policy's probability of every action, which sum to 1"
         )
-    return _Log(table, None, old), new
+    return _Log(table, None, old, counted), new
 
 
 def _of_the_taken(taken, new, action):
@@ -121,27 +124,28 @@ def _check_possible(old, name, hint=""):
         )
 
 
-def _check_meaning(action, p, given):
+def _check_meaning(action, p, given, size):
     """Raise if an action that was taken has probability 0, or p is that of the action taken."""
     name, own = given["propensity"], _own(action, p)
     remedy = f"data[{name!r}].where(data[{given['action']!r}] == 1, 1 - data[{name!r}])"
     hint = f"if {name!r} is the probability of the action taken, that of action 1 is {remedy}"
     _check_possible(own, name, f"; {hint}")
-    off, side = _miscalibrated(action, p)
-    if off > 5 and _miscalibrated(action, own)[0] < 4:  # chance has 5 once in a million logs
+    off, side = _miscalibrated(action, p, size)
+    if off > 5 and _miscalibrated(action, own, size)[0] < 4:  # chance has 5 once in a million logs
         here = (p >= 0.5) == side
+        mean, share = (_mean(values[here], size[here]) for values in (p, action))
         raise ValueError(
-            f"column {name!r} is {p[here].mean():.3f} on average where it is "
+            f"column {name!r} is {mean:.3f} on average where it is "
             f"{'at least' if side else 'below'} 0.5, and action 1 was taken in "
-            f"{action[here].mean():.3f} of these rows, {off:.0f} standard errors away; {hint}, "
+            f"{share:.3f} of these rows, {off:.0f} standard errors away; {hint}, "
             "which would fit; else correct the log"
         )
 
 
-def _miscalibrated(action, p):
+def _miscalibrated(action, p, size):
     """Return how many standard errors action and probability differ, and on which side of 1/2."""
     high = p >= 0.5
-    gap, variance = action - p, p * (1 - p)
+    gap, variance = size * (action - p), size * p * (1 - p)
     sums = [(gap @ side, variance @ side) for side in (high, ~high)]
     off = [abs(part) / np.sqrt(size) if size > 1e-9 else 0.0 for part, size in sums]
     return max(off), off[0] >= off[1]

@@ -15,10 +15,10 @@ from casestudies.recipes._columns import (
     _numeric,
     _one,
     _outcome,
-    _read,
     _real,
     _zero_one,
 )
+from casestudies.recipes._counted import _pool, _read_counted
 
 
 class _Interaction(NamedTuple):
@@ -33,38 +33,62 @@ class _Interaction(NamedTuple):
     df: int
 
 
-def _two_periods(data, cluster, controls=(), *, outcome, unit, treated, post):
-    """Return the columns of units in two periods, of which each unit may lack one."""
-    roles = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
-    table = _read(data, several={"controls": controls}, cluster=cluster, **roles)
+def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, post, unit=None):
+    """Return columns of units in two periods, of which each may lack one, and who is behind them.
+
+    With a size, cells that hold many units and tell them apart by cluster only.
+    """
+    _check_told_apart(unit, cluster, size)
+    roles = {"outcome": outcome, "treated": treated, "post": post}
+    named = {} if unit is None else {"unit": unit}
+    several = {"controls": controls}
+    table, counted = _read_counted(data, size, several=several, cluster=cluster, **roles, **named)
     _one("cluster", cluster)
-    _outcome(table, outcome)
+    _outcome(table, outcome, variance=counted.variance)
     _zero_one(table, treated)
     _zero_one(table, post, ("the period before", "the period after"))
-    _check_unit(table, unit, post, treated, cluster)
-    return table
+    if unit is not None:
+        _check_unit(table, unit, post, treated, cluster)
+    return table, counted
 
 
-def _interact(table, cluster, controls, *, outcome, treated, post):
-    """Return the coefficient of group times period, by least squares, with its errors."""
+def _check_told_apart(unit, cluster, size):
+    """Raise unless rows come with their unit, and cells with their cluster alone."""
+    if size is None and unit is None:
+        raise ValueError("unit is None; name unit=, the column that tells units apart")
+    if size is not None and (unit is not None or cluster is None):
+        raise ValueError(
+            f"unit={unit!r} and cluster={cluster!r} with size={size!r}: a cell holds several units "
+            "and does not tell them apart; name cluster=, a column of the cells whose groups are "
+            "independent of one another, and no unit=. Errors by unit need the rows"
+        )
+
+
+def _interact(table, cluster, controls, weights=None, *, outcome, treated, post):
+    """Return the coefficient of group times period, by least squares, with its errors.
+
+    With weights, `outcome`, `product` and `others` are those of rows times their roots.
+    """
     _check_sides(table, cluster, [treated, post])
     y, product = table[outcome].to_numpy(float), (table[treated] * table[post]).to_numpy(float)
     others = _design(table, [treated, post, *controls])
     columns = np.insert(others.columns, 2, product, axis=1)
     labels = [*others.labels[:2], f"{treated} x {post}", *others.labels[2:]]
-    _basis(_Matrix(labels, columns, np.insert(others.precision, 2, 0)))
-    n, k = len(y), len(labels) + 1
+    _basis(_Matrix(labels, columns, np.insert(others.precision, 2, 0)), weights)
+    root = np.ones(len(y)) if weights is None else np.sqrt(weights)
+    n, k = round(root @ root), len(labels) + 1
     if n == k:
         raise ValueError(f"{n} rows for {k} coefficients leave no residual; use fewer controls")
-    basis, small = _basis(others), (n - 1) / (n - k)
-    size, (y, product) = np.linalg.norm(y), (_net(values, basis) for values in (y, product))
+    basis, small = _basis(others, weights), (n - 1) / (n - k)
+    length = np.linalg.norm(root * y)
+    y, product = (_net(values, basis, weights) for values in (y, product))
     weight = product @ product
     estimate = product @ y / weight
     scores = product * (y - estimate * product) / weight
     covariance, df = _clustered(scores[:, np.newaxis], table[cluster], small)
     std_error = np.sqrt(covariance[0, 0])
-    _check_noise(outcome, std_error, size / np.sqrt(weight))
-    others, factor = np.column_stack([np.full(n, n**-0.5), basis]), (df + 1) / df * small
+    _check_noise(outcome, std_error, length / np.sqrt(weight))
+    others, factor = np.column_stack([root / np.sqrt(n), basis]), (df + 1) / df * small
     return _Interaction(y, product, others, factor, estimate, std_error, df)
 
 
@@ -85,19 +109,45 @@ class _Panel(NamedTuple):
     elapsed: np.ndarray  # time of each period since the first
     fixed: pd.Series  # what a unit keeps: its arm, or when it begins
     clusters: np.ndarray
+    size: np.ndarray  # units in each row
 
 
-def _balanced(table, cluster, *, outcome, unit, time, fixed):
-    """Return a panel in which every unit is seen once in every period, or raise."""
-    _outcome(table, outcome)
+def _balanced(table, counted, cluster, *, outcome, unit, time, fixed):
+    """Return a panel in which every unit is seen once in every period, or raise.
+
+    Without a unit, those of one cluster that keep the same are a row.
+    """
+    _outcome(table, outcome, variance=counted.variance)
     periods, column = _periods(table, time)
-    _check_unit(table, unit, time, fixed, cluster)
-    row, names = pd.factorize(table[unit])
-    outcomes = np.full((len(names), len(periods)), np.nan)
-    outcomes[row, column] = table[outcome]
-    _check_gaps(np.isnan(outcomes), names, periods, unit, time)
-    first = table.drop_duplicates(unit)
-    return _Panel(outcomes, periods, _elapsed(periods), first[fixed], first[cluster].to_numpy())
+    if unit is not None:
+        _check_unit(table, unit, time, fixed, cluster)
+    kin = table.groupby([cluster, fixed] if unit is None else unit, observed=True, sort=False)
+    row = kin.ngroup().to_numpy()
+    first = table[kin.cumcount().to_numpy() == 0]
+    values, shape = table[[outcome]].to_numpy(dtype=float, copy=True), (len(first), len(periods))
+    count, means, _ = _pool(values, counted, row * len(periods) + column, shape[0] * shape[1])
+    count = count.reshape(shape)
+    if unit is None:
+        _check_alike(count, first[[cluster, fixed]], periods)
+    else:
+        _check_gaps(count == 0, first[unit].tolist(), periods, unit, time)
+    keep = first[fixed], first[cluster].to_numpy(), count[:, 0]
+    return _Panel(means.reshape(shape), periods, _elapsed(periods), *keep)
+
+
+def _check_alike(count, kin, periods):
+    """Raise unless cells of a cluster hold as many units in every period."""
+    change = count != count[:, :1]
+    if change.any():
+        row, place = np.argwhere(change)[0]
+        who = " and ".join(f"{name} = {value}" for name, value in kin.iloc[row].items())
+        raise ValueError(
+            f"the cells where {who} hold {count[row, 0]:.0f} unit(s) in {periods.name} = "
+            f"{_shown(periods[0])} and {count[row, place]:.0f} in {_shown(periods[place])} "
+            f"({change.any(axis=1).sum()} such group(s)); every unit must be seen in every "
+            "period: keep such units before making cells, and say so, or compare two periods, or "
+            "means of several, by two_by_two, which takes cells of any size"
+        )
 
 
 def _check_gaps(gap, names, periods, unit, time):
@@ -261,11 +311,14 @@ def _shown(period):
     return str(period) if isinstance(period, datetime.date) else f"{period:.12g}"
 
 
-def _gap_in_means(values, treated, compared):
-    """Return the difference in means of each column, and each unit's influence on it."""
-    own, rest = values[treated].mean(axis=0), values[compared].mean(axis=0)
-    influence = treated[:, np.newaxis] * (values - own) / treated.sum()
-    return own - rest, influence - compared[:, np.newaxis] * (values - rest) / compared.sum()
+def _gap_in_means(values, treated, compared, size):
+    """Return the difference in means of each column, and each row's influence on it."""
+    means, influence = [], []
+    for side in (treated, compared):
+        share = size * side / size[side].sum()
+        means.append(share @ values)
+        influence.append(share[:, np.newaxis] * (values - means[-1]))
+    return means[0] - means[1], influence[0] - influence[1]
 
 
 def _follow(table, unit, periods, month, left):

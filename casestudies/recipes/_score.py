@@ -12,11 +12,12 @@ from casestudies.recipes._columns import (
     _design,
     _levels,
     _listed,
+    _mean,
     _names,
     _numeric,
-    _read,
     _zero_one,
 )
+from casestudies.recipes._counted import _read_counted
 
 TIE = 1e-9  # distances in standard deviations, and scores, that differ by less are equal
 OVERLAP = "use fewer or coarser covariates, or restrict data to where both are found"
@@ -24,14 +25,23 @@ OVERLAP = "use fewer or coarser covariates, or restrict data to where both are f
 
 def _read_covariates(data, treatment, adjust_for, alone=(0, 1), **others):
     """Return columns, treatment and design; no value of a category may have an arm in `alone`."""
+    table, treated, design, _ = _read_counted_covariates(
+        data, treatment, adjust_for, None, alone, **others
+    )
+    return table, treated, design
+
+
+def _read_counted_covariates(data, treatment, adjust_for, size, alone=(0, 1), **others):
+    """Return the same, and how many rows stand behind each."""
     names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")
-    table = _read(data, treatment=treatment, several={"adjust_for": names}, **others)
+    roles = {"treatment": treatment, "several": {"adjust_for": names}}
+    table, counted = _read_counted(data, size, **roles, **others)
     treated = _zero_one(table, treatment)
     for name in names:
         _check_values(table, name, treated, alone)
-    return table, treated, _design(table, names)
+    return table, treated, _design(table, names), counted
 
 
 def _check_values(table, name, treated, alone):
@@ -91,12 +101,15 @@ class _Axes(NamedTuple):
         return np.abs(design.columns) * design.precision / 2 @ np.abs(self.turn)
 
 
-def _axes(design):
+def _axes(design, weights=None):
     """Return the axes of a design, or raise if its columns are collinear."""
-    basis, centre = _basis(design), design.columns.mean(axis=0)
-    scale = design.columns.std(axis=0, ddof=1)
-    triangle = basis.T @ ((design.columns - centre) / scale)
-    return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(len(basis) - 1))
+    basis, centre = _basis(design, weights), _mean(design.columns, weights)
+    scale, w = (
+        design.columns.std(axis=0, ddof=1),
+        np.ones(len(basis)) if weights is None else weights,
+    )
+    triangle = (basis.T * np.sqrt(w)) @ ((design.columns - centre) / scale)
+    return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(w.sum() - 1))
 
 
 def _score(treated, design):
@@ -125,9 +138,9 @@ def _regress(design, y, new, model="logit", classes="arms"):
     return fit.predicted, lambda gradient: fit.back(gradient) * fit.residual
 
 
-def _regress_weighted(design, y, new, model="logit", classes="arms", weights=None):
+def _regress_weighted(design, y, new, model="logit", classes="arms", weights=None, axes=None):
     """Regress y, for a logit from 0 to 1, on the design with weights, and predict new rows."""
-    axes = _axes(design)
+    axes = _axes(design) if axes is None else axes
     w = np.ones(len(y)) if weights is None else weights / weights.mean()
     x, x_new = _with_constant(axes.place(design)), _with_constant(axes.place(new))
     if model == "linear":
@@ -233,9 +246,9 @@ def _inverse(treated, score, estimand):
     return 1 / own, np.where(treated, -1, 1) / own**2
 
 
-def _effective(weights):
+def _effective(weights, size=1.0):
     """Return Kish's effective sample size."""
-    return float(weights.sum() ** 2 / np.square(weights).sum())
+    return float((size * weights).sum() ** 2 / (size * np.square(weights)).sum())
 
 
 def _named(result, estimand, data):

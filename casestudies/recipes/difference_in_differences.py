@@ -5,10 +5,12 @@ import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._clusters import _check_sides, _clustered
-from casestudies.recipes._columns import _names, _read, _result, _zero_one
+from casestudies.recipes._columns import _names, _result, _zero_one
+from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._panel import (
     _balanced,
     _check_noise,
+    _check_told_apart,
     _gap_in_means,
     _interact,
     _shown,
@@ -19,7 +21,9 @@ from casestudies.recipes._panel import (
 from casestudies.recipes._study import _study
 
 
-def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None, level=0.95):
+def two_by_two(
+    data, *, outcome, treated, post, unit=None, controls=(), cluster=None, size=None, level=0.95
+):
     r"""Compare the change of the treated group with the change of the other group.
 
     The coefficient :math:`\delta` of
@@ -54,11 +58,12 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     ----------
     data : pandas.DataFrame
         One row per unit and period. A unit may lack one of the two periods: repeated
-        cross-sections, in which every unit is seen once, are such data.
+        cross-sections, in which every unit is seen once, are such data. Or, with `size`, one
+        per cell.
     outcome : str
         Column of the outcome, in any unit.
-    unit : str
-        Column that names the unit.
+    unit : str, optional
+        Column that names the unit; needed of rows, and not in cells.
     treated : str
         Column with 1 for units of the treated group and 0 for the others, in both periods.
     post : str
@@ -68,6 +73,11 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     cluster : str, optional
         Column of the groups that share shocks; the unit by default. The level at which
         the treatment was assigned is the one to give.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells by `treated`,
+        `post`, `controls` and `cluster`, which is to be named: an outcome ``"y"`` is read from
+        ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same in all of a cell.
+        The answer is that of the rows; who is seen twice, cells cannot tell.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -110,14 +120,24 @@ def two_by_two(data, *, outcome, unit, treated, post, controls=(), cluster=None,
     """
     controls, cluster = _names("controls", controls), cluster if cluster is not None else unit
     roles = {"outcome": outcome, "treated": treated, "post": post}
-    table = _two_periods(data, cluster, controls, unit=unit, **roles)
-    found = _interact(table, cluster, controls, **roles)
-    estimate, std_error, n = found.estimate, found.std_error, len(table)
-    return _result("two_by_two", estimate, std_error, n=n, level=level, df=found.df)
+    table, counted = _two_periods(data, cluster, controls, size, unit=unit, **roles)
+    weights = None if size is None else counted.size
+    found = _interact(table, cluster, controls, weights, **roles)
+    options = {"n": counted.n, "level": level, "df": found.df}
+    return _result("two_by_two", found.estimate, found.std_error, **options)
 
 
 def event_study(
-    data, *, outcome, unit, time, treated, first_treated_time, cluster=None, level=0.95
+    data,
+    *,
+    outcome,
+    time,
+    treated,
+    first_treated_time,
+    unit=None,
+    cluster=None,
+    size=None,
+    level=0.95,
 ):
     r"""Follow the gap between the groups through time, relative to the last period before.
 
@@ -139,9 +159,9 @@ def event_study(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period.
-    outcome, unit : str
-        Columns of the outcome and of the unit's name.
+        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+    outcome : str
+        Column of the outcome, in any unit.
     time : str
         Column of the period, numbers or dates, not necessarily evenly spaced. Event time is
         the difference of numbers; of dates, years if all lie whole years apart, else months
@@ -151,8 +171,15 @@ def event_study(
         Column with 1 for units that are ever treated and 0 for the others, in all periods.
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
+    unit : str, optional
+        Column of the unit's name; needed of rows, and not in cells.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
+    size : str, optional
+        Column that counts the units behind each row of `data`, which then are cells by `time`,
+        `treated` and `cluster`, which is to be named, with as many units in each period: an
+        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
+        the same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
@@ -193,7 +220,7 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
     start = _start(panel.periods, first_treated_time, time)
     events, other = _since(panel.elapsed, start), np.arange(len(panel.periods)) != start - 1
     change = (panel.outcomes - panel.outcomes[:, [start - 1]])[:, other]
@@ -201,7 +228,18 @@ def event_study(
     return _study(events[other], events[start - 1], estimate, covariance, df, level)
 
 
-def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=None, level=0.95):
+def placebo(
+    data,
+    *,
+    outcome,
+    time,
+    treated,
+    first_treated_time,
+    unit=None,
+    cluster=None,
+    size=None,
+    level=0.95,
+):
     r"""Pretend that the treatment began earlier, using only the periods before it.
 
     For each earlier date, `two_by_two` on each unit's mean before and from that date on,
@@ -211,17 +249,24 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period.
-    outcome, unit : str
-        Columns of the outcome and of the unit's name.
+        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+    outcome : str
+        Column of the outcome, in any unit.
     time : str
         Column of the period, numbers or dates.
     treated : str
         Column with 1 for units that are ever treated and 0 for the others, in all periods.
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
+    unit : str, optional
+        Column of the unit's name; needed of rows, and not in cells.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
+    size : str, optional
+        Column that counts the units behind each row of `data`, which then are cells by `time`,
+        `treated` and `cluster`, which is to be named, with as many units in each period: an
+        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
+        the same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -255,7 +300,7 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     month
     2           1.0  8.0    0.282
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
     start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
@@ -269,27 +314,29 @@ def placebo(data, *, outcome, unit, time, treated, first_treated_time, cluster=N
     std_error = np.sqrt(np.diag(covariance))
     _check_noise(outcome, std_error, np.abs(panel.outcomes).max())
     rows = [
-        _result(panel.periods[fake], e, s, n=2 * len(y), level=level, df=df)
+        _result(panel.periods[fake], e, s, n=2 * panel.size.sum(), level=level, df=df)
         for fake, e, s in zip(fakes, estimate, std_error, strict=True)
     ]
     frame = pd.DataFrame(rows).rename_axis(time)
     return frame.assign(p_value=2 * stats.t.sf(np.abs(frame["estimate"] / frame["std_error"]), df))
 
 
-def _two_arms(data, outcome, unit, time, treated, cluster):
+def _two_arms(data, outcome, unit, time, treated, cluster, size):
     """Return a balanced panel of two arms with two clusters each or more."""
     cluster = cluster if cluster is not None else unit
-    roles = {"outcome": outcome, "unit": unit, "time": time}
-    table = _read(data, cluster=cluster, treated=treated, **roles)
+    _check_told_apart(unit, cluster, size)
+    roles = {"outcome": outcome, "time": time}
+    named = {} if unit is None else {"unit": unit}
+    table, counted = _read_counted(data, size, cluster=cluster, treated=treated, **roles, **named)
     _zero_one(table, treated)
-    panel = _balanced(table, cluster, fixed=treated, **roles)
+    panel = _balanced(table, counted, cluster, fixed=treated, unit=unit, **roles)
     _check_sides(table, cluster, [treated])
     return panel
 
 
 def _mean_difference(change, panel, periods):
     """Return the arms' difference in mean changes, its clustered covariance and degrees."""
-    treated, rows = panel.fixed.to_numpy() == 1, len(change) * periods
-    estimate, influence = _gap_in_means(change, treated, ~treated)
+    treated, rows = panel.fixed.to_numpy() == 1, panel.size.sum() * periods
+    estimate, influence = _gap_in_means(change, treated, ~treated, panel.size)
     factor = (rows - 1) / (rows - 2 * periods)
     return estimate, *_clustered(influence, panel.clusters, factor)

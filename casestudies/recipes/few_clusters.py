@@ -268,7 +268,7 @@ def randomization_over_units(data, *, outcome, unit, treated, post, cluster=None
     """
     cluster, rng = cluster if cluster is not None else unit, _generator(rng)
     roles = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
-    table = _two_periods(data, cluster, **roles)
+    table, _ = _two_periods(data, cluster, **roles)
     _check_constant(table, treated, cluster, "take clusters that were treated as a whole")
     y, period = table[outcome] - table[outcome].mean(), table[post].to_numpy(int)
     codes, names = pd.factorize(table[cluster], sort=True)
@@ -439,7 +439,7 @@ def _scores(data, *, outcome, unit, treated, post, cluster, controls):
     """Return the sums by cluster of a two-by-two regression, its estimate and standard error."""
     roles = {"outcome": outcome, "treated": treated, "post": post}
     controls = _names("controls", controls)
-    table = _two_periods(data, cluster, controls, unit=unit, **roles)
+    table, _ = _two_periods(data, cluster, controls, unit=unit, **roles)
     fit = _interact(table, cluster, controls, **roles)
     y, d, q = fit.outcome, fit.product, fit.others
     codes, names = pd.factorize(table[cluster], sort=True)

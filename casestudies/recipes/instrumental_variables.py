@@ -19,7 +19,8 @@ size, means, variances and covariances of outcome and treatment are used: with 4
 40 rows do the work of 329,509. Where no two rows agree, every row is its own cell. Of the
 controls, the category with the most levels (or a product that stands alone) is taken out by
 its means, so hundreds of fixed effects cost little; the rest by a QR decomposition. Nothing
-is lost: estimates and covariances are those of the rows.
+is lost: estimates and covariances are those of the rows. So `data` may as well hold the cells,
+made where the rows are (``size="n"``).
 """
 
 import numpy as np
@@ -29,7 +30,16 @@ from casestudies.recipes._columns import _listed, _names, _one, _read, _zero_one
 
 
 def wald(
-    data, *, outcome, treatment, instrument, controls=(), cov="unadjusted", cluster=None, level=0.95
+    data,
+    *,
+    outcome,
+    treatment,
+    instrument,
+    controls=(),
+    cov="unadjusted",
+    cluster=None,
+    size=None,
+    level=0.95,
 ):
     r"""Estimate the effect as the outcome's jump over the treatment's jump.
 
@@ -47,7 +57,7 @@ def wald(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     outcome, treatment : str
         Numeric columns.
     instrument : str
@@ -60,6 +70,11 @@ def wald(
         the t distribution on :math:`G - 1` degrees.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -93,10 +108,10 @@ def wald(
     8.0
     """
     treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
-    arms = _read(data, outcome=outcome, treatment=treatment, instrument=instrument)
+    arms = _read(data, instrument=instrument)
     _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
     design = _partial_out(
-        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+        data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
     )
     return _k_class("wald", design, 1.0)
 
@@ -110,6 +125,7 @@ def two_stage_least_squares(
     controls=(),
     cov="unadjusted",
     cluster=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate the effect with the part of the treatment that the instruments predict.
@@ -146,7 +162,7 @@ def two_stage_least_squares(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     outcome : str
         Numeric column.
     treatment : str or list of str
@@ -159,6 +175,11 @@ def two_stage_least_squares(
         the t distribution on :math:`G - 1` degrees.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -201,7 +222,7 @@ def two_stage_least_squares(
     {'estimate': 2.429, 'std_error': 0.293, 'ci_low': 1.855, 'ci_high': 3.002, 'n': 12.0}
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+        data, treatment, instruments, controls, cov, cluster, level, size, outcome=outcome
     )
     return _k_class("two_stage_least_squares", design, 1.0)
 
@@ -215,6 +236,7 @@ def limited_information(
     controls=(),
     cov="unadjusted",
     cluster=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate the effect by limited-information maximum likelihood (LIML).
@@ -239,7 +261,7 @@ def limited_information(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     outcome : str
         Numeric column.
     treatment : str or list of str
@@ -252,6 +274,11 @@ def limited_information(
         factor and go with the normal distribution.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -295,7 +322,7 @@ def limited_information(
     (2.77, 1.23)
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, "bekker", outcome=outcome
+        data, treatment, instruments, controls, cov, cluster, level, size, "bekker", outcome=outcome
     )
     kappa = _kappa(design)
     result = _k_class("limited_information", design, kappa)

@@ -31,6 +31,7 @@ from casestudies.recipes._columns import (
     _result,
     _zero_one,
 )
+from casestudies.recipes._counted import _pool, _read_counted
 from casestudies.recipes._panel import _periods, _shown
 from casestudies.recipes._score import _effective, _regress
 
@@ -39,8 +40,7 @@ def batch_moments(data, *, outcome, treatment, batch):
     """Reduce people to one row for each batch and arm, from which all the rest follows.
 
     A ledger keeps these few numbers for years after the rows are gone: the functions that watch
-    an effect give the same answers from them, with ``size="n"``, ``outcome="y_mean"`` and
-    ``variance="y_var"`` where the outcome was ``"y"``.
+    an effect give the same answers from them, with ``size="n"`` and the outcome's own name.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def batch_moments(data, *, outcome, treatment, batch):
     3     2      1  1         5.0        0.0
     """
     roles = {"outcome": outcome, "treatment": treatment, "batch": batch}
-    batches = _batches(data, None, None, **roles)
+    batches = _batches(data, None, **roles)
     place, arm = np.nonzero(batches.size)
     size = batches.size[place, arm]
     moments = {
@@ -89,9 +89,7 @@ def batch_moments(data, *, outcome, treatment, batch):
     return pd.DataFrame({batch: batches.names[place], treatment: arm, **moments})
 
 
-def confidence_sequence(
-    data, *, outcome, treatment, batch, tuned_for, size=None, variance=None, level=0.95
-):
+def confidence_sequence(data, *, outcome, treatment, batch, tuned_for, size=None, level=0.95):
     r"""Estimate the effect to date after every batch, with intervals that all hold at once.
 
     With :math:`D_j` the difference in means in batch :math:`j`, :math:`n_{1j}` and :math:`n_{0j}`
@@ -126,9 +124,9 @@ def confidence_sequence(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per person; or, with `size` and `variance`, one per batch and arm.
+        One row per person; or, with `size`, one per batch and arm, or finer.
     outcome : str
-        Numeric column; with `size`, of means.
+        Numeric column.
     treatment : str
         Column of zeros (the holdout) and ones.
     batch : str
@@ -137,9 +135,10 @@ def confidence_sequence(
         Number of people, allocated as in the first batch, after which the interval is to be
         narrowest beside the standard error; half of those expected in a year, for instance.
         It is to be chosen before the data are seen, and matters little.
-    size, variance : str, optional
-        Columns of the number of people behind each row, and of their outcome's variance
-        (divisor n).
+    size : str, optional
+        Column of the number of people behind each row, whose outcome ``"y"`` is then read from
+        ``y_mean`` and ``y_var`` (divisor n), as `batch_moments` writes them. The answer is that
+        of the people.
     level : float
         Probability that all intervals hold, between 0 and 1.
 
@@ -153,8 +152,8 @@ def confidence_sequence(
     Raises
     ------
     ValueError
-        If a batch lacks an arm, batches have no order, or `size` and `variance` are not given
-        together; if a column is missing, incomplete or not of its kind.
+        If a batch lacks an arm or batches have no order; if a column is missing, incomplete or
+        not of its kind.
 
     References
     ----------
@@ -176,7 +175,7 @@ def confidence_sequence(
     _check_level(level)
     tuned_for = _real("tuned_for", tuned_for, above=0)
     roles = {"outcome": outcome, "treatment": treatment, "batch": batch}
-    batches = _both_arms(_batches(data, size, variance, **roles), roles)
+    batches = _both_arms(_batches(data, size, **roles), roles)
     gap, weight, noise = batches.gap, batches.weight, batches.noise
     share = weight[:, np.newaxis] ** 2 / batches.size
     total, spent = np.cumsum(weight), (noise * np.cumsum(share, axis=0)).sum(axis=1)
@@ -207,7 +206,6 @@ def change_detector(
     change=None,
     average_run_length=1000,
     size=None,
-    variance=None,
 ):
     r"""Watch for the batch from which the effect is no longer what it was.
 
@@ -242,9 +240,9 @@ def change_detector(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per person; or, with `size` and `variance`, one per batch and arm.
+        One row per person; or, with `size`, one per batch and arm, or finer.
     outcome : str
-        Numeric column; with `size`, of means.
+        Numeric column.
     treatment : str
         Column of zeros (the holdout) and ones.
     batch : str
@@ -256,9 +254,10 @@ def change_detector(
         `reference`, an effect that dies.
     average_run_length : float
         Number of batches between false alarms, on average at least; above 1.
-    size, variance : str, optional
-        Columns of the number of people behind each row, and of their outcome's variance
-        (divisor n).
+    size : str, optional
+        Column of the number of people behind each row, whose outcome ``"y"`` is then read from
+        ``y_mean`` and ``y_var`` (divisor n), as `batch_moments` writes them. The answer is that
+        of the people.
 
     Returns
     -------
@@ -270,9 +269,8 @@ def change_detector(
     Raises
     ------
     ValueError
-        If a batch lacks an arm, batches have no order, `size` and `variance` are not given
-        together, or `reference` is 0 without a `change`; if a column is missing, incomplete or
-        not of its kind.
+        If a batch lacks an arm, batches have no order, or `reference` is 0 without a `change`;
+        if a column is missing, incomplete or not of its kind.
 
     References
     ----------
@@ -296,7 +294,7 @@ def change_detector(
     """
     reference, change = _real("reference", reference), _worth_finding(reference, change)
     roles = {"outcome": outcome, "treatment": treatment, "batch": batch}
-    batches = _both_arms(_batches(data, size, variance, **roles), roles)
+    batches = _both_arms(_batches(data, size, **roles), roles)
     gap, noise, rho = batches.gap - reference, batches.noise, 1 / change**2
 
     def starts(k):
@@ -382,9 +380,9 @@ def sample_ratio(
     spread = float(np.sqrt(p * (1 - p)))
     change = min(p, 1 - p) / 10 if change is None else change
     total = (spread / _real("change", change, above=0, below=spread)) ** 2 - 1
-    table = _read(data, treatment=treatment, batch=batch, **_given(size=size))
-    names, cell, people = _arms(table, treatment, batch, size)
-    counts = np.bincount(cell, people, 2 * len(names)).reshape(-1, 2)
+    table, counted = _read_counted(data, size, treatment=treatment, batch=batch)
+    names, cell = _arms(table, treatment, batch)
+    counts = np.bincount(cell, counted.size, 2 * len(names)).reshape(-1, 2)
     prior = np.array([1 - p, p]) * total
 
     def starts(k):
@@ -812,59 +810,30 @@ class _Batches(NamedTuple):
         return np.where(known, pooled, np.nan)
 
 
-def _batches(data, size, variance, *, outcome, treatment, batch):
+def _batches(data, size, *, outcome, treatment, batch):
     """Return the moments of people, or of rows that already hold the moments of some."""
-    if (size is None) != (variance is None):
-        raise ValueError(
-            f"size={size!r} with variance={variance!r}: rows that stand for several people need "
-            "both, the number of people and their outcome's variance (divisor n); give both or "
-            "neither"
-        )
     roles = {"outcome": outcome, "treatment": treatment, "batch": batch}
-    table = _read(data, **roles, **_given(size=size, variance=variance))
-    names, cell, people = _arms(table, treatment, batch, size)
+    table, counted = _read_counted(data, size, **roles)
+    names, cell = _arms(table, treatment, batch)
     y = _numbers(table, outcome)
-    within = np.zeros(len(y)) if variance is None else _not_negative(table, variance)
     rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
     origin = y.mean()
-    y, cells = y - origin, 2 * len(names)
-    count = np.bincount(cell, people, cells)
-    mean = np.bincount(cell, people * y, cells) / np.maximum(count, 1)
-    scatter = np.bincount(cell, people * (within + (y - mean[cell]) ** 2), cells)
-    parts = (part.reshape(-1, 2) for part in (count, mean, scatter))
+    moments = _pool((y - origin)[:, np.newaxis], counted, cell, 2 * len(names))
+    parts = (part.reshape(-1, 2) for part in moments)
     return _Batches(names, *parts, origin, rounding)
 
 
-def _arms(table, treatment, batch, size):
-    """Return the batches in order, each row's batch and arm as one number, and its people."""
+def _arms(table, treatment, batch):
+    """Return the batches in order, and each row's batch and arm as one number."""
     if not table[treatment].isin([0, 1]).all():
         _zero_one(table, treatment)
     names, place = _periods(table, batch)
-    people = np.ones(len(table)) if size is None else _numbers(table, size)
-    for bad in people[people < 1]:
-        raise ValueError(
-            f"column {size!r} must be a number of people, 1 or more, found {bad:g}; drop the rows "
-            "that stand for nobody"
-        )
-    return names, 2 * place + table[treatment].to_numpy(dtype=int), people
+    return names, 2 * place + table[treatment].to_numpy(dtype=int)
 
 
 def _whole(counts):
     """Return counts as whole numbers if they are."""
     return counts.astype(np.int64) if (counts % 1 == 0).all() else counts
-
-
-def _given(**roles):
-    """Return the roles that have a column."""
-    return {role: name for role, name in roles.items() if name is not None}
-
-
-def _not_negative(table, name):
-    """Return a column of variances, or raise."""
-    values = _numbers(table, name)
-    for bad in values[values < 0]:
-        raise ValueError(f"column {name!r} must be 0 or more, found {bad:g}; give variances")
-    return values
 
 
 def _both_arms(batches, roles):

@@ -21,6 +21,7 @@ from casestudies.recipes._columns import (
     _generator,
     _group_basis,
     _listed,
+    _mean,
     _names,
     _numbers,
     _outcome,
@@ -51,6 +52,7 @@ def policy_value(
     target_taken=None,
     self_normalized=True,
     cluster=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate the mean outcome under a new policy by inverse probability weighting.
@@ -66,7 +68,7 @@ def policy_value(
     Parameters
     ----------
     data : pandas.DataFrame
-        A row per decision.
+        A row per decision, or per cell of them with `size`.
     outcome : str
         Numeric outcome.
     action, propensity, target : str, optional
@@ -77,6 +79,11 @@ def policy_value(
         Whether to divide by the sum of the weights, not by n.
     cluster : str, optional
         Column of the persons, say, whose rows depend on one another.
+    size : str, optional
+        Column that counts the decisions behind each row of `data`, which then are cells of equal
+        action, probabilities and cluster: an outcome ``"y"`` is read from ``y_mean`` and
+        ``y_var`` (divisor n), or from ``y`` if it is the same in all of a cell. The answer is
+        that of the rows.
     level : float
         Confidence level, between 0 and 1.
 
@@ -113,9 +120,12 @@ def policy_value(
     Name: policy_value, dtype: float64
     """
     two, taken = (action, propensity, target), (propensity_taken, target_taken)
-    log = _read_log(data, two, taken, outcome=outcome, cluster=cluster)
-    y, weights = _outcome(log.table, outcome), log.weights(target or target_taken)
-    estimate, influence = _mean_under(y, weights, outcome, self_normalized)
+    log = _read_log(data, two, taken, size, outcome=outcome, cluster=cluster)
+    y, weights = (
+        _outcome(log.table, outcome, variance=log.counted.variance),
+        log.weights(target or target_taken),
+    )
+    estimate, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
     return _valued("policy_value", estimate, influence, weights, log, cluster, level)
 
 
@@ -131,6 +141,7 @@ def value_difference(
     reference=None,
     self_normalized=True,
     cluster=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate how much two policies differ in their mean outcome, on one log.
@@ -144,7 +155,7 @@ def value_difference(
     Parameters
     ----------
     data : pandas.DataFrame
-        A row per decision.
+        A row per decision, or per cell of them with `size`.
     outcome : str
         Numeric outcome.
     action, propensity, target : str, optional
@@ -158,6 +169,11 @@ def value_difference(
         Whether to divide by the sum of the weights, not by n.
     cluster : str, optional
         Column of the persons, say, whose rows depend on one another.
+    size : str, optional
+        Column that counts the decisions behind each row of `data`, which then are cells of equal
+        action, probabilities and cluster: an outcome ``"y"`` is read from ``y_mean`` and
+        ``y_var`` (divisor n), or from ``y`` if it is the same in all of a cell. The answer is
+        that of the rows.
     level : float
         Confidence level, between 0 and 1.
 
@@ -190,8 +206,8 @@ def value_difference(
     """
     two, taken = (action, propensity, target), (propensity_taken, target_taken)
     other = {} if reference is None else {"reference": reference}
-    log = _read_log(data, two, taken, outcome=outcome, cluster=cluster, **other)
-    y, name = _outcome(log.table, outcome), target or target_taken
+    log = _read_log(data, two, taken, size, outcome=outcome, cluster=cluster, **other)
+    y, name = _outcome(log.table, outcome, variance=log.counted.variance), target or target_taken
     weights = log.weights(name)
     others = np.ones(len(y)) if reference is None else log.weights(reference)
     if np.array_equal(weights, others):
@@ -199,8 +215,8 @@ def value_difference(
             f"column {name!r} and the reference give every action of the log the same probability, "
             "so they do not differ here; compare two policies that do"
         )
-    value, influence = _mean_under(y, weights, outcome, self_normalized)
-    less, part = _mean_under(y, others, outcome, self_normalized)
+    value, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
+    less, part = _mean_under(y, others, log.counted, outcome, self_normalized)
     return _valued("value_difference", value - less, influence - part, weights, log, cluster, level)
 
 
@@ -308,6 +324,7 @@ def doubly_robust_value(
     terms, carried = _augmented_terms(design, y - origin, taken, new, weights, model, action)
     estimate = terms.mean()
     influence, estimate = (terms - estimate + carried) / len(y), estimate + origin
+    influence = np.array([influence, np.zeros(len(y))])
     return _valued("doubly_robust_value", estimate, influence, weights, log, cluster, level)
 
 
@@ -402,10 +419,11 @@ def policy_bounds(
             f"high={high:g}, one of {outside.sum()} such value(s); give the range of the outcome"
         )
     lost = _probability(log.table, unsupported) if other else _lost(log, propensity, target)
-    value, influence = _mean_under(y, weights, outcome)
+    value, influence = _mean_under(y, weights, log.counted, outcome)
     ends, share = {}, lost.mean()
     for side, end in (("low", low), ("high", high)):
-        part = (1 - share) * influence + (end - value) * (lost - share) / len(y)
+        part = (1 - share) * influence
+        part[0] += (end - value) * (lost - share) / len(y)
         found = _valued("", (1 - share) * value + share * end, part, weights, log, cluster, level)
         ends[f"set_{side}"], ends[f"ci_{side}"] = found["estimate"], found[f"ci_{side}"]
     entries = {name: ends[name] for name in ("set_low", "set_high", "ci_low", "ci_high")}
@@ -700,12 +718,13 @@ def select_policy(
     y, best = _outcome(log.table, outcome), None
     for name in names:
         weights = log.weights(name)
-        value, _ = _mean_under(y[first], weights[first], outcome, self_normalized)
+        counted = log.counted.of(first)
+        value, _ = _mean_under(y[first], weights[first], counted, outcome, self_normalized)
         if best is None or (value > best[0] if highest else value < best[0]):
             best = value, name, weights[~first]
     claimed, name, weights = best
-    rest = log._replace(table=log.table[~first])
-    estimate, influence = _mean_under(y[~first], weights, outcome, self_normalized)
+    rest = log._replace(table=log.table[~first], counted=log.counted.of(~first))
+    estimate, influence = _mean_under(y[~first], weights, rest.counted, outcome, self_normalized)
     result = _valued("select_policy", estimate, influence, weights, rest, cluster, level)
     result["claimed"], result.attrs["policy"] = claimed, name
     return result
@@ -781,33 +800,36 @@ def _lost(log, propensity, target):
     return np.where(old == 0, new, 0) + np.where(old == 1, 1 - new, 0)
 
 
-def _mean_under(y, weights, outcome, self_normalized=True):
-    """Return a weighted mean of outcomes and each row's influence on it, or raise."""
+def _mean_under(y, weights, counted, outcome, self_normalized=True):
+    """Return a weighted mean of outcomes, each row's influence on it and its slope, or raise."""
     told = weights > 0
     low, high = y.min(where=told, initial=np.inf), y.max(where=told, initial=-np.inf)
-    if not low < high:
+    if not (low < high or np.any(told * counted.variance > 0)):
         raise ValueError(
             f"column {outcome!r} is {low:g} in all {told.sum()} row(s) whose action the new policy "
             "may take, so the error cannot be estimated; find more rows, or value a policy that "
             "shares more actions with the old one"
         )
+    mass, size = counted.size * weights, counted.size
     if not self_normalized:
-        estimate = weights @ y / len(y)
-        return estimate, (weights * y - estimate) / len(y)
-    origin, total = y.mean(), weights.sum()  # digits that a far-off origin would cost
-    estimate = weights @ (y - origin) / total
-    return estimate + origin, weights * (y - origin - estimate) / total
+        estimate, slope = mass @ y / counted.n, mass / counted.n
+        return estimate, np.array([slope * y - size * estimate / counted.n, slope])
+    origin, slope = _mean(y, size), mass / mass.sum()  # digits that a far-off origin would cost
+    estimate = slope @ (y - origin)
+    return estimate + origin, np.array([slope * (y - origin - estimate), slope])
 
 
 def _valued(method, estimate, influence, weights, log, cluster, level):
     """Return a value with its error, and what the weights leave of the rows."""
-    variance, df = influence @ influence, np.inf
+    counted, df = log.counted, np.inf
+    std_error = counted.std_error(*influence)
     if cluster is not None:
         _check_clusters(log.table, cluster, weights)
-        covariance, df = _clustered(influence[:, np.newaxis], log.table[cluster])
-        variance = covariance[0, 0]
-    result = _result(method, estimate, np.sqrt(variance), n=len(influence), level=level, df=df)
-    result["mean_weight"], result["effective_n"] = weights.mean(), _effective(weights)
+        covariance, df = _clustered(influence[0][:, np.newaxis], log.table[cluster])
+        std_error = np.sqrt(covariance[0, 0])
+    result = _result(method, estimate, std_error, n=counted.n, level=level, df=df)
+    result["mean_weight"] = _mean(weights, counted.size)
+    result["effective_n"] = _effective(weights, counted.size)
     return _named(result, "policy value", log.table)
 
 

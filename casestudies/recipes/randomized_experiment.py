@@ -3,20 +3,21 @@
 The treatment is taken to be drawn at random, unit by unit (complete randomization:
 every set of treated units of that size was equally likely). For an experiment
 randomized in blocks or in clusters these standard errors and permutations are not right.
-Needs numpy, pandas, scipy and statsmodels.
+Needs numpy, pandas and scipy.
 """
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy import optimize, stats
 
 from casestudies.recipes._columns import (
+    _check_choice,
     _count,
     _design,
     _generator,
     _group_basis,
     _listed,
+    _mean,
     _names,
     _outcome,
     _read,
@@ -24,9 +25,10 @@ from casestudies.recipes._columns import (
     _result,
     _zero_one,
 )
+from casestudies.recipes._counted import _pool, _read_counted
 
 
-def difference_in_means(data, *, outcome, treatment, level=0.95):
+def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
     r"""Estimate the average treatment effect of an experiment without adjustment.
 
     .. math:: \hat\tau = \bar Y_1 - \bar Y_0, \qquad
@@ -43,11 +45,17 @@ def difference_in_means(data, *, outcome, treatment, level=0.95):
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per randomized unit, complete in the two columns; it is not changed.
+        One row per randomized unit, or per cell of them with `size`, complete in the columns
+        named; it is not changed.
     outcome : str
         Numeric column, in any unit.
     treatment : str
         Column of 0 (control) and 1 (treated).
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
+        same in all of a cell.
+        The answer is that of the rows.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -78,23 +86,35 @@ def difference_in_means(data, *, outcome, treatment, level=0.95):
     ci_high      8.16
     n            6.00
     Name: difference_in_means, dtype: float64
+
+    The same from two cells.
+
+    >>> cells = pd.DataFrame({"offer": [0, 1], "n": [3, 3], "sales_mean": [2, 6]})
+    >>> cells["sales_var"] = [2 / 3, 8 / 3]
+    >>> same = difference_in_means(cells, outcome="sales", treatment="offer", size="n")
+    >>> same[["estimate", "std_error"]].round(2).to_list()
+    [4.0, 1.29]
     """
-    table = _read(data, outcome=outcome, treatment=treatment)
-    y, d = _outcome(table, outcome), _zero_one(table, treatment)
-    groups = _groups(table, y, d, treatment)
-    if all(np.ptp(group) == 0 for group in groups):
+    table, counted = _read_counted(data, size, outcome=outcome, treatment=treatment)
+    y, d = _outcome(table, outcome, variance=counted.variance), _zero_one(table, treatment)
+    _check_groups_of_two(table, d, treatment, counted.size)
+    rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
+    origin = y - _mean(y, counted.size)
+    n, means, scatter = _pool(origin[:, np.newaxis], counted, d.astype(int))
+    within = scatter[:, 0, 0] / n
+    if (within <= rounding**2).all():
         raise ValueError(
             f"column {outcome!r} does not vary within the groups of {treatment!r}, so there is no "
             "noise to estimate; check how it was made"
         )
-    noise = np.array([group.var(ddof=1) / len(group) for group in groups])
-    freedom = np.array([len(group) - 1 for group in groups])
-    df = noise.sum() ** 2 / (noise**2 / freedom).sum()
-    estimate, std_error = groups[1].mean() - groups[0].mean(), np.sqrt(noise.sum())
-    return _result("difference_in_means", estimate, std_error, n=len(y), level=level, df=df)
+    noise = within / (n - 1)
+    df = noise.sum() ** 2 / (noise**2 / (n - 1)).sum()
+    options = {"n": counted.n, "level": level, "df": df}
+    gap = means[1, 0] - means[0, 0]
+    return _result("difference_in_means", gap, np.sqrt(noise.sum()), **options)
 
 
-def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
+def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, level=0.95):
     r"""Estimate the average treatment effect of an experiment with regression adjustment.
 
     Lin's estimator: the coefficient :math:`\tau` of the treatment in
@@ -104,7 +124,18 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     with covariates centred at the mean of all rows and interacted with the treatment, and
     the HC2 standard error. In large samples it is never less precise than the difference
     in means, and its interval holds even if the regression is not the truth. The interval
-    uses the t distribution with rows less coefficients as degrees of freedom.
+    uses the t distribution with rows less coefficients as degrees of freedom. With the
+    outcome before the experiment as covariate it is what is called CUPED, with a slope for
+    each arm.
+
+    ``cov="by_arm"`` takes one residual variance :math:`s_d^2` in each arm, with
+    :math:`S_d` the cross-products of the covariates in it,
+
+    .. math:: \widehat{\mathrm{se}}^2 = \sum_d s_d^2 \Big\{\frac{1}{n_d}
+              + (\bar X - \bar X_d)' S_d^{-1} (\bar X - \bar X_d)\Big\},
+
+    which in a randomized experiment agrees with HC2 as the sample grows, and needs no more
+    than the means, variances and covariances of outcome and covariates by arm.
 
     Estimand: the average treatment effect among the units at hand (the error leaves out
     that another sample would have another :math:`\bar X`). Assumptions: those of
@@ -114,13 +145,21 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per randomized unit, complete in the columns named; it is not changed.
+        One row per randomized unit, or per cell of them with `size`, complete in the columns
+        named; it is not changed.
     outcome : str
         Numeric column, in any unit.
     treatment : str
         Column of 0 (control) and 1 (treated).
     adjust_for : str or list of str
         Covariates; a column that is not numeric (text, category) enters as dummies.
+    cov : {"HC2", "by_arm"}
+        Covariance estimator.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
+        same in all of a cell. So are covariates with ``cov="by_arm"``, and ``cov_x_y`` beside.
+        The answer is that of the rows.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -134,12 +173,14 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     ------
     ValueError
         If a group cannot carry the regression (too few rows, a covariate that is constant
-        or repeats others, a row alone in its category), or if a column is missing,
-        incomplete or not of its kind.
+        or repeats others, a row alone in its category), if cells do not hold the values of a
+        covariate, or if a column is missing, incomplete or not of its kind.
 
     References
     ----------
     Lin (2013), Annals of Applied Statistics 7(1), 295-318.
+    Deng, Xu, Kohavi and Walker (2013), Proceedings of the Sixth ACM International Conference
+    on Web Search and Data Mining, 123-132 (CUPED).
 
     Examples
     --------
@@ -160,15 +201,23 @@ def adjusted(data, *, outcome, treatment, adjust_for, level=0.95):
     Name: adjusted, dtype: float64
     """
     names = _names("adjust_for", adjust_for)
-    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
-    y, d, x = _outcome(table, outcome), _zero_one(table, treatment), _design(table, names)
-    for arm in (0, 1):
-        _check_leverage(x, np.flatnonzero(d == arm), data.index, f"{treatment!r} is {arm}")
-    centred = (x.columns - x.columns.mean(axis=0)) / x.columns.std(axis=0)
-    design = np.column_stack([np.ones_like(d), d, centred, centred * d[:, np.newaxis]])
-    fit = sm.OLS(y - y.mean(), design).fit(cov_type="HC2", use_t=True)
-    options = {"n": len(y), "level": level, "df": fit.df_resid}
-    return _result("adjusted", fit.params[1], fit.bse[1], **options)
+    _check_choice("cov", cov, ("HC2", "by_arm"))
+    _check_fourth_moments(data, names, cov, size)
+    measured = ("outcome", "adjust_for") if cov == "by_arm" else ("outcome",)
+    roles = {"outcome": outcome, "treatment": treatment, "several": {"adjust_for": names}}
+    table, counted = _read_counted(data, size, measured, **roles)
+    y, d = _outcome(table, outcome, variance=counted.variance), _zero_one(table, treatment)
+    y = y - _mean(y, counted.size)
+    x = _design(table, names)
+    df = counted.n - 2 * (1 + len(x.labels))
+    if cov == "HC2":
+        estimate, variance = _hc2(x, y, d, counted, treatment, data.index)
+    else:
+        widths = [1, *(len(_design(table, [name]).labels) for name in names)]
+        owner = np.repeat(np.arange(len(widths)), widths)  # dummies do not vary in cells
+        counted = counted._replace(scatter=counted.scatter[:, owner][:, :, owner])
+        estimate, variance = _by_arm(x, y, d, counted, treatment)
+    return _result("adjusted", estimate, np.sqrt(variance), n=counted.n, level=level, df=df)
 
 
 def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, studentized=False):
@@ -237,7 +286,7 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
     table = _read(data, outcome=outcome, treatment=treatment)
     y, d = _outcome(table, outcome), _zero_one(table, treatment)
     if studentized:
-        _groups(table, y, d, treatment)
+        _check_groups_of_two(table, d, treatment)
     permutations, rng = _count("permutations", permutations), _generator(rng)
     rounding = table.attrs["precision"][outcome] * np.abs(y).max()
     y = y - y.mean()
@@ -348,20 +397,94 @@ def _t_statistic(y, treated):
     return difference / np.sqrt(variance)
 
 
-def _groups(table, y, d, treatment):
-    """Return the outcomes of controls and treated, or raise unless each has its own noise."""
-    nothing = _design(table, [])
+def _check_groups_of_two(table, d, treatment, size=None):
+    """Raise unless controls and treated have noise of their own."""
     for arm in (0, 1):
-        _group_basis(nothing, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
-    return y[d == 0], y[d == 1]
+        _group_basis(_design(table, []), np.flatnonzero(d == arm), f"{treatment!r} is {arm}", size)
 
 
-def _check_leverage(x, rows, index, group):
-    """Raise if the rows of one group cannot carry the regression and its HC2 error."""
-    leverage = 1 / len(rows) + (_group_basis(x, rows, group) ** 2).sum(axis=1)
+def _check_fourth_moments(data, names, cov, size):
+    """Raise if cells have only the moments of a covariate whose values HC2 needs."""
+    held = getattr(data, "columns", ()) if size is not None and cov == "HC2" else ()
+    for name in names:
+        if name not in held and f"{name}_mean" in held:
+            raise ValueError(
+                f"column {name!r}: the cells hold its moments, from which HC2, which needs the "
+                "residual of each row, cannot be had; use cov='by_arm', which agrees with it in "
+                f"large samples, or cells that have {name!r} in by (cut into classes by bins)"
+            )
+
+
+def _hc2(x, y, d, counted, treatment, index):
+    """Return Lin's estimate and its HC2 variance, arm by arm, as the regression falls apart."""
+    bases = []
+    for arm in (0, 1):
+        rows = np.flatnonzero(d == arm)
+        group = f"{treatment!r} is {arm}"
+        bases.append((rows, _check_leverage(x, rows, index, group, counted.size)))
+    centred = x.columns - _mean(x.columns, counted.size)
+    centred = centred / x.columns.std(axis=0)
+    means, variance = [], 0.0
+    for rows, basis in bases:
+        here = counted.of(rows)
+        root, z = np.sqrt(here.size), centred[rows]
+        mean, centre = (_mean(v, here.size) for v in (y[rows], z))
+        reach = np.linalg.solve((root * (z - centre).T) @ basis, -centre)  # to the mean of all
+        rest = root * (y[rows] - mean)
+        slopes = basis.T @ rest
+        share = here.size / here.n + root * (basis @ reach)
+        left = 1 - 1 / here.n - (basis**2).sum(axis=1) / here.size
+        residual = (rest - basis @ slopes) / root
+        means.append(mean + reach @ slopes)
+        variance += here.std_error(share * residual / np.sqrt(left), share / np.sqrt(left)) ** 2
+    return means[1] - means[0], variance
+
+
+def _by_arm(x, y, d, counted, treatment):
+    """Return Lin's estimate and its variance under one residual variance in each arm."""
+    spread = x.columns - _mean(x.columns, counted.size)
+    values = np.column_stack([y, spread])
+    n, means, scatter = _pool(values, counted, d.astype(int))
+    estimates, variance = [], 0.0
+    for arm in (0, 1):
+        df = n[arm] - 1 - len(x.labels)
+        if df < 1:
+            raise ValueError(
+                f"{n[arm]:.0f} row(s) where {treatment!r} is {arm} cannot carry "
+                f"{1 + len(x.labels)} coefficient(s) ({_listed(['a constant', *x.labels])}) and "
+                "show the noise around them; use fewer covariates or more rows"
+            )
+        inner, across = scatter[arm, 1:, 1:], scatter[arm, 1:, 0]
+        _check_turn(inner, x.labels, f"{treatment!r} is {arm}")
+        solved = np.linalg.solve(inner, np.column_stack([across, -means[arm, 1:]]))
+        estimates.append(means[arm, 0] - means[arm, 1:] @ solved[:, 0])
+        residual = scatter[arm, 0, 0] - across @ solved[:, 0]
+        variance += residual / df * (1 / n[arm] - means[arm, 1:] @ solved[:, 1])
+    return estimates[1] - estimates[0], variance
+
+
+def _check_turn(products, labels, group):
+    """Raise if a column is constant or a combination of those before it, by cross-products."""
+    scale = np.sqrt(products.diagonal())
+    form = products / np.outer(*[np.where(scale > 0, scale, 1)] * 2)
+    for i, label in enumerate(labels):
+        left = form[i, i] - form[i, :i] @ np.linalg.solve(form[:i, :i], form[:i, i])
+        if left < 1e-12:
+            raise ValueError(
+                f"among the rows where {group}, column {label!r} is constant or a linear "
+                "combination of the columns before it; drop it, or keep only rows with "
+                "counterparts in both groups"
+            )
+
+
+def _check_leverage(x, rows, index, group, size):
+    """Return the basis of one group's rows, or raise if they cannot carry an HC2 error."""
+    basis, here = _group_basis(x, rows, group, size), size[rows]
+    leverage = 1 / here.sum() + (basis**2).sum(axis=1) / here
     if leverage.max() > 1 - 1e-9:
         row = index[[rows[leverage.argmax()]]].tolist()[0]
         raise ValueError(
             f"row {row!r} alone decides a coefficient where {group} ({_listed(x.labels)}), so its "
             "noise is unknown; merge the category with another, or drop the covariate"
         )
+    return basis

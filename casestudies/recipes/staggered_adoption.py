@@ -7,10 +7,12 @@ import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._clusters import _clustered
-from casestudies.recipes._columns import DATES, _check_level, _holds_numbers, _read, _result
+from casestudies.recipes._columns import DATES, _check_level, _holds_numbers, _result
+from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._panel import (
     _balanced,
     _check_noise,
+    _check_told_apart,
     _dated,
     _gap_in_means,
     _moments,
@@ -20,7 +22,9 @@ from casestudies.recipes._panel import (
 from casestudies.recipes._study import _study
 
 
-def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
+def group_time(
+    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+):
     r"""Estimate the effect for each adoption group in each period.
 
     For the group that begins in period :math:`g`, with :math:`b` the last period before, and
@@ -41,17 +45,24 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period.
-    outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period: numbers or dates, not
+        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+    outcome, time : str
+        Columns of the outcome and of the period: numbers or dates, not
         necessarily evenly spaced. Event time is the difference of numbers; of dates, years
         if all lie whole years apart, else months if whole months (last days of months are),
         else days.
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
         0 or infinite; a period after the last in `data` counts as not treated so far.
+    unit : str, optional
+        Column of the unit's name; needed of rows, and not in cells.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
+    size : str, optional
+        Column that counts the units behind each row of `data`, which then are cells by `time`,
+        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
+        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
+        the same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
@@ -92,7 +103,7 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
           3              0      -5.0       0.78
     """
     _check_level(level)
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
     covariance, df = _cell_covariance(cells.influence, cells)
     std_error = np.sqrt(np.diag(covariance))
     margin = stats.t.ppf((1 + level) / 2, df) * std_error
@@ -102,7 +113,9 @@ def group_time(data, *, outcome, unit, time, first_treated, cluster=None, level=
     return table[[*order, "n_treated", "n_comparison"]]
 
 
-def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
+def event_study(
+    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+):
     r"""Average the effects by time since adoption.
 
     .. math:: \hat\theta(e) = \sum_g \frac{n_g}{\sum_h n_h} \widehat{ATT}(g, g + e),
@@ -118,16 +131,23 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period.
-    outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+    outcome, time : str
+        Columns of the outcome and of the period (numbers or dates, not
         necessarily evenly spaced; event time is the difference of numbers, and of dates in
         years, months or days, the largest in which all are whole).
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
         0 or infinite; a period after the last in `data` counts as not treated so far.
+    unit : str, optional
+        Column of the unit's name; needed of rows, and not in cells.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
+    size : str, optional
+        Column that counts the units behind each row of `data`, which then are cells by `time`,
+        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
+        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
+        the same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
@@ -167,7 +187,7 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
     events = cells.table["event_time"].to_numpy()
     known = cells.table["estimate"].notna().to_numpy()
     times = np.unique(events[known])
@@ -177,7 +197,9 @@ def event_study(data, *, outcome, unit, time, first_treated, cluster=None, level
     return _study(times, cells.references, estimates, covariance, df, level)
 
 
-def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level=0.95):
+def overall_att(
+    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+):
     r"""Average the effect over all treated units and periods.
 
     .. math:: \hat\theta = \sum_g \sum_{t \ge g} n_g \widehat{ATT}(g, t) \Big/
@@ -194,15 +216,22 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period.
-    outcome, unit, time : str
-        Columns of the outcome, of the unit's name and of the period (numbers or dates, not
+        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+    outcome, time : str
+        Columns of the outcome and of the period (numbers or dates, not
         necessarily evenly spaced).
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
         0 or infinite; a period after the last in `data` counts as not treated so far.
+    unit : str, optional
+        Column of the unit's name; needed of rows, and not in cells.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
+    size : str, optional
+        Column that counts the units behind each row of `data`, which then are cells by `time`,
+        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
+        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
+        the same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -237,13 +266,13 @@ def overall_att(data, *, outcome, unit, time, first_treated, cluster=None, level
     n            12.00
     Name: overall_att, dtype: float64
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster)
+    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
     after = (cells.table["event_time"] >= 0) & cells.table["estimate"].notna()
     estimate, influence = _average_cells(cells, after.to_numpy())
     covariance, df = _cell_covariance(influence[:, np.newaxis], cells)
     std_error = np.sqrt(covariance[0, 0])
     _check_noise(outcome, std_error, cells.scale)
-    return _result("overall_att", estimate, std_error, n=len(data), level=level, df=df)
+    return _result("overall_att", estimate, std_error, n=cells.n, level=level, df=df)
 
 
 NEVER = np.finfo(float).max  # a period beyond all others
@@ -261,18 +290,24 @@ class _GroupCells(NamedTuple):
     places: np.ndarray  # the same of each cell's group
     references: np.ndarray  # event time of each group's last period before
     clusters: np.ndarray
+    size: np.ndarray  # units in each row of the influence
     factor: float
     scale: float
+    n: int
 
 
-def _group_cells(data, outcome, unit, time, first_treated, cluster):
+def _group_cells(data, outcome, unit, time, first_treated, cluster, size):
     """Return the effect of each group in each period."""
     cluster = cluster if cluster is not None else unit
-    roles = {"outcome": outcome, "unit": unit, "time": time}
+    _check_told_apart(unit, cluster, size)
+    roles = {"outcome": outcome, "time": time}
+    named = {} if unit is None else {"unit": unit}
     data = _marked_starts(data, time, first_treated)
-    table = _read(data, cluster=cluster, first_treated=first_treated, **roles)
+    table, counted = _read_counted(
+        data, size, cluster=cluster, first_treated=first_treated, **roles, **named
+    )
     table[first_treated] = _begin(table, time, first_treated)
-    panel = _balanced(table, cluster, fixed=first_treated, **roles)
+    panel = _balanced(table, counted, cluster, fixed=first_treated, unit=unit, **roles)
     start = _starts(panel, time, first_treated)
     groups = np.unique(start)
     _check_groups(start, panel, first_treated, cluster)
@@ -283,24 +318,26 @@ def _group_cells(data, outcome, unit, time, first_treated, cluster):
         references.append(events[group - 1])
         for place in np.delete(np.arange(n_periods), group - 1):
             treated, compared = start == group, start > max(group, place)
-            estimate, influence = _cell(y[:, [place]] - y[:, [group - 1]], treated, compared)
+            change = y[:, [place]] - y[:, [group - 1]]
+            estimate, influence = _cell(change, treated, compared, panel.size)
             labels = panel.periods[group], panel.periods[place], events[place]
-            rows.append([*labels, estimate, treated.sum(), compared.sum(), group])
+            units = (int(panel.size[side].sum()) for side in (treated, compared))
+            rows.append([*labels, estimate, *units, group])
             columns.append(influence)
     names = ["group", "time", "event_time", "estimate", "n_treated", "n_comparison", "place"]
     table = pd.DataFrame(rows, columns=names).set_index(["group", "time"])
-    factor = (y.size - 1) / (y.size - len(groups) * n_periods)
+    n = int(panel.size.sum()) * n_periods
+    factor = (n - 1) / (n - len(groups) * n_periods)
     places, scale = table.pop("place").to_numpy(), np.abs(y).max()
-    return _GroupCells(
-        table, np.hstack(columns), start, places, references, panel.clusters, factor, scale
-    )
+    of_rows = start, places, references, panel.clusters, panel.size
+    return _GroupCells(table, np.hstack(columns), *of_rows, factor, scale, n)
 
 
-def _cell(change, treated, compared):
+def _cell(change, treated, compared, size):
     """Return a difference in mean changes and its influence, missing if none compares."""
     if not compared.any():
         return np.nan, np.full(change.shape, np.nan)
-    estimate, influence = _gap_in_means(change, treated, compared)
+    estimate, influence = _gap_in_means(change, treated, compared, size)
     return estimate[0], influence
 
 
@@ -312,7 +349,7 @@ def _average_cells(cells, chosen):
     table = cells.table[chosen]
     size, effect = table["n_treated"].to_numpy(), table["estimate"].to_numpy()
     mean = size @ effect / size.sum()
-    member = cells.start[:, np.newaxis] == cells.places[chosen]
+    member = cells.size[:, np.newaxis] * (cells.start[:, np.newaxis] == cells.places[chosen])
     return mean, (cells.influence[:, chosen] @ size + member @ (effect - mean)) / size.sum()
 
 

@@ -17,11 +17,11 @@ from casestudies.recipes._columns import (
     _Matrix,
     _names,
     _outcome,
-    _read,
     _result,
     _zero_one,
 )
-from casestudies.recipes._score import _check_arm, _regress
+from casestudies.recipes._counted import _read_counted
+from casestudies.recipes._score import _axes, _check_arm, _regress_weighted
 
 
 def standardize(
@@ -33,6 +33,7 @@ def standardize(
     model="linear",
     estimand="ATE",
     interact=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate an average effect by standardizing an outcome model.
@@ -56,7 +57,8 @@ def standardize(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit, complete in the columns named below; it is not changed.
+        One row per unit, or per cell of them with `size`, complete in the columns named below;
+        it is not changed. Cells hold the values of treatment and covariates.
     outcome : str
         Numeric column; 0/1 if `model` is ``"logit"``.
     treatment : str
@@ -73,6 +75,10 @@ def standardize(
         which equals one model per group. With fewer, a linear model averages the effects
         of different people by weights other than their numbers; with an empty list and
         a linear model the estimate is the coefficient of the treatment.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
+        same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -112,12 +118,12 @@ def standardize(
     n            8.00
     Name: standardize, dtype: float64
     """
-    means, influence = _standardized(
-        data, outcome, treatment, adjust_for, model, estimand, interact
+    means, influence, counted = _standardized(
+        data, outcome, treatment, adjust_for, model, estimand, interact, size
     )
     effect = means["treated"] - means["control"]
-    std_error = _std_error(influence["treated"] - influence["control"])
-    return _result("standardize", effect, std_error, n=len(data), level=level)
+    std_error = counted.std_error(*influence["treated"] - influence["control"])
+    return _result("standardize", effect, std_error, n=counted.n, level=level)
 
 
 def standardized_means(
@@ -129,6 +135,7 @@ def standardized_means(
     model="linear",
     estimand="ATE",
     interact=None,
+    size=None,
     level=0.95,
 ):
     r"""Estimate the mean outcome if all were treated, and if none were.
@@ -141,7 +148,8 @@ def standardized_means(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit, complete in the columns named below; it is not changed.
+        One row per unit, or per cell of them with `size`, complete in the columns named below;
+        it is not changed. Cells hold the values of treatment and covariates.
     outcome : str
         Numeric column; 0/1 if `model` is ``"logit"``.
     treatment : str
@@ -154,6 +162,10 @@ def standardized_means(
         Average over everybody, or over the treated.
     interact : str or list of str, optional
         Those of `adjust_for` whose coefficients differ between the groups. Default: all.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
+        same in all of a cell. The answer is that of the rows.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -186,26 +198,27 @@ def standardized_means(
     control    4.5
     Name: estimate, dtype: float64
     """
-    means, influence = _standardized(
-        data, outcome, treatment, adjust_for, model, estimand, interact
+    means, influence, counted = _standardized(
+        data, outcome, treatment, adjust_for, model, estimand, interact, size
     )
     return pd.DataFrame(
-        _result(arm, means[arm], _std_error(influence[arm]), n=len(data), level=level)
+        _result(arm, means[arm], counted.std_error(*influence[arm]), n=counted.n, level=level)
         for arm in ("treated", "control")
     )
 
 
-def _standardized(data, outcome, treatment, adjust_for, model, estimand, interact):
-    """Return the mean outcome under each treatment and every row's influence on it."""
+def _standardized(data, outcome, treatment, adjust_for, model, estimand, interact, size):
+    """Return the mean outcome under each treatment, every row's influence on it, and its slope."""
     names = _names("adjust_for", adjust_for)
     interact = names if interact is None else _names("interact", interact)
     _check_choice("model", model, ("linear", "logit"))
     _check_choice("estimand", estimand, ("ATE", "ATT"))
     for name in interact:
         _check_choice("interact", name, names)
-    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
-    y, d = _outcome(table, outcome, model), _zero_one(table, treatment)
-    _basis(_design(table, names))
+    roles = {"outcome": outcome, "treatment": treatment, "several": {"adjust_for": names}}
+    table, counted = _read_counted(data, size, **roles)
+    y, d = _outcome(table, outcome, model, counted.variance), _zero_one(table, treatment)
+    _basis(_design(table, names), counted.size)
     shared, own = [name for name in names if name not in interact], interact
     shared, own = (_standard(_design(table, some)) for some in (shared, own))
     owners = (0,) if estimand == "ATT" and not shared.labels else (0, 1)  # else: the treated's mean
@@ -213,16 +226,17 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
         _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
         terms = own if arm in owners else _design(table, [])
-        _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}")
-    population = d == 1 if estimand == "ATT" else np.full(len(d), True)
+        _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}", counted.size)
+    population = counted.size * (d == 1 if estimand == "ATT" else 1)
     weights, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
     means, influence = {}, {}
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
         at_dose = _terms(dose, treatment, shared, own, owners)
-        predicted, carry = _fit(design, y, at_dose, model, outcome)
-        means[arm] = weights @ predicted
-        influence[arm] = weights * (predicted - means[arm]) + carry(weights)
-    return means, influence
+        fit = _fit(design, y, at_dose, model, outcome, counted.size)
+        means[arm], slope = weights @ fit.predicted, fit.back(weights)
+        total = weights * (fit.predicted - means[arm]) + slope * fit.residual
+        influence[arm] = np.array([total, slope])
+    return means, influence, counted
 
 
 def _terms(dose, treatment, shared, own, owners):
@@ -243,22 +257,18 @@ def _standard(matrix):
     return matrix._replace(columns=centred / centred.std(axis=0))
 
 
-def _fit(design, y, new, model, outcome):
+def _fit(design, y, new, model, outcome, size):
     """Fit the outcome model and predict it for new rows, or raise."""
+    classes, axes = f"values 0 and 1 of {outcome!r}", _axes(design, size)
     try:
-        return _regress(design, y, new, model, f"values 0 and 1 of {outcome!r}")
+        return _regress_weighted(design, y, new, model, classes, size, axes)
     except ValueError as error:
         raise ValueError(f"{error}, or use model='linear'" if model == "logit" else error) from None
 
 
-def _std_error(influence):
-    """Return the standard error of an estimate that is linear in the rows' influence."""
-    return np.sqrt(np.sum(influence**2))
-
-
 def _check_outcomes(y, outcome, group, model):
     """Raise if a logit has one outcome only to learn from in a group."""
-    if model == "logit" and np.ptp(y) == 0:
+    if model == "logit" and y.min() == y.max() and y[0] in (0, 1):
         raise ValueError(
             f"column {outcome!r} is {y[0]:g} in all {len(y)} rows where {group}, so a logit has no "
             "finite coefficients; use model='linear'"

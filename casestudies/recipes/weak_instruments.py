@@ -23,7 +23,7 @@ from casestudies.recipes._columns import _names, _one, _result
 
 
 def first_stage(
-    data, *, treatment, instruments, controls=(), outcome=None, cluster=None, level=0.95
+    data, *, treatment, instruments, controls=(), outcome=None, cluster=None, size=None, level=0.95
 ):
     r"""Measure how strongly the instruments move the treatment.
 
@@ -49,7 +49,7 @@ def first_stage(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     treatment : str or list of str
         Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
@@ -58,6 +58,11 @@ def first_stage(
         Not used; taken so that one set of keywords serves every function of this file.
     cluster : str, optional
         Column of cluster names for the effective F.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         One minus the size of the test behind ``critical_value``.
 
@@ -93,7 +98,7 @@ def first_stage(
     """
     _check_independent(treatment, cluster)
     cov = "robust" if cluster is None else "clustered"
-    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level)
+    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level, size)
     if isinstance(treatment, str):
         rows = {**_each_strength(design, 0, treatment), "effective F": _effective_f(design)}
     else:
@@ -117,6 +122,7 @@ def anderson_rubin(
     controls=(),
     cov="unadjusted",
     cluster=None,
+    size=None,
     level=0.95,
 ):
     r"""Collect every effect that the Anderson-Rubin test does not reject.
@@ -137,7 +143,7 @@ def anderson_rubin(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     outcome : str
         Numeric column.
     treatment : str or list of str
@@ -150,6 +156,11 @@ def anderson_rubin(
         :math:`G` clusters.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
@@ -189,7 +200,7 @@ def anderson_rubin(
     'whole line'
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, outcome=outcome
+        data, treatment, instruments, controls, cov, cluster, level, size, outcome=outcome
     )
     df = _residual_df(design)
     critical = special.fdtri(design.count, df, level)
@@ -214,7 +225,16 @@ def anderson_rubin(
 
 
 def t_f(
-    data, *, outcome, treatment, instrument, controls=(), cov="unadjusted", cluster=None, level=0.95
+    data,
+    *,
+    outcome,
+    treatment,
+    instrument,
+    controls=(),
+    cov="unadjusted",
+    cluster=None,
+    size=None,
+    level=0.95,
 ):
     r"""Estimate with one instrument, the interval widened for the first stage's strength.
 
@@ -231,7 +251,7 @@ def t_f(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`.
     outcome, treatment, instrument : str
         Numeric columns; the instrument may also be a category of two levels.
     controls : str or list of str, default ()
@@ -242,6 +262,11 @@ def t_f(
         :math:`r` residual degrees of freedom.
     cluster : str, optional
         Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
     level : float, default 0.95
         Only 0.95: the function is defined level by level, and this one is verified.
 
@@ -278,7 +303,7 @@ def t_f(
         raise ValueError(f"t_f is available at level=0.95 only, got {level!r}; use anderson_rubin")
     treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
     design = _partial_out(
-        data, treatment, instrument, controls, cov, cluster, level, outcome=outcome
+        data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
     )
     _check_just_identified(design, "t_f")
     usual = _k_class("t_f", design, 1.0)

@@ -13,11 +13,13 @@ import pandas as pd
 
 from casestudies.recipes._columns import _check_choice, _outcome, _result
 from casestudies.recipes._score import (
+    _axes,
     _effective,
     _inverse,
     _named,
+    _read_counted_covariates,
     _read_covariates,
-    _regress,
+    _regress_weighted,
     _score,
 )
 
@@ -62,7 +64,17 @@ def inverse_weights(data, *, treatment, adjust_for, estimand="ATE"):
     return pd.Series(weights, index=data.index, name="weight")
 
 
-def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=None, level=0.95):
+def weight(
+    data,
+    *,
+    outcome,
+    treatment,
+    adjust_for,
+    estimand="ATE",
+    variance=None,
+    size=None,
+    level=0.95,
+):
     r"""Estimate an average effect by inverse probability weighting with Hajek's ratio.
 
     :math:`\hat\tau = \sum_{A_i = 1} w_i Y_i / \sum_{A_i = 1} w_i -
@@ -83,7 +95,8 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit, or per cell of them with `size`, which hold the values of treatment and
+        covariates.
     outcome : str
         Numeric outcome.
     treatment : str
@@ -96,6 +109,10 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     variance : {"sandwich", "stacked"}, optional
         Default: the sandwich for the ATE, stacked for the ATT, which is the one of the two
         that a large sample never finds too small.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
+        same in all of a cell. The answer is that of the rows.
     level : float
         Confidence level, between 0 and 1.
 
@@ -131,21 +148,27 @@ def weight(data, *, outcome, treatment, adjust_for, estimand="ATE", variance=Non
     if variance is None:
         variance = "sandwich" if estimand == "ATE" else "stacked"
     _check_choice("variance", variance, ("sandwich", "stacked"))
-    table, treated, design = _read_covariates(data, treatment, adjust_for, outcome=outcome)
-    y, (score, carry) = _outcome(table, outcome), _regress(design, treated, design)
-    weights, derivative = _inverse(treated, score, estimand)
-    means, totals = np.empty(len(y)), np.empty(len(y))
+    table, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, size, outcome=outcome
+    )
+    y = _outcome(table, outcome, variance=counted.variance)
+    fit = _regress_weighted(
+        design, treated, design, weights=counted.size, axes=_axes(design, counted.size)
+    )
+    weights, derivative = _inverse(treated, fit.predicted, estimand)
+    mass, means, totals = counted.size * weights, np.empty(len(y)), np.empty(len(y))
     for arm in (treated == 0, treated == 1):
-        totals[arm] = weights[arm].sum()
-        means[arm] = weights[arm] @ y[arm] / totals[arm]
-    residual = (2 * treated - 1) * (y - means) / totals
-    influence = weights * residual
+        totals[arm] = mass[arm].sum()
+        means[arm] = mass[arm] @ y[arm] / totals[arm]
+    slope = (2 * treated - 1) / totals
+    influence = mass * slope * (y - means)
     if variance == "stacked":
-        influence += carry(derivative * residual)
+        influence += fit.back(counted.size * derivative * slope * (y - means)) * fit.residual
     estimate = means[treated == 1][0] - means[treated == 0][0]
-    result = _result("weight", estimate, np.sqrt(influence @ influence), n=len(y), level=level)
+    std_error = counted.std_error(influence, mass * slope)
+    result = _result("weight", estimate, std_error, n=counted.n, level=level)
     result.attrs["effective_n"] = {
-        "treated": _effective(weights[treated == 1]),
-        "control": _effective(weights[treated == 0]),
+        word: _effective(weights[treated == arm], counted.size[treated == arm])
+        for arm, word in ((1, "treated"), (0, "control"))
     }
     return _named(result, estimand, table)
