@@ -100,6 +100,25 @@ def test_merged_cells_are_the_cells_of_the_rows():
     np.testing.assert_allclose(again, made, rtol=1e-12, atol=1e-14)
 
 
+def test_no_key_makes_one_cell_of_all():
+    frame = log()
+    expected = moments(frame.assign(all=1), ["all"], MEASURES).drop(columns="all")
+    one = cell_moments(on_duckdb(frame), by=[], measures=MEASURES).to_pyarrow().to_pandas()
+    for made in (one, merge(moments(frame, BY, MEASURES), by=[])):
+        assert list(made.columns) == list(expected.columns)
+        np.testing.assert_allclose(made, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("frame", [log(20), polars.DataFrame({"store": [1], "sales": [1.0]})])
+def test_a_frame_is_refused_and_taken_as_a_memtable(frame):
+    with pytest.raises(TypeError, match=r"got \w+[\w.]*.DataFrame; ibis.memtable\(data\)"):
+        cell_moments(frame, by="store", measures="sales")
+    with pytest.raises(TypeError, match=r"ibis.memtable\(data\)"):
+        bins(frame, column="sales", edges=[1])
+    table = on_duckdb(frame) if isinstance(frame, pd.DataFrame) else ibis.memtable(frame)
+    assert cells_of(table, ["store"], ["sales"])["n"].sum() == len(frame)
+
+
 def test_merging_neither_drops_nor_changes_cells():
     cells = moments(log(), BY, MEASURES)
     before = cells.copy()

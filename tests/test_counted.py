@@ -425,6 +425,11 @@ REFUSALS = {  # what is asked, what is said, and what works then
         "'d': the cells hold its moments, but treatment needs its values",
         lambda: difference_in_means(cells(["ward", "d"]), **TRIAL, size="n"),
     ),
+    "an instrument that varies inside the cells": (
+        lambda: wald(cells(["ward"], ["y", "d", "z"]), **TRIAL, instrument="z", size="n"),
+        "'z': the cells hold its moments, but instrument needs its values",
+        lambda: wald(cells(["z"], ["y", "d"]), **TRIAL, instrument="z", size="n"),
+    ),
     "no covariance": (
         lambda: wald(
             cells(["z"], ["y", "dose"]).drop(columns="cov_y_dose"),

@@ -14,7 +14,8 @@ database makes them in one pass, wherever the rows are; the cells then fit in me
 
 What is adjusted for, and the cluster, must be among `by`; `bins` cuts a column that takes too
 many values. Cells do not hold what came of one person after another, nor more than second
-moments: an estimator that needs these refuses cells, and says what to do.
+moments: an estimator that needs these refuses cells, and says what to do. Needs numpy, pandas
+and ibis-framework with an engine, for example ``ibis-framework[duckdb]``.
 """
 
 from itertools import combinations_with_replacement
@@ -44,7 +45,8 @@ def cell_moments(table, *, by, measures):
     table : ibis.expr.types.Table
         The rows, in any engine that Ibis speaks to; ``ibis.memtable(data)`` of a pandas frame.
     by : str or list of str
-        Columns that identify a cell: treatment, covariates, cluster, batch.
+        Columns that identify a cell: treatment, covariates, cluster, batch. An empty list makes
+        one cell of all.
     measures : str or list of str
         Columns of numbers, of which the cells keep the moments.
 
@@ -58,7 +60,7 @@ def cell_moments(table, *, by, measures):
     ------
     ValueError
         If a column is not in the table, has two roles or the name of a result, or a measure is
-        not a number.
+        not a number. (What is no table of Ibis is a TypeError.)
 
     References
     ----------
@@ -75,6 +77,7 @@ def cell_moments(table, *, by, measures):
     0      0  2         2.0        1.0
     1      1  2         4.0        0.0
     """
+    _check_table(table)
     by, measures = _names("by", by), _names("measures", measures)
     pairs = list(combinations_with_replacement(measures, 2))
     results = ["n", *(f"{name}_mean" for name in measures), *(_second(a, b) for a, b in pairs)]
@@ -95,7 +98,7 @@ def cell_moments(table, *, by, measures):
             else numbers[a].var(how="pop")
         )
         moments[_second(a, b)] = (whole[a] & whole[b]).ifelse(second, None)
-    return table.group_by(by).aggregate(n=table.count(), **moments)
+    return (table.group_by(by) if by else table).aggregate(n=table.count(), **moments)
 
 
 def merge(cells, *, by):
@@ -114,7 +117,8 @@ def merge(cells, *, by):
     cells : pandas.DataFrame
         One row per cell, with ``n``, and ``y_mean``, ``y_var`` and ``cov_x_y`` of measures.
     by : str or list of str
-        Columns that identify the coarser cells; those of `cells` that are not named are gone.
+        Columns that identify the coarser cells; those of `cells` that are not named are gone, and
+        of an empty list all rows are one cell.
 
     Returns
     -------
@@ -140,7 +144,9 @@ def merge(cells, *, by):
     measures = [name.removesuffix("_var") for name in columns if name.endswith("_var")]
     roles = {"by": by, "measures": measures}
     table, counted = _read_counted(cells, "n", ("measures",), several=roles)
-    place = table.groupby(by, observed=True).ngroup().to_numpy()
+    place = np.zeros(len(table), dtype=int)
+    if by:
+        place = table.groupby(by, observed=True).ngroup().to_numpy()
     values = np.column_stack([_numbers(table, name) for name in measures])
     size, means, scatter = _pool(values, counted, place)
     first = np.unique(place, return_index=True)[1]
@@ -198,6 +204,7 @@ def bins(table, *, column, edges):
     >>> bins(log, column="age", edges=[20, 40]).to_pyarrow().to_pydict()
     {'age': [15, 20, 34, 70], 'age_bin': [0, 1, 1, 2]}
     """
+    _check_table(table)
     edges = _reals("edges", edges).astype(float)
     if (np.diff(edges) <= 0).any():
         raise ValueError(f"edges must increase, got {edges.tolist()}; sort them, each once")
@@ -205,6 +212,17 @@ def bins(table, *, column, edges):
     _check_in(table, name)
     number = _number(table[name])
     return table.mutate(**{f"{name}_bin": sum((number >= e).cast("int64") for e in edges.tolist())})
+
+
+def _check_table(table):
+    """Raise unless this is a table of Ibis."""
+    import ibis
+
+    if not isinstance(table, ibis.expr.types.Table):
+        raise TypeError(
+            f"table must be a table of Ibis, got {type(table).__module__}.{type(table).__name__}; "
+            "ibis.memtable(data) makes one of a frame, connection.table(name) of one in an engine"
+        )
 
 
 def _check_in(table, name):

@@ -26,7 +26,8 @@ made where the rows are (``size="n"``).
 import numpy as np
 
 from casestudies.recipes._cells import _k_class, _least_moved, _partial_out
-from casestudies.recipes._columns import _listed, _names, _one, _read, _zero_one
+from casestudies.recipes._columns import _listed, _names, _one, _zero_one
+from casestudies.recipes._counted import _read_counted
 
 
 def wald(
@@ -108,7 +109,7 @@ def wald(
     8.0
     """
     treatment, instrument = _one("treatment", treatment), _one("instrument", instrument)
-    arms = _read(data, instrument=instrument)
+    arms, _ = _read_counted(data, size, (), instrument=instrument)
     _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
     design = _partial_out(
         data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
