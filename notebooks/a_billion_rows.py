@@ -11,7 +11,7 @@
 #
 # **The question.** The log has more rows than memory. What does a sample cost, and how do you get the answer of all rows without holding them?
 #
-# **The answer in short.** A sample of one row in a hundred makes an interval ten times as wide where the row is what was treated, and hardly wider where a whole store was: for a kiosk in half of 100 stores a million orders say ±1.18<!--billion-kiosk-half-exact:.2f--> euros in theory, ten thousand ±1.55<!--billion-kiosk-half-exact-sample:.2f-->, a billion ±1.18<!--billion-kiosk-half-exact-billion:.2f-->. All rows fit in memory once a database has reduced them to cells: 400<!--billion-cells:.0f--> cells give the estimates, errors and intervals of a million rows. Neither a sample nor all rows repair a wrong comparison: raw, a voucher seems to bring 6.33<!--billion-raw-limit:.2f--> euros, and it brings 2.96<!--billion-ate:.2f-->.
+# **The answer in short.** A sample of one row in a hundred makes an interval ten times as wide where the row is what was treated, and hardly wider where a whole store was: for a kiosk in half of 100 stores a million orders say ±1.18<!--billion-kiosk-half-exact:.2f--> euros in theory, ten thousand ±1.58<!--billion-kiosk-half-exact-sample:.2f-->, a billion ±1.18<!--billion-kiosk-half-exact-billion:.2f-->. All rows fit in memory once a database has reduced them to cells: 400<!--billion-cells:.0f--> cells give the estimates, errors and intervals of a million rows. Neither a sample nor all rows repair a wrong comparison: raw, a voucher seems to bring 6.33<!--billion-raw-limit:.2f--> euros, and it brings 2.96<!--billion-ate:.2f-->.
 #
 # That more data do not repair a bias is a warning of AI/ML Explained (2026). This chapter asks what they do repair, and at which price.
 
@@ -94,7 +94,7 @@ for given in ([], ["past"]):
 # %% [markdown]
 # ## The trap
 #
-# One order in a hundred is ten thousand orders, more than most studies have. The analyst regresses sales on the voucher and past spending, a line for each arm, and compares the stores' changes. Guess first: by which factor is each of her three intervals wider than that of all orders?
+# One order in a hundred is ten thousand orders, more than most studies have. The analyst regresses sales on past spending, a line for those with a voucher and one for those without, and takes the gap at the common mean (Lin, 2013); for the kiosk she compares the stores' changes. Guess first: by which factor is each of her three intervals wider than that of all orders?
 
 # %%
 one_in_a_hundred = log.sample(frac=0.01, random_state=2)
@@ -121,7 +121,7 @@ shown = ["estimate", "std_error", "ci_low", "ci_high"]
 tables.results(sampled[shown], "Effect on sales (euro an order), 10,000 orders.")
 
 # %% [markdown]
-# At home the sample decides: the interval, 2.39<!--billion-home-sample-low:.2f--> to 3.81<!--billion-home-sample-high:.2f-->, lies above the 2 euros that a voucher costs. On the island, with 214<!--billion-island-orders-sample:.0f--> orders, it says nothing, and on the kiosk not much. Two intervals are too wide, and the same remedy comes to mind for both: read all orders. For one of them it works.
+# At home the sample decides: the interval, 2.21<!--billion-home-sample-low:.2f--> to 3.56<!--billion-home-sample-high:.2f-->, lies above the 2 euros that a voucher costs. On the island, with 192<!--billion-island-orders-sample:.0f--> orders, it says nothing, and on the kiosk not much. Two intervals are too wide, and the same remedy comes to mind for both: read all orders. For one of them it works.
 #
 # ## What must be true
 #
@@ -139,7 +139,7 @@ tables.results(sampled[shown], "Effect on sales (euro an order), 10,000 orders."
 #
 # ## The estimate
 #
-# The recipe `cell_moments` is an expression of Ibis: one aggregation, which runs in whatever engine holds the table. Here this is DuckDB, inside the notebook's process. For files on disk the first line would be `ibis.read_parquet("orders/*.parquet")`.
+# The recipe `cell_moments` is an expression of Ibis: one aggregation, which runs in whatever engine holds the table. Here this is DuckDB, inside the notebook's process. For files on disk the first line would be `ibis.read_parquet("orders/*.parquet")`; what a billion rows take of a machine is measured by `python benchmarks/scale.py`.
 
 # %%
 table = ibis.memtable(pyarrow.Table.from_pandas(log))
@@ -177,7 +177,7 @@ gap = (three_questions(small, size="n") / sampled - 1).abs().max().max()
 print(f"largest relative gap, estimates, errors and ends: below 1e-10 is {gap < 1e-10}")
 
 # %% [markdown]
-# The island's line shows what reading everything buys: the voucher brings 1.12<!--billion-island:.2f--> there (0.68<!--billion-island-low:.2f--> to 1.57<!--billion-island-high:.2f-->), less than it costs.
+# The island's line shows what reading everything buys: the voucher brings 1.00<!--billion-island:.2f--> there (0.57<!--billion-island-low:.2f--> to 1.42<!--billion-island-high:.2f-->), less than it costs.
 #
 # ## Try to break it
 #
@@ -325,7 +325,7 @@ tables.results(worth, "Sales less vouchers (euro an order), with error.", digits
 #
 # ## Many worlds
 #
-# Two hundred logs of 20,000 orders, each with new stores, and one order in ten of each.
+# A hundred logs of 20,000 orders, each with new stores, and one order in ten of each.
 
 # %% tags=["hide-input"]
 numbered = {"outcome": "sales", "treated": "kiosk", "post": "post", "unit": "order"}
@@ -348,12 +348,12 @@ analyses = {
 
 # %%
 held = {name: "kiosk" if "kiosk" in name else "ATE" for name in analyses}
-many = replicate(world, analyses, n=20_000, replications=200, rng=4, estimand=held)
+many = replicate(world, analyses, n=20_000, replications=100, rng=4, estimand=held)
 columns = ["truth", "bias", "bias_error", "mean_width", "coverage", "coverage_error"]
-tables.results(many[columns], "200 logs of 20,000 orders.")
+tables.results(many[columns], "100 logs of 20,000 orders.")
 
 # %% [markdown]
-# One order in ten costs the voucher a factor of 3.2<!--billion-many-voucher-factor:.1f--> in width, the root of ten, and the kiosk 1.9<!--billion-many-kiosk-factor:.1f-->. Both samples cover as they should: a sample is honest, and only dear. Without its stores the kiosk's interval covers 71%<!--billion-many-forgotten-exact:.0%--> by the formula and 68%<!--billion-many-forgotten:.0%--> here, and the raw difference covers never.
+# One order in ten costs the voucher a factor of 3.2<!--billion-many-voucher-factor:.1f--> in width, the root of ten, and the kiosk 1.9<!--billion-many-kiosk-factor:.1f-->. Both samples cover as they should: a sample is honest, and only dear. Without its stores the kiosk's interval covers 70%<!--billion-many-forgotten-exact:.0%--> by the formula and 62%<!--billion-many-forgotten:.0%--> here, and the raw difference covers never.
 #
 # ## Take it with you
 #
@@ -405,7 +405,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# All stores. `kiosk_half(10_000, stores=20)` is 2.81<!--billion-kiosk-half-twenty:.2f--> euros, with 100 stores 1.55<!--billion-kiosk-half-exact-sample:.2f-->. A single pair has no standard error at all: what differs between two stores cannot be told from what the kiosk does.
+# All stores. `kiosk_half(10_000, stores=20)` is 2.83<!--billion-kiosk-half-twenty:.2f--> euros, with 100 stores 1.58<!--billion-kiosk-half-exact-sample:.2f-->. A single pair has no standard error at all: what differs between two stores cannot be told from what the kiosk does.
 #
 # </details>
 #
@@ -430,8 +430,8 @@ tables.results(
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | That correlation can stand in for causation, given enough data, is a mistake. | holds | Raw, a million orders say 6.28<!--billion-raw-all:.2f--> for an ATE of 2.96<!--billion-ate:.2f-->; the limit is 6.33<!--billion-raw-limit:.2f-->. |
-# | The bigger the dataset, the worse this gets. | holds in part | The certainty does, not the bias: the standard error falls from 0.31<!--billion-raw-sample-se:.2f--> to 0.031<!--billion-raw-all-se:.3f--> around the same limit. |
+# | That correlation can stand in for causation, given enough data, is a mistake. | holds | Raw, a million orders say 6.33<!--billion-raw-all:.2f--> for an ATE of 2.96<!--billion-ate:.2f-->; the limit is 6.33<!--billion-raw-limit:.2f-->. |
+# | The bigger the dataset, the worse this gets. | holds in part | The certainty does, not the bias: the standard error falls from 0.28<!--billion-raw-sample-se:.2f--> to 0.028<!--billion-raw-all-se:.3f--> around the same limit. |
 # | Big data doesn't fix confounding bias; it just estimates the bias more precisely. | holds in part | By itself, so. It does pay for a finer adjustment: five classes of a recorded confounder leave 0.35<!--billion-bias-5:.2f--> euros, fifty 0.02<!--billion-bias-50:.2f-->, and the error is small enough to tell. And about a whole store's kiosk it estimates nothing more precisely: ±1.18<!--billion-kiosk-half-exact-billion:.2f--> with a billion orders. |
 #
 # </details>
