@@ -16,6 +16,7 @@ READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
 MID_FLIGHT = "mid_flight_corrections"
 PRODUCTION = "effects_in_production"
+BILLION = "a_billion_rows"
 
 # notebook, key, expected value, tolerance, source
 HEADLINES = [
@@ -1449,6 +1450,75 @@ HEADLINES = [
     (PRODUCTION, "production-window-all-sd", 0.00747, 4 * 0.00013, "100,000 simulated years"),
     (PRODUCTION, "production-window-after-sd", 0.02091, 4 * 0.00037, "100,000 simulated years"),
     (PRODUCTION, "production-value-quiet", 52 * 540 * 300 / 1e6, 0.002, "by hand"),
+    # Vouchers and kiosks: shares of stores, quadrature over past spending, the kiosk's formula with
+    # a variance of 179.589 (144 + 16 + 9 + 4.5, and 6.089 by the vouchers); the log by hand from
+    # its equations with numpy and scipy alone, same draws
+    (BILLION, "billion-ate", 0.98 * 3 + 0.02 * 1, 1e-9, "equations"),
+    (BILLION, "billion-raw-limit", 6.328617, 6e-6, "adaptive quadrature"),
+    (BILLION, "billion-raw-all", 6.328617, 4 * 0.0284, "adaptive quadrature, 4 errors"),
+    (BILLION, "billion-raw-all", 6.326360, 6e-6, "two means by hand, same draws"),
+    (BILLION, "billion-raw-all-se", 0.0284174, 1e-6, "two variances by hand, same draws"),
+    (BILLION, "billion-raw-sample-se", 0.2823026, 1e-6, "two variances by hand, same draws"),
+    (BILLION, "billion-cells", 100 * 2 * 2, 0, "stores, halves and arms"),
+    (BILLION, "billion-cells-weekday", 100 * 2 * 2 * 7, 0, "stores, halves, arms, weekdays"),
+    (
+        BILLION,
+        "billion-kiosk-half-exact",
+        1.96 * (36 / 100 + 16 * 179.589 / 1e6) ** 0.5,
+        6e-5,
+        "formula",
+    ),
+    (
+        BILLION,
+        "billion-kiosk-half-exact-sample",
+        1.96 * (36 / 100 + 16 * 179.589 / 1e4) ** 0.5,
+        6e-5,
+        "formula",
+    ),
+    (
+        BILLION,
+        "billion-kiosk-half-exact-billion",
+        1.96 * (36 / 100 + 16 * 179.589 / 1e9) ** 0.5,
+        6e-5,
+        "formula",
+    ),
+    (
+        BILLION,
+        "billion-kiosk-half-twenty",
+        1.96 * (36 / 20 + 16 * 179.589 / 1e4) ** 0.5,
+        6e-5,
+        "formula",
+    ),
+    (BILLION, "billion-home", 3, 4 * 0.035, "equation, 4 errors"),
+    (BILLION, "billion-home-sample-low", 2.211822, 6e-5, "two lines by hand, same draws"),
+    (BILLION, "billion-home-sample-high", 3.556972, 6e-5, "two lines by hand, same draws"),
+    (BILLION, "billion-island", 1, 4 * 0.218, "equation, 4 errors"),
+    (BILLION, "billion-island", 0.996459, 6e-6, "two lines by hand, same draws"),
+    (BILLION, "billion-island-low", 0.568533, 6e-6, "two lines by hand, same draws"),
+    (BILLION, "billion-island-high", 1.424385, 6e-5, "two lines by hand, same draws"),
+    (BILLION, "billion-island-orders-sample", 192, 0, "count by hand, same draws"),
+    (BILLION, "billion-kiosk", 1.5, 4 * 0.62, "equation, 4 errors"),
+    (BILLION, "billion-kiosk", 1.938089, 6e-5, "four means by hand, same draws"),
+    (BILLION, "billion-kiosk-low", 0.708120, 6e-5, "sums by store by hand, t of 99, same draws"),
+    (BILLION, "billion-kiosk-se", 0.619876, 6e-6, "sums by store by hand, same draws"),
+    (BILLION, "billion-everybody", 0.98 * 1 - 0.02 * 1, 1e-9, "equations"),
+    (BILLION, "billion-island-gain", 0.02, 1e-9, "equations"),
+    (BILLION, "billion-bias-5", 0.354440, 2e-5, "adaptive quadrature in each class"),
+    (BILLION, "billion-bias-10", 0.140298, 2e-5, "adaptive quadrature in each class"),
+    (BILLION, "billion-bias-50", 0.017966, 2e-5, "adaptive quadrature in each class"),
+    (BILLION, "billion-many-voucher-factor", 10**0.5, 0.06, "square root law"),
+    (
+        BILLION,
+        "billion-many-kiosk-factor",
+        ((36 / 100 + 16 * 179.589 / 2e3) / (36 / 100 + 16 * 179.589 / 2e4)) ** 0.5,
+        0.06,
+        "formula",
+    ),
+    (BILLION, "billion-many-forgotten-exact", 0.704812, 6e-5, "formula, normal distribution"),
+    (BILLION, "billion-many-forgotten", 0.704812, 4 * 0.0456, "formula, 4 errors"),
+    # Angrist and Krueger (1991), Table V, column 2
+    (BILLION, "billion-schooling", 0.0891, 5e-5, "Angrist and Krueger, Table V"),
+    (BILLION, "billion-schooling-se", 0.0161, 5e-5, "Angrist and Krueger, Table V"),
 ]
 
 
