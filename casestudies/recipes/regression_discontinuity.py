@@ -372,7 +372,7 @@ def density_test(data, *, running, cutoff, bandwidth=None):
     {'density_below': 0.003, 'density_above': 0.0059, 'p_value': 0.4502}
     """
     x, slack = _centred(_read(data, running=running), running, cutoff)
-    sides = _split(x, x[:, np.newaxis], None, running, cutoff)
+    sides = _two_sides(x, x[:, np.newaxis], None, running, cutoff)
     rule = _Rule("", running, None, [], sides, 1, "triangular", 2, slack)
     if bandwidth is None:
         widths = _density_bandwidths(rule)
@@ -478,7 +478,7 @@ def placebo_cutoffs(
      24.5       0.23   -0.14     1.05
     """
     x, _ = _centred(_read(data, running=running), running, cutoff)
-    sides = _split(x, x[:, np.newaxis], None, running, cutoff)
+    sides = _two_sides(x, x[:, np.newaxis], None, running, cutoff)
     if cutoffs is None:
         cutoffs = [float(np.median(side.x)) + cutoff for side in sides]
     rows = {}
@@ -744,13 +744,13 @@ def _read_rule(
     scale = extra.columns.std(axis=0)
     columns = np.column_stack([y, *taken, extra.columns / scale])
     groups = None if cluster is None else pd.factorize(table[cluster])[0]
-    sides = _split(x, columns, groups, running, cutoff)
+    sides = _two_sides(x, columns, groups, running, cutoff)
     sign = 1 if treated_side == "above" else -1
     names = outcome, running, treatment, extra.labels
     return _Rule(*names, sides, sign, kernel, order, slack)
 
 
-def _split(x, columns, groups, running, cutoff):
+def _two_sides(x, columns, groups, running, cutoff):
     """Return the rows below the cutoff and those from it on, or raise."""
     sides = []
     for where, rows in (("below", x < 0), ("above", x >= 0)):
