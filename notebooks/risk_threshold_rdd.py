@@ -237,17 +237,17 @@ tables.results(checks, caption, digits=3)
 fresh = {"honest scores": world, "clerks who nudge": clerks}
 rings = {}
 for name, made in fresh.items():
-    streams = np.random.default_rng(2).spawn(200)
+    streams = np.random.default_rng(2).spawn(100)
     p = [density_test(made.sample(4_000, rng=s), **score)["p_value"] for s in streams]
     rings[name] = np.mean(np.array(p) < 0.05)
 
 # %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
 rings = pd.DataFrame({"share that rings": rings})
-rings["its error"] = np.sqrt(rings * (1 - rings) / 200)
-tables.results(rings, "Density test at 5%, 200 years each.", digits=2)
+rings["its error"] = np.sqrt(rings * (1 - rings) / 100)
+tables.results(rings, "Density test at 5%, 100 years each.", digits=2)
 
 # %% [markdown]
-# The test misses 24<!--threshold-missed-percent:.0f--> of 100 such years: passing it is no proof. And it sees nothing if as many scores are moved down as up.
+# The test misses 23<!--threshold-missed-percent:.0f--> of 100 such years: passing it is no proof. And it sees nothing if as many scores are moved down as up.
 #
 # ### Placebo lines, a donut, another programme
 #

@@ -956,9 +956,9 @@ HEADLINES = [
     (THRESHOLD, "threshold-gain-0", -508.10, 4 * 4.9, "area, 4 errors"),
     (THRESHOLD, "threshold-loss-0", 508.10, 4 * 4.9, "area, 4 errors"),
     # rddensity 3.0, p_jk below 0.05 in 764 of 1,000 other years with the clerks
-    (THRESHOLD, "threshold-rings", 0.764, 4 * 0.033, "rddensity 3.0, 4 errors"),
-    (THRESHOLD, "threshold-missed-percent", 23.6, 4 * 3.3, "rddensity 3.0, 4 errors"),
-    (THRESHOLD, "threshold-rings-honest", 0.05, 4 * 0.0155, "nominal size, 4 errors"),
+    (THRESHOLD, "threshold-rings", 0.764, 4 * 0.0445, "rddensity 3.0, 4 errors"),
+    (THRESHOLD, "threshold-missed-percent", 23.6, 4 * 4.45, "rddensity 3.0, 4 errors"),
+    (THRESHOLD, "threshold-rings-honest", 0.05, 4 * 0.0218, "nominal size, 4 errors"),
     (THRESHOLD, "threshold-many-polynomial", 10.5596 - 7.3348, 4 * 0.16, "limit, 4 errors"),
     (THRESHOLD, "threshold-many-robust", 0, 4 * 0.15, "no bias, 4 errors"),
     (THRESHOLD, "threshold-many-usual", 0, 4 * 0.15, "no bias, 4 errors"),
