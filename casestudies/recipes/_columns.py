@@ -218,16 +218,17 @@ def _levels(column):
     return column.astype("category")
 
 
-def _basis(matrix, weights=None):
+def _basis(matrix, weights=None, also=0):
     """Return an orthonormal basis of the columns net of a constant, or raise.
 
     Columns are centred and scaled first, so that neither units nor a far-off origin decide
     what counts as a linear combination. With weights, it is that of rows times their roots.
+    `also` counts coefficients that are fitted besides.
     """
     rows, width = matrix.columns.shape
-    if rows < width + 1:
+    if rows < width + 1 + also:
         raise ValueError(
-            f"{rows} rows cannot carry {width + 1} coefficients (a constant, "
+            f"{rows} rows cannot carry {width + 1 + also} coefficients (a constant, "
             f"{_listed(matrix.labels)}); use fewer covariates or more rows"
         )
     root = 1.0 if weights is None else np.sqrt(weights)[:, np.newaxis]
