@@ -139,7 +139,7 @@ tables.results(sampled[shown], "Effect on sales (euro an order), 10,000 orders."
 #
 # ## The estimate
 #
-# The recipe `cell_moments` is an expression of Ibis: one aggregation, which runs in whatever engine holds the table. Here this is DuckDB, inside the notebook's process. For files on disk the first line would be `ibis.read_parquet("orders/*.parquet")`; what a billion rows take of a machine is measured by `python benchmarks/scale.py`.
+# The recipe `cell_moments` is an expression of Ibis: one aggregation, which runs in whatever engine holds the table. Here this is DuckDB, inside the notebook's process. For files on disk the first line would be `ibis.read_parquet("orders/*.parquet")`; what a billion rows take of a machine is measured by `make scale SIZES=9`.
 
 # %%
 table = ibis.memtable(pyarrow.Table.from_pandas(log))

@@ -156,7 +156,7 @@ def test_cells_hold_memory_to_a_few_columns():
     two_stage_least_squares(wide, **columns)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 12 * 8 * len(wide)  # 37 columns of dummies would take 37
+    assert peak < 20 * 8 * len(wide)  # 37 columns of dummies would take 37, Arrow's text takes 17
 
 
 def test_a_large_level_of_outcome_and_treatment_does_not_spoil_the_estimate(data):
