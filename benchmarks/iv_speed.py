@@ -110,9 +110,9 @@ def table(results):
     return "\n".join(rows)
 
 
-PAGE = """Two-stage least squares on the 329,509 men of the quarter-of-birth chapter: 30 instruments, ten
-year-of-birth dummies, the same frame for both, dummies included. The recipe adds the rows up
-to cell moments first; `linearmodels` builds the columns and works on them.
+PAGE = """Two-stage least squares on the 329,509 men of the quarter-of-birth chapter: 30
+instruments, ten year-of-birth dummies, the same frame for both, dummies included. The
+recipe adds the rows up to cell moments first; `linearmodels` builds the columns and works on them.
 Measured on {cores} cores with Python {python}, the fastest of three fresh processes each.
 """
 

@@ -6,8 +6,8 @@ four estimates come from these. Each size runs in a process of its own, which sa
 pass took, the processor seconds of all its threads, and its peak memory. Beside it, statsmodels,
 linearmodels and duckreg estimate the same from as many of these rows as they can still hold.
 
-Run `python benchmarks/scale.py` for all sizes (`make bench`), `python benchmarks/scale.py 7` for 10^7
-rows only (`make scale`); it prints a page in Markdown.
+Run `python benchmarks/scale.py` for all sizes (`make bench`), `python benchmarks/scale.py 7` for
+10^7 rows only (`make scale`); it prints a page in Markdown.
 """
 
 import json
