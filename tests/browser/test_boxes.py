@@ -31,7 +31,8 @@ def test_nothing_is_cut_at_1280_and_on_a_phone_what_scrolls_says_so(visit, path)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(900)  # the boxes are looked at again when the width has changed
     assert [html[:300] for html in page.evaluate(SILENT)] == []
-    page.wait_for_function(f"({HINTS})().every(([, tab]) => tab === 0)")  # a long page takes longer
+    reached = f"({HINTS})().every(([, tab]) => tab === 0)"
+    page.wait_for_function(reached, timeout=120_000)  # a long page takes longer
     for words, _ in page.evaluate(HINTS):
         assert "Scrolls sideways" in words
 
