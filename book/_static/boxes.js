@@ -48,7 +48,7 @@
   function all() {
     look();
     clearTimeout(later);
-    later = setTimeout(look, 400);
+    later = setTimeout(() => (look(), (later = setTimeout(look, 1500))), 400);
   }
 
   async function start() {
