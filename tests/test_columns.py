@@ -1,6 +1,7 @@
 """What every recipe reads: columns, options, least squares; and refusals whose remedy works."""
 
 import datetime
+import time
 from decimal import Decimal
 
 import numpy as np
@@ -23,6 +24,7 @@ from casestudies.recipes._columns import (
     _numeric,
     _one,
     _outcome,
+    _qr,
     _read,
     _real,
     _reals,
@@ -30,6 +32,7 @@ from casestudies.recipes._columns import (
     _zero_one,
 )
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.standardization import standardize
 
 COLUMNS = {"outcome": "y", "treatment": "d"}
 
@@ -339,6 +342,33 @@ def test_a_combination_in_single_precision_is_one_too():
 def test_columns_that_are_nearly_but_truly_different_are_kept():
     x = np.random.default_rng(4).normal(size=(50, 2))
     assert _basis(matrix(np.column_stack([x[:, 0], x[:, 0] + 1e-6 * x[:, 1]]))).shape == (50, 2)
+
+
+@pytest.mark.parametrize("rows", [4_095, 4_096, 10_000, 12_288])
+def test_many_rows_are_factored_by_blocks_as_they_are_at_once(rows):
+    x = np.random.default_rng(3).normal(size=(rows, 5)) * [1, 1e-6, 1e6, 1, 1]
+    basis, triangle = _qr(x)
+    np.testing.assert_allclose(basis @ (triangle / x.std(axis=0)), x / x.std(axis=0), atol=1e-13)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(5), atol=1e-14)
+    once = np.linalg.qr(x, mode="r")
+    np.testing.assert_allclose(np.abs(triangle), np.abs(once), rtol=1e-9, atol=1e-9)
+
+
+def test_a_combination_among_many_rows_is_refused_by_name():
+    x = np.random.default_rng(4).normal(size=(20_000, 3))
+    with pytest.raises(ValueError, match="column 'x3' is constant or a linear combination"):
+        _basis(matrix(np.column_stack([x, x @ [1, 2, 3]])))
+    _basis(matrix(np.column_stack([x, x @ [1, 2, 3] + 1e-6 * x[::-1, 0]])))
+
+
+def test_many_rows_with_many_classes_take_seconds_of_the_processor():
+    rng, n = np.random.default_rng(0), 200_000
+    rows = pd.DataFrame({"store": rng.integers(0, 9, n), "week": rng.integers(0, 6, n)})
+    rows = rows.astype("category").assign(d=rng.integers(0, 2, n), y=rng.normal(size=n))
+    start = time.process_time()
+    standardize(rows, outcome="y", treatment="d", adjust_for=["store", "week"])
+    spent = time.process_time() - start
+    assert spent < 5
 
 
 def test_rows_must_be_as_many_as_coefficients():

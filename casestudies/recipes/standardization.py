@@ -229,10 +229,10 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
         _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}", counted.size)
     population = counted.size * (d == 1 if estimand == "ATT" else 1)
     weights, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
-    means, influence = {}, {}
+    axes, means, influence = _axes(design, counted.size), {}, {}
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
         at_dose = _terms(dose, treatment, shared, own, owners)
-        fit = _fit(design, y, at_dose, model, outcome, counted.size)
+        fit = _fit(design, y, at_dose, model, outcome, counted.size, axes)
         means[arm], slope = weights @ fit.predicted, fit.back(weights)
         total = weights * (fit.predicted - means[arm]) + slope * fit.residual
         influence[arm] = np.array([total, slope])
@@ -257,9 +257,9 @@ def _standard(matrix):
     return matrix._replace(columns=centred / centred.std(axis=0))
 
 
-def _fit(design, y, new, model, outcome, size):
+def _fit(design, y, new, model, outcome, size, axes):
     """Fit the outcome model and predict it for new rows, or raise."""
-    classes, axes = f"values 0 and 1 of {outcome!r}", _axes(design, size)
+    classes = f"values 0 and 1 of {outcome!r}"
     try:
         return _regress_weighted(design, y, new, model, classes, size, axes)
     except ValueError as error:
