@@ -1,13 +1,14 @@
-# make book · test · lab · notebooks · serve · bench · scale · pdf · clean; for maintainers lock · test-floor
+# make book · test · lab · notebooks · serve · bench · scale · pdf · clean; for maintainers lock · test-floor · spark
 PYTHON ?= python3
 BIN := .venv/bin
 FIRST = $(shell sed -n 's/.*file: \(notebooks.*\)/\1/p' _toc.yml | head -n 1)
 SIZES ?= 7
+NO_JAVA = Spark needs a Java runtime, 17 or newer, and none is here; install one (Debian: apt-get install default-jre-headless), then run make spark again
 # DuckDB and Ibis need newer libraries than the rest.
 ENGINES = casestudies/recipes/cell_moments.py
 FLOOR = $(wildcard $(patsubst casestudies/recipes/%.py,tests/test_%.py,$(filter-out $(ENGINES),$(wildcard casestudies/recipes/*.py)))) tests/test_scm.py tests/test_identify.py tests/test_montecarlo.py
 
-.PHONY: book test lab notebooks serve bench scale pdf clean lock test-floor installed ready-to-test
+.PHONY: book test lab notebooks serve bench scale pdf clean lock test-floor spark installed ready-to-test
 .DEFAULT_GOAL := book
 
 book: installed
@@ -56,6 +57,13 @@ test-floor: installed
 	@$(BIN)/uv pip sync --quiet --python .venv-floor/bin/python requirements-floor.txt
 	@echo "Testing the recipes on the oldest libraries allowed ..."
 	@PYTHONPATH=. CASESTUDIES_STRICT= .venv-floor/bin/python -m pytest -q -p no:cacheprovider $(FLOOR) --doctest-modules casestudies/recipes --ignore=$(ENGINES)
+
+spark: installed
+	@test -x "$$JAVA_HOME/bin/java" || command -v java >/dev/null || { echo "$(NO_JAVA)"; exit 1; }
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-spark
+	@$(BIN)/uv pip sync --quiet --python .venv-spark/bin/python requirements-spark.lock
+	@echo "Making the cells of a million rows with DuckDB, Polars and Spark (a minute) ..."
+	@PYTHONPATH=. OPENBLAS_NUM_THREADS=1 .venv-spark/bin/python benchmarks/engines.py
 
 installed:
 	@$(PYTHON) tools/set_up.py

@@ -55,11 +55,11 @@ def people(n=1_200, seed=1):
     return f.assign(unit=np.arange(n), week=np.arange(n) // (n // 4))
 
 
-def panel(seed=2):
-    """Return 72 units of 12 sites in five months, a treatment for some and three starts."""
+def panel(count=72, seed=2):
+    """Return units of 12 sites in five months, a treatment for some and three starts."""
     rng = np.random.default_rng(seed)
-    units = pd.DataFrame({"unit": np.arange(72), "site": np.arange(72) % 12})
-    units["drug"] = (rng.uniform(size=72) < 0.4).astype(int)
+    units = pd.DataFrame({"unit": np.arange(count), "site": np.arange(count) % 12})
+    units["drug"] = (rng.uniform(size=count) < 0.4).astype(int)
     units["start"] = np.array([0, 3, 4])[units["site"] % 3]
     f = units.merge(pd.DataFrame({"month": np.arange(1, 6)}), how="cross")
     shock = rng.normal(size=(12, 6))[f["site"], f["month"]]

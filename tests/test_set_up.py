@@ -45,7 +45,7 @@ class Recorded(set_up.Environment):
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    for name in set_up.TEST_INPUTS:
+    for name in [*set_up.TEST_INPUTS, "requirements-spark.txt"]:
         (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
     for lock in tmp_path.glob("*.lock"):
         text = f"{set_up.header(lock)}\na==1 \\\n    --hash=sha256:0\n{UV}    # via r\nz==2\n"
@@ -204,13 +204,20 @@ def test_the_locks_name_no_host_and_the_requirements_that_they_were_made_from(ro
     newest, tests = environment.ran["Resolving"], environment.ran["For tests"]
     oldest = environment.ran["The oldest"]
     assert newest[:4] == tests[:4] == oldest[:4] == ("uv", "pip", "compile", "--quiet")
+    spark = environment.ran["With Spark"]
     asked = {"--generate-hashes", "--no-header", "--python-version"}
     new = asked | {"--universal", "--upgrade", root / "requirements.txt"}
     assert new < set(newest)
     assert new | {root / "requirements-test.txt"} < set(tests)
     assert tests[-4:-2] == ("--constraint", root / "requirements.lock")
+    assert asked | {"--universal", root / "requirements-spark.txt"} < set(spark)
+    assert spark[-5:-2] == (
+        root / "pyproject.toml",
+        "--constraint",
+        root / "requirements-test.lock",
+    )
     assert asked | {"lowest-direct", "floor", root / "pyproject.toml"} < set(oldest)
-    locks = ["requirements.lock", "requirements-test.lock"]
+    locks = ["requirements.lock", "requirements-test.lock", "requirements-spark.lock"]
     for name, top in [*((lock, set_up.header(root / lock)) for lock in locks), (FLOOR, None)]:
         first, *lines = (root / name).read_text().splitlines()
         assert first == (top or "# By `make lock`. Do not edit.")
@@ -284,13 +291,16 @@ def test_an_old_python_is_refused_with_a_remedy_unless_all_is_installed(recorded
     set_up.main([], recorded.root)
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-test"])
-def test_the_projects_locks_are_up_to_date_and_pin_everything_by_hash(name):
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("requirements", 101), ("requirements-test", 101), ("requirements-spark", 40)],
+)
+def test_the_projects_locks_are_up_to_date_and_pin_everything_by_hash(name, least):
     lock = (ROOT / f"{name}.lock").read_text(encoding="utf-8")
     assert lock.startswith(set_up.header(ROOT / f"{name}.lock")), "run make lock"
     assert "://" not in lock
     pins = re.findall(r"(?m)^([\w.-]+)==.*((?:\n {4}--hash=sha256:[0-9a-f]{64}(?: \\)?)*)", lock)
-    assert len(pins) > 100
+    assert len(pins) >= least
     assert all(hashes for _, hashes in pins)
     lines = (ROOT / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     named = {re.match(r"[\w-]+", line).group() for line in lines if re.match(r"\w", line)}
@@ -303,6 +313,16 @@ def test_what_the_book_installs_the_tests_install_in_the_same_version():
         for name in ("requirements.lock", "requirements-test.lock")
     )
     assert book < tests
+
+
+def test_what_the_engines_share_with_the_tests_has_the_same_version():
+    tests, spark = (
+        dict(re.findall(r"(?m)^([\w.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8")))
+        for name in ("requirements-test.lock", "requirements-spark.lock")
+    )
+    assert {"ibis-framework", "duckdb", "polars", "pandas"} < set(tests) & set(spark)
+    assert all(tests[name] == spark[name] for name in set(tests) & set(spark))
+    assert "pyspark" not in tests
 
 
 def test_the_file_can_be_read_by_the_python_that_it_refuses():

@@ -117,10 +117,15 @@ class Environment:
         compile = [uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-header"]
         compile += ["--python-version", "3.11"]
         newest = [*options, "--universal", self.root / "requirements.txt"]
-        lock, tested = (self.root / f"requirements{name}.lock" for name in ("", "-test"))
+        lock, tested, spark = (
+            self.root / f"requirements{name}.lock" for name in ("", "-test", "-spark")
+        )
         tests = [*newest, self.root / "requirements-test.txt", "--constraint", lock]
         floor = ["--resolution", "lowest-direct", "--group", "floor", self.root / "pyproject.toml"]
+        engines = [*options, "--universal", spark.with_suffix(".txt"), self.root / "pyproject.toml"]
+        engines += ["--constraint", tested]
         wanted = [("Resolving", newest, lock), ("For tests", tests, tested)]
+        wanted += [("With Spark", engines, spark)]
         for what, asked, file in [*wanted, ("The oldest", floor, oldest)]:
             if not self.run(what, *compile, *asked, "--output-file", file):
                 sys.exit(1)
