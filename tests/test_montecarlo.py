@@ -1,3 +1,5 @@
+import joblib
+import needs
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,3 +104,19 @@ def test_an_interval_without_end_covers(world):
 
     table = replicate(world, {"line": whole_line}, n=5, replications=3, rng=1)
     assert table.loc["line", "coverage"] == 1
+
+
+def test_a_cluster_gives_the_table_of_one_machine_and_all_its_workers_take_part(world):
+    distributed = needs.package("distributed")
+    settings = {"n": 10, "replications": 20, "rng": 5}
+    one = replicate(world, {"mean": mean_with_known_error}, **settings)
+    local = {"processes": False, "protocol": "tcp://", "dashboard_address": None}
+    local |= {"n_workers": 2, "threads_per_worker": 1}
+    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+        with joblib.parallel_config(backend="dask"):
+            there = replicate(world, {"mean": mean_with_known_error}, **settings, n_jobs=-1)
+        done = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    pd.testing.assert_frame_equal(there, one, check_exact=True)
+    assert len(done) == 2
+    assert min(done.values()) > 0
+    assert sum(done.values()) == 20
