@@ -14,7 +14,7 @@ from live import Live
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
-SYNC = "Installing requirements.lock with uv (once, under a minute)"
+SYNC = "Installing requirements.lock with uv (once, a minute or two)"
 PIP = "Installing requirements.lock with pip (once, some minutes)"
 PACKAGE = "Installing the package"
 FLOOR = "requirements-floor.txt"

@@ -66,7 +66,7 @@ class Environment:
 
     def sync(self):
         """Let uv install what the lock names, compiled: else each import would compile first."""
-        uv, what = self.uv(), f"Installing {self.lock.name} with uv (once, under a minute)"
+        uv, what = self.uv(), f"Installing {self.lock.name} with uv (once, a minute or two)"
         if uv is None:
             return False
         here = ["--quiet", "--python", self.python]
