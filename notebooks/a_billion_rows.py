@@ -65,7 +65,7 @@ ibis.set_backend(engine)
 world = scenarios.orders()
 truth = world.truth
 graph = world.model.graph.subgraph(set(world.model.graph) - {"place", "level"})
-spots = {"past": (0, 1.7), "voucher": (1.6, 2.3), "sales": (3.2, 1.0)}
+spots = {"past": (0, 1.7), "voucher": (1.6, 2.0), "sales": (3.2, 1.0)}
 spots |= {"post": (3.2, 2.4), "market": (1.6, 1.1), "store": (0, -0.2)}
 spots |= {"kiosk": (1.6, 0.1), "change": (1.6, -0.9)}
 ends = {"treatment": "voucher", "outcome": "sales"}
@@ -158,7 +158,7 @@ full["exact"] = [truth["CATE(market=0)"], truth["CATE(market=2)"], truth["kiosk"
 tables.results(full[[*shown, "exact"]], "The same, from the cells of a million orders.")
 
 # %% mystnb={"figure": {"name": "fig-billion-estimates"}, "image": {"alt": "Three pairs of estimates with intervals. Voucher at home and on the island: the interval of all orders is about a tenth as long as that of the sample. Kiosk: the two intervals are of nearly the same length. All intervals of all orders cover the exact values 3, 1 and 1.5."}} tags=["hide-input"]
-_, axes = plt.subplots(1, 3, figsize=(8.2, 1.9))
+_, axes = plt.subplots(3, 1, figsize=(5.6, 4.8))
 for ax, name in zip(axes, full.index, strict=True):
     pair = pd.DataFrame({"sample": sampled.loc[name], "all": full.loc[name]}).T
     exact = {"exact": full.loc[name, "exact"]}
@@ -279,7 +279,7 @@ halves = {
     for name in full.index[:2]
 }
 halves["kiosk"] = kiosk_half(orders)
-_, ax = plt.subplots(figsize=(6.6, 3.2))
+_, ax = plt.subplots(figsize=(5.6, 3.2))
 for (name, line), style in zip(halves.items(), ["-", "-.", "-"], strict=True):
     color = figures.TREATED if name == "kiosk" else figures.ESTIMATE
     ax.loglog(orders, line, style, color=color)

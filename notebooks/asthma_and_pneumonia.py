@@ -162,8 +162,8 @@ ax.set_ylabel("risk without intensive care")
 chosen = triage(table, table["risk"], beds=beds)
 least = table.loc[chosen > 0, "risk"].min()
 ax.axvline(least, color=figures.HIDDEN, linestyle=":", zorder=0)
-ax.text(0.9 * least, 0.5, "ordinary ward", ha="right", fontsize=9.5)
-ax.text(1.1 * least, 0.5, "bed", ha="left", fontsize=9.5)
+ax.text(0.9 * least, 0.3, "ordinary\nward", ha="right")
+ax.text(1.1 * least, 0.3, "\nbed", ha="left")
 ax.set_xticks([0.001, 0.01, 0.1, 1], ["0.1%", "1%", "10%", "100%"])
 ax.legend(loc="upper left")
 plt.show()
@@ -257,7 +257,7 @@ figures.estimates(
     answers,
     truth={"exact ATE": truth["ATE"]},
     naive=names[:2],
-    xlabel="effect of intensive care on the probability of death",
+    xlabel="effect of care on the probability of death",
 )
 plt.show()
 
@@ -355,7 +355,7 @@ for name, (colour, marker, dash) in styles.items():
     fill = "white" if marker == "D" else colour
     ax.plot(line.index, line, dash, color=colour, marker=marker, markerfacecolor=fill)
     label = {"now": "the ward as it is"}.get(name, name)
-    ax.text(1.0, line.iloc[-1], label, va="center", fontsize=10)
+    ax.text(1.0, line.iloc[-1], label, va="center")
 ax.set(xlim=(0.75, 1.15), ylim=(0, 270), ylabel="deaths per 1,000 patients")
 ax.set_xticks([0.8, 0.85, 0.9, 0.95, 1.0])
 ax.set_xlabel("AUC of the best model")

@@ -116,7 +116,7 @@ some = rung.loc[[1, 13, 26, 52]].T
 tables.results(some, "Chance that a quiet year has rung by week 1, 13, 26 and 52.")
 
 # %% mystnb={"figure": {"name": "fig-production-quiet"}, "image": {"alt": "Chance that a quiet year has rung, by week. The weekly test of the effect climbs to 0.94 at week 52 and the weekly test of an input lies on the same line. The test of all data to date reaches 0.32. O'Brien-Fleming limits end at 0.05 and the confidence sequence at 0.02."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(6.2, 3.0))
+_, ax = plt.subplots(figsize=(5.6, 3.0))
 styles = [(figures.NAIVE, "-"), (figures.NAIVE, "--"), (figures.ESTIMATE, "-")]
 drawn = [rung.columns[0], *rung.columns[2:4]]
 for name, (colour, dash) in zip(drawn, styles, strict=True):
@@ -205,7 +205,7 @@ around = effect.loc[[26, 32, 38, rings], ["e_value", "since"]].astype(float)
 tables.results(around, "The effect's detector; it rings at 1,000.", digits=1)
 
 # %% mystnb={"figure": {"name": "fig-production-year"}, "image": {"alt": "Two panels over 52 weeks. Above, the effect to date starts with a wide interval, settles near minus 0.06 until week 26 and then climbs towards minus 0.03, its interval containing the exact value throughout. Below, on a logarithmic scale, the evidence of the effect's detector grows to about 10 by week 26, then climbs and passes the threshold of 1,000 in week 41; that of the ratio stays far below it."}} tags=["hide-input"]
-_, (top, low) = plt.subplots(2, figsize=(6.2, 4.6), sharex=True, height_ratios=[3, 2])
+_, (top, low) = plt.subplots(2, figsize=(5.6, 4.6), sharex=True, height_ratios=[3, 2])
 late = sequence.loc[3:]
 top.fill_between(late.index, late["ci_low"], late["ci_high"], color="lightgrey")
 top.plot(late["estimate"], color=figures.ESTIMATE)

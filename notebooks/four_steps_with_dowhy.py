@@ -197,7 +197,7 @@ ax = figures.estimates(
     digits=2,
 )
 ax.axvline(2.5, color=figures.HIDDEN, linestyle=":")
-ax.text(2.44, 0.45, "break-even", ha="right", fontsize=10)
+ax.text(2.44, 0.45, "break-even", ha="right")
 plt.show()
 
 # %% [markdown]
@@ -351,7 +351,7 @@ swept = pd.DataFrame(
 )
 _, (top, low) = plt.subplots(2, 1, sharex=True, figsize=(5.6, 4.6))
 top.axhline(3, color=figures.TRUTH, linestyle="--")
-top.text(-160, 3.12, "exact ATE", ha="right", va="bottom", fontsize=10)
+top.text(-160, 3.12, "exact ATE", ha="right", va="bottom")
 top.plot(strengths, limits, color=figures.NAIVE, linestyle=":")
 top.vlines(strengths, found["ci_low"], found["ci_high"], color=figures.NAIVE)
 top.plot(strengths, found["estimate"], "D", color=figures.NAIVE, mfc="white")
@@ -359,10 +359,10 @@ top.set(ylabel="revenue per euro", ylim=(-1.2, 4))
 for (name, column), mark in zip(swept.items(), "os^", strict=True):
     low.plot(strengths, column, mark, color=figures.ESTIMATE, mfc="white", label=name)
 low.axhline(0.05, color=figures.HIDDEN, linestyle="--")
-low.text(-160, 0.07, "0.05", ha="right", va="bottom", fontsize=10)
+low.text(-160, 0.07, "0.05", ha="right", va="bottom")
 low.set(ylabel="p-value", xlabel="competitor's effect on revenue (thousand euros)")
 low.set(ylim=(0, 1.05), xlim=(6, -172))
-low.legend(loc="center", bbox_to_anchor=(0.5, 0.42), fontsize=9)
+low.legend(loc="center", bbox_to_anchor=(0.5, 0.42))
 plt.show()
 
 # %% [markdown]

@@ -171,10 +171,10 @@ ax.plot(grid, 50 - 7 * grid + 3 * (grid**2 - 1), color=figures.TRUTH, linestyle=
 ax.plot(grid, line["Intercept"] + line["health"] * grid, color=figures.NAIVE)
 ax.text(-1.75, 80, "truth", ha="left")
 ax.text(0.2, 30, "regression line", ha="left")
-for arm, colour, y in [(1, figures.TREATED, 8), (0, figures.CONTROL, 2)]:
+for arm, colour, y in [(1, figures.TREATED, 10), (0, figures.CONTROL, 2)]:
     some = patients.loc[patients["drug"] == arm, "health"].head(150)
     ax.plot(some, np.full(len(some), y), "|", color=colour, markersize=9, alpha=0.5)
-    ax.text(3.1, y, ["no drug", "drug"][arm], va="center", fontsize=9.5)
+    ax.text(3.1, y, ["no drug", "drug"][arm], va="center")
 ax.set_xlabel("health (standard deviations)")
 ax.set_ylabel("severity (points)")
 plt.show()
@@ -436,6 +436,7 @@ for ax, (name, table) in zip(panels, tried.items(), strict=True):
         digits=1,
         ax=ax,
     )
+    ax.texts[1].set_ha("right")
 plt.show()
 
 # %% [markdown]
@@ -524,7 +525,7 @@ curves = ax.contour(
     levels=[-3, -2, -1, 1, 2],
     colors=figures.HIDDEN,
 )
-ax.clabel(curves, fmt="%g", fontsize=9.5)
+ax.clabel(curves, fmt="%g")
 zero = ax.contour(
     grid_of.columns,
     grid_of.index,
@@ -533,7 +534,7 @@ zero = ax.contour(
     colors=figures.TREATED,
     linestyles="--",
 )
-ax.clabel(zero, fmt="%g", fontsize=9.5)
+ax.clabel(zero, fmt="%g")
 ax.plot(bounds["r2dz_x"], bounds["r2yz_dx"], "D", color=figures.ESTIMATE)
 ax.set_xlabel("share of the drug explained (partial R²)")
 ax.set_ylabel("share of severity explained (partial R²)")

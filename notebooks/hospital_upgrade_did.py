@@ -269,7 +269,7 @@ labels = {
 }
 for label, (i, right, up, ha, va) in labels.items():
     place = {"xytext": (right, up), "textcoords": "offset points"}
-    ax.annotate(label, credit.iloc[i, :2], ha=ha, va=va, fontsize=9, **place)
+    ax.annotate(label, credit.iloc[i, :2], ha=ha, va=va, **place)
 ax.set_xlabel("overlap of equipment and drug")
 ax.set_ylabel("DiD, points")
 plt.show()

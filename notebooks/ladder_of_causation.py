@@ -187,7 +187,7 @@ twin = scenarios.ladder("mediator")
 names = {"load drives deploys": world, "deploys drive load": twin}
 
 # %% mystnb={"code_prompt_show": "Show how Figure 3 is drawn", "figure": {"name": "fig-ladder-twins"}, "image": {"alt": "Two causal graphs on load, deploy and incident. In the first, load points to deploy; in the second, deploy points to load. In both, load and deploy point to incident."}} tags=["hide-input"]
-_, axes = plt.subplots(2, 1, figsize=(6.6, 4.2))
+_, axes = plt.subplots(2, 1, figsize=(5.6, 4.2))
 for ax, (name, w) in zip(axes, names.items(), strict=True):
     figures.causal_graph(w.model.graph, **roles, positions=spots, ax=ax)
     ax.text(-0.42, 1.1, name)

@@ -76,7 +76,10 @@ places = {name: (1.3 * k, 0) for k, name in enumerate(months)} | {"exit": (3.9, 
 places |= {"silence_1": (0.65, 1), "silence_2": (1.95, 1)}
 places |= {"talent": (0.4, -1.1), "resilience": (2.9, 1.7)}
 roles = {"outcome": "exit", "hidden": ["resilience"], "positions": places}
-figures.causal_graph(world.model.graph, **roles, ax=plt.subplots(figsize=(6.6, 3.6))[1])
+ax = figures.causal_graph(
+    world.model.graph, **roles, ax=plt.subplots(figsize=(5.6, 3.6))[1]
+)
+ax.set_xlim(-0.6, 4.4)
 plt.show()
 
 # %% [markdown]

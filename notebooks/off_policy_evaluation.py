@@ -67,7 +67,7 @@ world = scenarios.project_assignment()
 truth = world.truth
 graph = world.model.graph.subgraph(set(world.observed) - {"month"})
 spots = {"talent": (0, 1), "prestige": (0, 0), "propensity": (1.1, 0.5)}
-spots |= {"stretch": (2.2, 0.5), "exit": (3.3, 0.5)}
+spots |= {"stretch": (2.2, 0.5), "exit": (3.3, 0.8)}
 roles = {"treatment": "stretch", "outcome": "exit"}
 figures.causal_graph(graph, **roles, adjusted=["propensity"], positions=spots)
 plt.show()
@@ -204,7 +204,7 @@ logged = buggy.sample(12_000, rng=3).assign(new=lambda d: new(d["talent"]))
 audit = logging_audit(logged, **lottery, time="month").xs(1, level="stretch")
 
 # %% mystnb={"figure": {"name": "fig-policy-audit"}, "image": {"alt": "Mean of A over p by month with 95% intervals. In months 1 to 12 it scatters around the dashed line at 1; from month 13 on it lies between 1.4 and 1.6 in every month."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(6.6, 2.6))
+_, ax = plt.subplots(figsize=(5.6, 2.6))
 ax.axhline(1, color=figures.TRUTH, linestyle="--")
 spread = 1.96 * audit["std_error"]
 ax.errorbar(audit.index, audit["mean"], spread, fmt="o", color=figures.ESTIMATE)
@@ -412,7 +412,7 @@ ends["exact"] = [exact[name][-1] for name in ends.index]
 tables.results(ends, "Share retained at month 24 by the g-formula.")
 
 # %% mystnb={"figure": {"name": "fig-policy-retention"}, "image": {"alt": "Share retained over 24 months. Exact curves: never ends at 0.81, always at 0.63. The g-formula's points with intervals follow both. The month-by-month curves are crossed: always ends at 0.84, never at 0.64."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(6.6, 3.6))
+_, ax = plt.subplots(figsize=(5.6, 3.6))
 t = np.arange(1, 25)
 for name in ("always", "never"):
     ax.plot(t, exact[name], color=figures.TRUTH, linestyle="--")

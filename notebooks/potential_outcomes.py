@@ -217,7 +217,7 @@ rng = np.random.default_rng(5)
 output, coins = trial["output"].to_numpy(), trial["pomodoro"].to_numpy()
 redrawn = [rng.permutation(coins) == 1 for _ in range(4_000)]
 differences = [output[c].mean() - output[~c].mean() for c in redrawn]
-_, ax = plt.subplots(figsize=(6.6, 2.6))
+_, ax = plt.subplots(figsize=(5.6, 2.6))
 ax.hist(differences, bins=40, color=figures.HIDDEN)
 ax.axvline(test["statistic"], color=figures.ESTIMATE)
 ax.text(test["statistic"] - 0.1, ax.get_ylim()[1] * 0.9, "observed", ha="right")
@@ -316,7 +316,7 @@ tables.results(
 )
 
 # %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-outcomes-peeking"}, "image": {"alt": "The probability of a false alarm rises with the number of looks, from 0.05 at one look through 0.14 at five and 0.19 at ten to 0.25 at twenty. A dashed line marks the promised 0.05."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(6.6, 2.6))
+_, ax = plt.subplots(figsize=(5.6, 2.6))
 ax.plot(np.arange(1, 21), ever, color=figures.NAIVE, marker="D", mfc="white")
 ax.axhline(0.05, color=figures.TRUTH, linestyle="--")
 ax.text(20, 0.06, "promised: 0.05", ha="right")

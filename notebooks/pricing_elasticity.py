@@ -175,7 +175,7 @@ invalid = [scenarios.pricing(footfall_on_cost=k).truth["IV limit"] for k in slop
 _, ax = plt.subplots(figsize=(5.6, 3.0))
 ax.plot(correlations, invalid, color=figures.ESTIMATE)
 ax.axhline(eta, color=figures.TRUTH, linestyle="--")
-ax.text(-0.3, eta + 0.15, "exact elasticity", va="bottom", fontsize=10)
+ax.text(-0.3, eta + 0.15, "exact elasticity", va="bottom")
 ax.plot(0, eta, "o", color=figures.TRUTH)
 ax.set(xlabel="correlation of cost with footfall", ylabel="limit of the IV estimate")
 plt.show()

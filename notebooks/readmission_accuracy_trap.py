@@ -69,7 +69,7 @@ places = {"age": (0, 0.9), "chronic": (0, 2.7), "risk": (1.3, 3.2), "call": (1.3
 places |= {"transport": (1.3, 0), "shuttle": (2.5, -0.3), "visit": (2.5, 0.6)}
 places |= {"readmitted": (3.6, 1.5)}
 roles = {"treatment": "call", "outcome": "readmitted"}
-_, axes = plt.subplots(2, 1, figsize=(5.8, 7.4))
+_, axes = plt.subplots(2, 1, figsize=(5.6, 7.4))
 figures.causal_graph(routine, **roles, positions=places, ax=axes[0])
 figures.causal_graph(
     acted_on, **roles, positions=places, cut=[("age", "call")], ax=axes[1]
@@ -290,7 +290,7 @@ looks = {
 for name, (colour, marker, fill, label) in looks.items():
     mark = {"marker": marker, "markerfacecolor": fill, "markersize": 5}
     ax.plot(curves[name], color=colour, **mark)
-    ax.text(91, curves[name].iloc[-1] + 0.9, label, va="center", fontsize=10)
+    ax.text(91, curves[name].iloc[-1] + 0.9, label, va="center")
 ax.axhline(0, color=figures.HIDDEN, linewidth=0.8)
 ax.set(xlim=(49, 103), xlabel="age (years)", ylabel="patients per 100")
 ax.set_xticks(range(50, 91, 10))
@@ -391,7 +391,7 @@ moved = 1_000 * pd.DataFrame(moved, slopes, list(looks))
 for name, (colour, dash) in looks.items():
     ax.plot(moved[name], dash, color=colour)
     lift = {"no calls": 0.3, "by risk": -0.3}.get(name, 0)
-    ax.text(3.06, moved[name].iloc[-1] + lift, name, va="center", fontsize=10)
+    ax.text(3.06, moved[name].iloc[-1] + lift, name, va="center")
 ax.plot(2, moved.loc[2, "by risk"], "D", color=figures.NAIVE, mfc="white")
 ax.axhline(0, color=figures.ESTIMATE, linewidth=0.8)
 ax.set(xlim=(0, 3.7), xlabel="log odds of lacking transport per ten years of age")
@@ -498,7 +498,7 @@ for y, (name, rate) in enumerate(order.items()):
         rate, y, "D" if naive else "o", color=colour, mfc="white" if naive else colour
     )
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    ax.text(rate + 0.35, y, f"{rate:.1f}", va="center", fontsize=10, bbox=box)
+    ax.text(rate + 0.35, y, f"{rate:.1f}", va="center", bbox=box)
 ax.axvline(who.loc["routine", "exact"], color=figures.HIDDEN, linestyle="--", zorder=0)
 ax.set_yticks(range(len(order)), order.index)
 ax.set(ylim=(len(order) - 0.5, -0.5), xlim=(53, 66.5))

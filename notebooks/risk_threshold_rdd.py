@@ -66,7 +66,7 @@ truth = world.truth
 places = {"risk": (0, 0.9), "score": (0.9, 0), "called": (1.9, 0), "days": (3, 0)}
 places |= {"reach": (2.1, 1.1), "past_visits": (3.2, 1.3)}
 roles = {"treatment": "called", "outcome": "days", "hidden": ["risk", "reach"]}
-_, ax = plt.subplots(figsize=(5.8, 2.9))
+_, ax = plt.subplots(figsize=(5.6, 2.9))
 figures.causal_graph(world.model.graph, **roles, positions=places, ax=ax)
 plt.show()
 
@@ -110,7 +110,7 @@ tables.results(naive, "Days at home: the jump at 70, from all the scores.", digi
 
 # %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-threshold-jump"}, "image": {"alt": "Mean days at home by risk score in bins of two points, falling from 135 to 75 with a steep bend around 60. At the line of 70 the bins jump up by about 7 days. Two short straight lines beside 70 follow the bins on both sides. A dashed polynomial of order four runs below the bins just left of 70, and so shows a larger jump."}} tags=["hide-input"]
 h = bandwidth(year, outcome="days", running="score", cutoff=70)["bandwidth"]
-_, ax = plt.subplots(figsize=(5.8, 3.6))
+_, ax = plt.subplots(figsize=(5.6, 3.6))
 bins = year.groupby(year["score"] // 2 * 2 + 1)["days"].mean()
 ax.plot(bins.index, bins, "o", color=figures.HIDDEN, markersize=4)
 for low, high, near in [(0, 70, (70 - h, 70)), (70, 100, (70, 70 + h))]:
@@ -123,7 +123,7 @@ for low, high, near in [(0, 70, (70 - h, 70)), (70, 100, (70, 70 + h))]:
     line = np.polynomial.Polynomial.fit(side["score"], side["days"], 1, w=weights)
     ax.plot(near, line(np.array(near)), color=figures.ESTIMATE, linewidth=2.5)
 ax.axvline(70, color=figures.HIDDEN, linewidth=0.8, linestyle=":")
-ax.text(8, 96, "dashed: order four, all scores\nsolid: straight, near the line")
+ax.text(3, 84, "dashed: order four, all scores\nsolid: straight, near the line")
 ax.set(xlabel="risk score", ylabel="days at home")
 plt.show()
 
@@ -293,7 +293,7 @@ caption = (
 tables.results(moved, caption, digits=0)
 
 # %% mystnb={"code_prompt_show": "Show how figure 4 is drawn", "figure": {"name": "fig-threshold-effect"}, "image": {"alt": "Exact mean effect of the calls against the risk: a hump that rises from nearly 0 at 30 to 8 at 65 and falls to about 1 at 90. A dashed line marks the cost of 3 days, which the hump exceeds between 48 and 82. The single point that the design estimates, at 70, stands on the hump with its interval."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(5.8, 3.2))
+_, ax = plt.subplots(figsize=(5.6, 3.2))
 risks = np.linspace(0, 100, 301)
 ax.plot(risks, effect(risks), color=figures.TRUTH)
 ax.axhline(3, color=figures.HIDDEN, linestyle="--", linewidth=1)

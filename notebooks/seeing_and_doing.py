@@ -335,7 +335,7 @@ same_table = {graph: scenarios.simpson(graph) for graph in names}
 spots = {"severe": (0.5, 1), "treated": (0, 0), "recovered": (1, 0)}
 behind = spots | {"severity": (0.5, 1), "severe": (1, 1)}
 roles = {"treatment": "treated", "outcome": "recovered"}
-_, axes = plt.subplots(3, 1, figsize=(6.6, 5.6))
+_, axes = plt.subplots(3, 1, figsize=(5.6, 5.6))
 for ax, (graph, w) in zip(axes, same_table.items(), strict=True):
     unseen = [name for name in w.model.graph if name not in w.observed]
     at = behind if unseen else spots

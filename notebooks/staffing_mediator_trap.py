@@ -419,14 +419,14 @@ levers = levers.loc[list(actions)].rename(actions).rename_axis("action")
 tables.results(levers, "Exit rate under each action, exact.", digits=4)
 
 # %% mystnb={"code_prompt_show": "Show how Figure 5 is drawn", "figure": {"name": "fig-staffing-levers"}, "image": {"alt": "Exit rates under three actions in two worlds. Where silence causes exits, abolishing silence halves the exit rate from 0.24 to 0.11 and abolishing mismatches lowers it to 0.08. Where silence is a symptom, abolishing it changes nothing and abolishing mismatches lowers the rate to 0.09."}} tags=["hide-input"]
-_, ax = plt.subplots(figsize=(5.6, 2.6))
+_, ax = plt.subplots(figsize=(5.6, 2.9))
 styles = [(figures.CONTROL, "o", "-"), (figures.TREATED, "s", "--")]
 for (story, line), (colour, marker, dash) in zip(levers.items(), styles, strict=True):
     ax.plot(line, line.index, color=colour, marker=marker, linestyle=dash, label=story)
 ax.set_xlim(0, 0.27)
 ax.set_xlabel("exit rate")
 ax.invert_yaxis()
-ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0))
 plt.show()
 
 # %% [markdown]

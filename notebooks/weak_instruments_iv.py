@@ -144,7 +144,6 @@ ax.annotate(
     xytext=(4, 0),
     textcoords="offset points",
     va="center",
-    fontsize=9,
 )
 ax.set(
     ylim=(21.7, -0.8), yticks=[0, 11.5], xlabel="log weekly wage per year of schooling"
@@ -372,7 +371,6 @@ ax.annotate(
     (-0.0128, ols),
     xytext=(0, 3),
     textcoords="offset points",
-    fontsize=9,
 )
 marks = {
     "none": (0, ratio["estimate"]),
@@ -381,10 +379,11 @@ marks = {
 }
 for label, spot in marks.items():
     ax.plot(*spot, "o", color=figures.ESTIMATE)
-    ax.annotate(label, spot, xytext=(6, -12), textcoords="offset points", fontsize=9)
+    ax.annotate(label, spot, xytext=(6, -12), textcoords="offset points")
 ax.set(
     xlabel="assumed direct effect of the first quarter on the log wage",
     ylabel="return to a year of schooling",
+    xticks=[-0.012, -0.008, -0.004, 0],
 )
 plt.show()
 

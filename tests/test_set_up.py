@@ -14,7 +14,7 @@ from live import Live
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = "uv==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
-SYNC = "Installing requirements.lock with uv (once, under a minute)"
+SYNC = "Installing requirements.lock with uv (once, a minute or two)"
 PIP = "Installing requirements.lock with pip (once, some minutes)"
 PACKAGE = "Installing the package"
 FLOOR = "requirements-floor.txt"
@@ -72,7 +72,8 @@ def test_a_new_environment_gets_the_locks_uv_by_hash_and_all_else_from_uv(root):
     assert environment.ran["Getting uv"][-3:-1] == ["--require-hashes", "-r"]
     uv, python = (str(root / ".venv" / "bin" / name) for name in ("uv", "python"))
     here = ["--quiet", "--python", python]
-    assert environment.ran[SYNC] == [uv, "pip", "sync", *here, str(root / "requirements.lock")]
+    sync = [uv, "pip", "sync", "--compile-bytecode"]
+    assert environment.ran[SYNC] == [*sync, *here, str(root / "requirements.lock")]
     assert environment.ran[PACKAGE] == [uv, "pip", "install", *here, "--no-deps", "-e", str(root)]
     assert environment.is_ready()
 

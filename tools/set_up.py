@@ -65,12 +65,13 @@ class Environment:
         self.stamp.write_text(self.wanted(self.test))
 
     def sync(self):
-        """Let uv install exactly what the lock names, and say whether it could."""
-        uv, what = self.uv(), f"Installing {self.lock.name} with uv (once, under a minute)"
+        """Let uv install what the lock names, compiled: else each import would compile first."""
+        uv, what = self.uv(), f"Installing {self.lock.name} with uv (once, a minute or two)"
         if uv is None:
             return False
         here = ["--quiet", "--python", self.python]
-        return self.run(what, uv, "pip", "sync", *here, self.lock) and self.run(
+        sync = ["sync", "--compile-bytecode", *here, self.lock]
+        return self.run(what, uv, "pip", *sync) and self.run(
             "Installing the package", uv, "pip", "install", *here, "--no-deps", "-e", self.root
         )
 

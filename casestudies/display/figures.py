@@ -68,7 +68,6 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=10,
         )
     for y, (name, row) in enumerate(table.iterrows()):
         style = (
@@ -85,7 +84,6 @@ def estimates(table, *, truth, naive=(), xlabel="estimate", digits=3, ax=None):
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            fontsize=10,
         )
     ax.set_yticks(range(len(table)), table.index)
     ax.set_ylim(len(table) - 0.5, -0.5)
@@ -210,13 +208,13 @@ def event_study(table, *, truth=None, xlabel="periods since the start", ylabel="
 def _label_ends(ax, x, ends):
     """Write labels to the right of lines' ends, from the lowest up, none over another."""
     low, high = ax.get_ylim()
-    top, line = -np.inf, 0.075 * (high - low)
+    top, line = -np.inf, 0.085 * (high - low)
     for label, y in sorted(ends.items(), key=lambda item: item[1]):
         half = line * (1 + label.count("\n")) / 2
         y = max(y, top + half)
         top = y + half
         place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(label, (x, y), fontsize=10, annotation_clip=False, **place)
+        ax.annotate(label, (x, y), annotation_clip=False, **place)
 
 
 def _mark_start(ax, position):
@@ -321,7 +319,7 @@ def _node(ax, centre, label, role, *, above):
         offset, side = ((0, 15), "bottom") if above else ((0, -15), "top")
         place = {"xytext": offset, "textcoords": "offset points", "ha": "center", "va": side}
         halo = [withStroke(linewidth=3, foreground="white")]
-        place |= {"fontsize": 9.5, "style": "italic", "path_effects": halo}
+        place |= {"style": "italic", "path_effects": halo}
         ax.annotate(role, centre, zorder=4, **place)
     return text.get_bbox_patch()
 

@@ -1,5 +1,6 @@
 """The record of an estimand: what is asked, of whom, on which assumptions, and who signed it."""
 
+import copy
 import datetime
 import hashlib
 import json
@@ -87,6 +88,12 @@ def read(text):
     >>> read(TEMPLATE.read_text(encoding="utf-8"))["design"]["recipe"]
     'difference_in_means'
     """
+    return Record(text, copy.deepcopy(_valid(text)))
+
+
+@cache
+def _valid(text):
+    """Return the content of a valid record; a ledger asks for the same one again and again."""
     try:
         body = json.loads(json.dumps(tomllib.loads(text), default=_iso))
     except tomllib.TOMLDecodeError as error:
@@ -95,7 +102,7 @@ def read(text):
     faults = faults or [*_column_faults(body), *_batch_faults(body)] or _graph_faults(body)
     if faults:
         raise ValueError("estimand.toml: " + "; ".join(faults))
-    return Record(text, body)
+    return body
 
 
 @cache

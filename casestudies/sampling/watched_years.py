@@ -296,7 +296,7 @@ def _welch(size, exits, reference, level):
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = total**2 / (noise**2 / (size - 1)).sum(axis=-1)
         statistic = np.abs(rate[..., 1] - rate[..., 0] - reference) / np.sqrt(total)
-        return statistic > special.stdtrit(freedom, (1 + level) / 2)
+        return special.stdtr(freedom, statistic) > (1 + level) / 2
 
 
 def _mixture(v, tuned_for):
