@@ -168,7 +168,7 @@ def difference_in_means(
     rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
     y = y - _mean(y, counted.mass)
     block = _read_blocks(table, blocks, d, treatment)
-    arms = _arms(y, counted.mass, block, d)
+    arms = _block_arms(y, counted.mass, block, d)
     squares = np.square(y - arms.means[arms.code]) + counted.variance
     if cluster is not None and blocks is None:
         _check_sides(table, cluster, [treatment])
@@ -313,7 +313,7 @@ def adjusted(
     x = _design(table, names)
     df = counted.n - 2 * (1 + len(x.labels))
     if cluster is not None:
-        _check_clusters(table, cluster, treatment, x)
+        _check_levels(table, cluster, treatment, x)
     if cov == "HC2":
         estimate, total, slope, left = _interacted(x, y, d, counted, treatment, data.index)
         if cluster is None:
@@ -563,7 +563,7 @@ class _Arms(NamedTuple):
         return self.share @ self.effects
 
 
-def _arms(y, mass, block, d):
+def _block_arms(y, mass, block, d):
     """Return the arms of each block."""
     code = 2 * block + d.astype(int)
     total = np.bincount(code, mass)
@@ -687,7 +687,7 @@ def _drawn_units(table, y, d, treatment, blocks, cluster):
 
 def _of_units(units, d, studentized, blocks):
     """Return the statistic of an assignment of whole units, and the effect in it."""
-    arms = _arms(units.means, units.count, units.block, d)
+    arms = _block_arms(units.means, units.count, units.block, d)
     if not studentized:
         return arms.effect, abs(arms.effect)
     noise = _noise_of_units(units.means, units.count, arms, np.arange(len(d)))
@@ -746,7 +746,7 @@ def _check_by_arm(cov, weights, cluster):
             )
 
 
-def _check_clusters(table, cluster, treatment, x):
+def _check_levels(table, cluster, treatment, x):
     """Raise if an arm has no more clusters than coefficients that clusters alone decide."""
     _check_sides(table, cluster, [treatment])
     for arm, rows in table.groupby(treatment).indices.items():
