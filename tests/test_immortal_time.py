@@ -95,6 +95,17 @@ def test_the_naive_comparisons_follow_by_enumeration(knobs):
 
 
 @BOTH
+def test_what_looking_ahead_does_follows_by_enumeration(knobs):
+    world, truth = Lives(knobs), scenarios.immortal_time(**knobs).truth
+    lives = pd.DataFrame(world.lives(world.months), columns=["keen", "joined", "left", "p"])
+    lives["gone"] = lives["left"].notna() * lives["p"]
+    assert truth["E[exit]"] == pytest.approx(lives["gone"].sum())
+    for k in range(1, world.months + 1):
+        rates = lives.groupby(lives["joined"] <= k)[["gone", "p"]].sum().eval("gone / p")
+        assert truth[f"naive: joined within {k}"] == pytest.approx(rates[True] - rates[False])
+
+
+@BOTH
 def test_the_trials_average_over_those_who_may_still_join(knobs):
     world, truth = Lives(knobs), scenarios.immortal_time(**knobs).truth
     never = dict.fromkeys(range(1, world.follow + 1), 0)

@@ -53,11 +53,12 @@ def immortal_time(
     Scenario
         Units are people. observed, a row per person and month until the person leaves: person,
         month (from 1), keen, mentored (this month) and exit (0/1). treatment is mentoring in the
-        first month, outcome to be gone at the end. truth, in probability: ``E[exit | at once]``
-        and ``E[exit | never]`` by the end of the records, and their difference ``ATE``;
+        first month, outcome to be gone at the end. truth, in probability: ``E[exit]`` by the end
+        of the records, ``E[exit | at once]`` and ``E[exit | never]``, and their difference ``ATE``;
         ``ITT``, joining in month 1 instead of not, with the later months as they come; ``ever``
         and ``never``, the exits of those who ever and never join, ``naive: ever - never``
-        and the same standardized by keen, ``naive: ever - never, by keen``; and of the trials that
+        and the same standardized by keen, ``naive: ever - never, by keen``, and for each month k
+        ``naive: joined within k``, against all others, clock from month 1; and of the trials that
         start month by month, within `follow` months and averaged over their starters:
         ``ITT(trials)`` and ``ATE(trials)`` (joining at the start instead of never).
 
@@ -171,6 +172,14 @@ def _truth(months, follow, joins, leaves):
     path, there, gone = carried(months)
     groups, rates = there + gone, gone / (there + gone)
     marginal = gone.sum(axis=0) / groups.sum(axis=0)
+
+    def looking_ahead(k):
+        """Return the exits of those who join within k months less those of all others."""
+        _, there, gone = carried(k)
+        rest = np.column_stack([exits(months - k), exits(months - k, first=1)])
+        rates = (gone + there * rest).sum(axis=0) / (gone + there).sum(axis=0)
+        return rates[1] - rates[0]
+
     starters = path[: months - follow + 1, :, 0].sum(axis=0)
     joined, waits, stays = (
         exits(follow, first=1),
@@ -178,6 +187,7 @@ def _truth(months, follow, joins, leaves):
         exits(follow, first=0, later=0),
     )
     return {
+        "E[exit]": gone.sum() / 2,
         "E[exit | at once]": at_once.mean(),
         "E[exit | never]": never.mean(),
         "ATE": np.mean(at_once - never),
@@ -186,6 +196,7 @@ def _truth(months, follow, joins, leaves):
         "never": marginal[0],
         "naive: ever - never": marginal[1] - marginal[0],
         "naive: ever - never, by keen": np.mean(rates[:, 1] - rates[:, 0]),
+        **{f"naive: joined within {k}": looking_ahead(k) for k in range(1, months + 1)},
         "ITT(trials)": np.average(joined - waits, weights=starters),
         "ATE(trials)": np.average(joined - stays, weights=starters),
     }
