@@ -31,12 +31,14 @@ def _read_covariates(data, treatment, adjust_for, alone=(0, 1), **others):
     return table, treated, design
 
 
-def _read_counted_covariates(data, treatment, adjust_for, size, alone=(0, 1), **others):
+def _read_counted_covariates(
+    data, treatment, adjust_for, size, alone=(0, 1), several=None, **others
+):
     """Return the same, and how many rows stand behind each."""
     names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")
-    roles = {"treatment": treatment, "several": {"adjust_for": names}}
+    roles = {"treatment": treatment, "several": {"adjust_for": names, **(several or {})}}
     table, counted = _read_counted(data, size, **roles, **others)
     treated = _zero_one(table, treatment)
     for name in names:
@@ -112,10 +114,10 @@ def _axes(design, weights=None):
     return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(w.sum() - 1))
 
 
-def _score(treated, design):
+def _score(treated, design, weights=1.0):
     """Return the logit scores of the design's rows, and how far rounding may have moved each."""
     axes = _axes(design)
-    x, coefficients = _fit_logit(axes, design, treated, "arms")
+    x, coefficients = _fit_logit(axes, design, treated, "arms", weights)
     score = expit(x @ coefficients)
     return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 
