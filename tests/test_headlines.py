@@ -15,6 +15,7 @@ THRESHOLD = "risk_threshold_rdd"
 READMISSION = "readmission_accuracy_trap"
 OFF_POLICY = "off_policy_evaluation"
 MID_FLIGHT = "mid_flight_corrections"
+IMMORTAL = "immortal_time_trap"
 PRODUCTION = "effects_in_production"
 BILLION = "a_billion_rows"
 
@@ -1278,6 +1279,44 @@ HEADLINES = [
     (OFF_POLICY, "policy-coverage-weighted", 0.95, 0.062, "nominal coverage"),
     (OFF_POLICY, "policy-coverage-self-normalized", 0.95, 0.062, "nominal coverage"),
     (OFF_POLICY, "policy-coverage-doubly-robust", 0.95, 0.062, "nominal coverage"),
+    # Every life of twelve months by enumeration (keen, month of joining, month of leaving)
+    (IMMORTAL, "immortal-ever", 0.428143, 6e-7, "enumeration"),
+    (IMMORTAL, "immortal-never", 0.704482, 6e-7, "enumeration"),
+    (IMMORTAL, "immortal-ate", 0.0994143, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-ate-points", 9.94143, 6e-6, "enumeration"),
+    (IMMORTAL, "immortal-itt", 0.0535268, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-itt-trials", 0.0570633, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-itt-short", 0.0570633, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-itt-trials-points", 5.70633, 6e-6, "enumeration"),
+    (IMMORTAL, "immortal-itt-3", 0.0419853, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-itt-9", 0.0584750, 6e-8, "enumeration"),
+    (IMMORTAL, "immortal-within-1", 0.00519787, 6e-9, "enumeration"),
+    (IMMORTAL, "immortal-limit", -0.276339, 6e-7, "enumeration"),
+    (IMMORTAL, "immortal-limit-keen", -0.260818, 6e-7, "enumeration"),
+    (IMMORTAL, "immortal-promise", 27.6339, 6e-5, "enumeration"),
+    (IMMORTAL, "immortal-compulsory", 100 * (0.578212461 - 0.530752933), 6e-5, "enumeration"),
+    (IMMORTAL, "immortal-ended", 100 * (0.530752933 - 0.478798154), 6e-5, "enumeration"),
+    (IMMORTAL, "immortal-useless", -0.358980, 6e-7, "enumeration"),
+    (IMMORTAL, "immortal-useless-alike", -0.267069, 6e-7, "enumeration"),
+    # The log's trials by a loop over persons, then statsmodels' OLS, interacted, clustered
+    (IMMORTAL, "immortal-trials", 0.0691031, 6e-8, "statsmodels"),
+    (IMMORTAL, "immortal-trials-short", 0.0691031, 6e-8, "statsmodels"),
+    (IMMORTAL, "immortal-trials-points", 6.91031, 6e-6, "statsmodels"),
+    (IMMORTAL, "immortal-trials-low", 0.052447, 1e-4, "statsmodels"),
+    (IMMORTAL, "immortal-trials-high", 0.085759, 1e-4, "statsmodels"),
+    (IMMORTAL, "immortal-trials-low-points", 5.2447, 0.01, "statsmodels"),
+    (IMMORTAL, "immortal-trials-high-points", 8.5759, 0.01, "statsmodels"),
+    (IMMORTAL, "immortal-raw", 0.0252314, 6e-8, "statsmodels"),
+    (IMMORTAL, "immortal-naive", -0.265881, 6e-7, "means of the log's people"),
+    (IMMORTAL, "immortal-naive-keen", -0.252693, 6e-7, "means of the log's people"),
+    (IMMORTAL, "immortal-early-never", 0.131330, 6e-7, "a mean of the log"),
+    # Weights from shares of joiners by keen, hazards month by month, in pandas; 4,000 bootstraps
+    (IMMORTAL, "immortal-protocol", 0.0828274, 6e-8, "weighted hazards"),
+    (IMMORTAL, "immortal-protocol-low", 0.04449, 2e-3, "bootstrap of persons"),
+    (IMMORTAL, "immortal-protocol-high", 0.12117, 2e-3, "bootstrap of persons"),
+    # A hundred logs of 2,000: four Monte Carlo errors
+    (IMMORTAL, "immortal-many-ever", -0.276339 - 0.0994143, 4 * 0.0020, "enumeration"),
+    (IMMORTAL, "immortal-coverage-clustered", 0.95, 4 * 0.0218, "coverage of a 95% interval"),
     # Enumeration of the mid-flight world's histories, quadrature over talent (test_mid_flight)
     (MID_FLIGHT, "midflight-truth", 0.18, 1e-9, "enumeration"),
     (MID_FLIGHT, "midflight-truth-points", 18.0, 1e-9, "enumeration"),

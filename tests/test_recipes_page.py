@@ -14,7 +14,13 @@ from casestudies import copying
 
 FOLDER = ROOT / "book" / "recipes"
 RECIPES = copying.families()
-WITHOUT_PUBLISHED = {"doubly_robust", "honest_bounds", "pretrends", "staggered_adoption"}
+WITHOUT_PUBLISHED = {
+    "doubly_robust",
+    "honest_bounds",
+    "pretrends",
+    "staggered_adoption",
+    "target_trials",
+}
 
 
 def loaded(path):

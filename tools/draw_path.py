@@ -54,6 +54,7 @@ CHAPTERS = {
     "risk_threshold_rdd": "The risk threshold",
     "off_policy_evaluation": "Off-policy evaluation",
     "mid_flight_corrections": "Managers who correct mid-flight",
+    "immortal_time_trap": "The immortal time trap",
     "effects_in_production": "An effect kept under watch",
 }
 
@@ -93,7 +94,7 @@ LEAVES = {
     "over-time": Leaf(
         "Decisions over time",
         "difference between two regimes",
-        ("mid_flight_corrections",),
+        ("mid_flight_corrections", "immortal_time_trap"),
     ),
     "no-overlap": Leaf(
         "Nobody to compare with",
