@@ -20,6 +20,7 @@ import warnings
 from pathlib import Path
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from casestudies.recipes.cell_moments import cell_moments
@@ -86,7 +87,8 @@ def measure(engine, folder):
 
 def run(engine, folder):
     """Measure an engine in a fresh process, and show what it said if it fails."""
-    command = [sys.executable, __file__, engine, folder]
+    fresh = ["sh", "-c", '"$@"; exit $?', "sh"]  # a child's peak begins with its parent's size
+    command = [*fresh, sys.executable, __file__, engine, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stderr}\n{engine} did not make the cells: see above")
@@ -118,13 +120,19 @@ def write(folder, designs):
     return {name: passes.index(cells) for name, cells in needed.items()}
 
 
+def answer(call, cells, columns):
+    """Return what a design says of cells; evidence multiplies, so it is compared by its log."""
+    found = call(cells, size="n", **columns)
+    return found.assign(e_value=np.log(found["e_value"])) if "e_value" in found else found
+
+
 def differences(engine, folder, designs, needed):
     """Return what differs between the answers of an engine and the reference, by design."""
     found = {}
     for name, (call, columns, _, _) in designs.CALLS.items():
         files = [folder / f"{which} {needed[name]}.parquet" for which in (engine, REFERENCE)]
         try:
-            designs.compare(*(call(pd.read_parquet(file), size="n", **columns) for file in files))
+            designs.compare(*(answer(call, pd.read_parquet(file), columns) for file in files))
         except (AssertionError, ValueError) as error:
             found[name] = str(error).strip()
     return found

@@ -101,22 +101,17 @@ one_in_a_hundred = log.sample(frac=0.01, random_state=2)
 
 
 # %%
-def three_questions(data, size=None):
-    sales = {"outcome": "sales", "size": size}
+def three_questions(data):
+    sales = {"outcome": "sales", "size": "n"}
     line = sales | {"treatment": "voucher", "adjust_for": "past", "cov": "by_arm"}
-    found = {
-        name: adjusted(data[data["market"] == m], **line)
-        for name, m in {"voucher, home": 0, "voucher, island": 2}.items()
-    }
+    found = [adjusted(data[data["market"] == m], **line) for m in (0, 2)]
     stores = {"treated": "kiosk", "post": "post", "cluster": "store"}
-    stores |= {} if size else {"unit": "order"}
-    found["kiosk"] = two_by_two(data, **sales, **stores)
-    return pd.DataFrame(found).T
+    found += [two_by_two(data, **sales, **stores)]
+    return pd.DataFrame(found, ["voucher, home", "voucher, island", "kiosk"])
 
 
 # %%
-rows = one_in_a_hundred.assign(order=one_in_a_hundred.index)
-sampled = three_questions(rows)
+sampled = three_questions(one_in_a_hundred.assign(n=1))  # each row stands for one order
 shown = ["estimate", "std_error", "ci_low", "ci_high"]
 tables.results(sampled[shown], "Effect on sales (euro an order), 10,000 orders.")
 
@@ -150,10 +145,10 @@ caption = f"The first 4 of {len(cells)} cells."
 tables.results(cells.head(4).set_index("store"), caption, digits=2)
 
 # %% [markdown]
-# These cells hold the cluster, both treatments and the moments of past spending. The recipes read them as they read rows; the one thing new is `size="n"`, the column that counts.
+# These cells hold the cluster, both treatments and the moments of past spending. The recipes read them as they read rows: `size="n"` names the column that counts, which was 1 for an order and is now the size of a cell.
 
 # %%
-full = three_questions(cells, size="n")
+full = three_questions(cells)
 full["exact"] = [truth["CATE(market=0)"], truth["CATE(market=2)"], truth["kiosk"]]
 tables.results(full[[*shown, "exact"]], "The same, from the cells of a million orders.")
 
@@ -173,7 +168,7 @@ plt.show()
 # %%
 small = ibis.memtable(pyarrow.Table.from_pandas(one_in_a_hundred))
 small = cell_moments(small, by=by, measures=["past", "sales"]).to_pyarrow().to_pandas()
-gap = (three_questions(small, size="n") / sampled - 1).abs().max().max()
+gap = (three_questions(small) / sampled - 1).abs().max().max()
 print(f"largest relative gap, estimates, errors and ends: below 1e-10 is {gap < 1e-10}")
 
 # %% [markdown]
@@ -384,7 +379,7 @@ tables.results(
 )
 
 # %% [markdown]
-# From forty cells 0.0891<!--billion-schooling:.4f--> with a standard error of 0.0161<!--billion-schooling-se:.4f-->, as the paper's Table V prints it from all men. The expression is Ibis's, which speaks to other engines too; in this notebook only DuckDB has run it.
+# From forty cells 0.0891<!--billion-schooling:.4f--> with a standard error of 0.0161<!--billion-schooling-se:.4f-->, as the paper's Table V prints it from all men. The expression is Ibis's, which speaks to other engines too: in this notebook DuckDB has run it, and [what Polars and Spark take for the same](../book/performance.md) is measured.
 #
 # ## Exercises
 #

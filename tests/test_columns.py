@@ -354,6 +354,12 @@ def test_many_rows_are_factored_by_blocks_as_they_are_at_once(rows):
     np.testing.assert_allclose(np.abs(triangle), np.abs(once), rtol=1e-9, atol=1e-9)
 
 
+def test_many_rows_without_columns_have_an_empty_basis():
+    basis, triangle = _qr(np.empty((5_000, 0)))
+    assert basis.shape == (5_000, 0)
+    assert triangle.shape == (0, 0)
+
+
 def test_a_combination_among_many_rows_is_refused_by_name():
     x = np.random.default_rng(4).normal(size=(20_000, 3))
     with pytest.raises(ValueError, match="column 'x3' is constant or a linear combination"):

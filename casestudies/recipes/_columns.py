@@ -251,7 +251,7 @@ def _qr(x):
     """Factor many rows by blocks that fit a processor's cache (tall and skinny QR)."""
     rows, width = x.shape
     block = max(1024, 4 * width)
-    if width == 0 or rows < 4 * block:
+    if not width or rows < 4 * block:
         return np.linalg.qr(x)
     cut = (rows // block - 1) * block
     q, r = np.linalg.qr(x[:cut].reshape(-1, block, width))
