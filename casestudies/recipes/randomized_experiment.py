@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -313,7 +313,9 @@ def adjusted(
     x = _design(table, names)
     df = counted.n - 2 * (1 + len(x.labels))
     if cluster is not None:
-        _check_levels(table, cluster, treatment, x)
+        _check_sides(table, cluster, [treatment])
+        for arm in (0, 1):
+            _check_levels(table[cluster], x.columns, d == arm, f"{treatment!r} is {arm}")
     if cov == "HC2":
         estimate, total, slope, left = _interacted(x, y, d, counted, treatment, data.index)
         if cluster is None:
@@ -438,6 +440,8 @@ def randomization_test(
         others = np.array([statistic(y, rng.permutation(d) == 1) for _ in range(permutations)])
         every = False
     else:
+        if studentized and blocks is None:
+            _check_sides(table, cluster, [treatment])
         units = _drawn_units(table, y, d, treatment, blocks, cluster)
         observed, gap = _of_units(units, units.d, studentized, blocks)
         every, drawn = _assignments(units.block, units.d, permutations, rng)
@@ -678,8 +682,6 @@ def _drawn_units(table, y, d, treatment, blocks, cluster):
     block = _read_blocks(table, blocks, d, treatment)
     if cluster is None:
         return _Units(block, d, np.ones(len(y)), y)
-    if blocks is None:
-        _check_sides(table, cluster, [treatment])
     unit = _whole_clusters(table, cluster, blocks, treatment, 2 * block + d)
     first, count = np.unique(unit, return_index=True)[1], np.bincount(unit)
     return _Units(block[first], d[first], count, np.bincount(unit, y) / count)
@@ -743,22 +745,6 @@ def _check_by_arm(cov, weights, cluster):
                 f"cov='by_arm' takes rows as independent, with one residual variance in each arm, "
                 f"which {option}={name!r} contradicts; use cov='HC2', which needs the covariates' "
                 "values"
-            )
-
-
-def _check_levels(table, cluster, treatment, x):
-    """Raise if an arm has no more clusters than coefficients that clusters alone decide."""
-    _check_sides(table, cluster, [treatment])
-    for arm, rows in table.groupby(treatment).indices.items():
-        columns, home = x.columns[rows], pd.factorize(table[cluster].iloc[rows])[0]
-        firsts = columns[np.unique(home, return_index=True)[1]]
-        shared = 1 + (columns == firsts[home]).all(axis=0).sum()
-        if len(firsts) <= shared:
-            raise ValueError(
-                f"{len(firsts)} cluster(s) of column {cluster!r} where {treatment!r} is {arm:g} "
-                f"cannot carry {shared} coefficient(s) of what is the same in all of a cluster (a "
-                "constant among them) and show how clusters differ; take such covariates out of "
-                "adjust_for"
             )
 
 

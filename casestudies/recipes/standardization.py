@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -243,6 +243,8 @@ def _standardized(
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
         _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
         terms = own if arm in owners else _design(table, [])
+        if cluster is not None:
+            _check_levels(table[cluster], terms.columns, d == arm, f"{treatment!r} is {arm}")
         _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}", counted.size)
     population = counted.mass * (d == 1 if estimand == "ATT" else 1)
     share, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
