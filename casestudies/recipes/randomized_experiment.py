@@ -356,8 +356,8 @@ def randomization_test(
     in each block with `blocks`. The studentized statistic also makes the test right, in
     large samples, for the weaker null that the average effect is zero.
 
-    With blocks the statistic is the average of their differences in means, as in
-    `difference_in_means`. With blocks or clusters the error that studentizes is that of their
+    With blocks the statistic is the average of their differences in means, by their shares of
+    the rows. With blocks or clusters the error that studentizes is that of their
     sums over the units that were drawn, and where no more than `permutations` assignments were
     possible, each is taken once: the p-value is then their exact share, the observed one
     included, and `rng` is not used.
