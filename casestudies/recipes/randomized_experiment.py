@@ -85,7 +85,9 @@ def difference_in_means(
     for equal blocks the variance of the :math:`\hat\tau_b` by their number. It is too large on
     average by what the effects differ between these blocks, and never too small. With `cluster`
     beside, clusters were randomized inside blocks: each is one unit, and an arm of a block has
-    the variance of its clusters' sums, with its own :math:`g / (g - 1)`.
+    the variance of its clusters' sums, with its own :math:`g / (g - 1)`. Where few clusters of
+    unequal size share a block, and effects go with size, the estimate is off, however many the
+    blocks: pair clusters by size.
 
     Parameters
     ----------
