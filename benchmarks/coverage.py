@@ -130,7 +130,7 @@ def designs(run):
         }
 
     weighted = {f"{name}, weights": call for name, call in analyses(weights="w").items()}
-    unweighted = {f"{name}, without": call for name, call in analyses().items()}
+    unweighted = {f"{name}, no weights": call for name, call in analyses().items()}
     run("rare kinds sampled less, effects differ", _Survey(), weighted | unweighted, 1_000, "ATE")
     clustered, covariate = {**trial, "cluster": "cluster"}, {"adjust_for": "x"}
     villages = {
@@ -138,8 +138,8 @@ def designs(run):
         "adjusted, cluster": lambda f: adjusted(f, **clustered, **covariate),
         "standardize, cluster": lambda f: standardize(f, **clustered, **covariate),
         "weight, cluster": lambda f: weighting.weight(f, **clustered, **covariate),
-        "difference_in_means, without": lambda f: difference_in_means(f, **trial),
-        "adjusted, without": lambda f: adjusted(f, **trial, **covariate),
+        "difference_in_means, no clusters": lambda f: difference_in_means(f, **trial),
+        "adjusted, no clusters": lambda f: adjusted(f, **trial, **covariate),
     }
     for n in (60, 16):
         run(f"{n} villages, half of them treated", _Villages(), villages, n, "ATE")

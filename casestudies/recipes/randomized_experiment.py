@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -85,7 +85,9 @@ def difference_in_means(
     for equal blocks the variance of the :math:`\hat\tau_b` by their number. It is too large on
     average by what the effects differ between these blocks, and never too small. With `cluster`
     beside, clusters were randomized inside blocks: each is one unit, and an arm of a block has
-    the variance of its clusters' sums, with its own :math:`g / (g - 1)`.
+    the variance of its clusters' sums, with its own :math:`g / (g - 1)`. Where few clusters of
+    unequal size share a block, and effects go with size, the estimate is off, however many the
+    blocks: pair clusters by size.
 
     Parameters
     ----------
@@ -313,7 +315,9 @@ def adjusted(
     x = _design(table, names)
     df = counted.n - 2 * (1 + len(x.labels))
     if cluster is not None:
-        _check_levels(table, cluster, treatment, x)
+        _check_sides(table, cluster, [treatment])
+        for arm in (0, 1):
+            _check_levels(table[cluster], x.columns, d == arm, f"{treatment!r} is {arm}")
     if cov == "HC2":
         estimate, total, slope, left = _interacted(x, y, d, counted, treatment, data.index)
         if cluster is None:
@@ -354,8 +358,8 @@ def randomization_test(
     in each block with `blocks`. The studentized statistic also makes the test right, in
     large samples, for the weaker null that the average effect is zero.
 
-    With blocks the statistic is the average of their differences in means, as in
-    `difference_in_means`. With blocks or clusters the error that studentizes is that of their
+    With blocks the statistic is the average of their differences in means, by their shares of
+    the rows. With blocks or clusters the error that studentizes is that of their
     sums over the units that were drawn, and where no more than `permutations` assignments were
     possible, each is taken once: the p-value is then their exact share, the observed one
     included, and `rng` is not used.
@@ -438,6 +442,8 @@ def randomization_test(
         others = np.array([statistic(y, rng.permutation(d) == 1) for _ in range(permutations)])
         every = False
     else:
+        if studentized and blocks is None:
+            _check_sides(table, cluster, [treatment])
         units = _drawn_units(table, y, d, treatment, blocks, cluster)
         observed, gap = _of_units(units, units.d, studentized, blocks)
         every, drawn = _assignments(units.block, units.d, permutations, rng)
@@ -678,8 +684,6 @@ def _drawn_units(table, y, d, treatment, blocks, cluster):
     block = _read_blocks(table, blocks, d, treatment)
     if cluster is None:
         return _Units(block, d, np.ones(len(y)), y)
-    if blocks is None:
-        _check_sides(table, cluster, [treatment])
     unit = _whole_clusters(table, cluster, blocks, treatment, 2 * block + d)
     first, count = np.unique(unit, return_index=True)[1], np.bincount(unit)
     return _Units(block[first], d[first], count, np.bincount(unit, y) / count)
@@ -743,22 +747,6 @@ def _check_by_arm(cov, weights, cluster):
                 f"cov='by_arm' takes rows as independent, with one residual variance in each arm, "
                 f"which {option}={name!r} contradicts; use cov='HC2', which needs the covariates' "
                 "values"
-            )
-
-
-def _check_levels(table, cluster, treatment, x):
-    """Raise if an arm has no more clusters than coefficients that clusters alone decide."""
-    _check_sides(table, cluster, [treatment])
-    for arm, rows in table.groupby(treatment).indices.items():
-        columns, home = x.columns[rows], pd.factorize(table[cluster].iloc[rows])[0]
-        firsts = columns[np.unique(home, return_index=True)[1]]
-        shared = 1 + (columns == firsts[home]).all(axis=0).sum()
-        if len(firsts) <= shared:
-            raise ValueError(
-                f"{len(firsts)} cluster(s) of column {cluster!r} where {treatment!r} is {arm:g} "
-                f"cannot carry {shared} coefficient(s) of what is the same in all of a cluster (a "
-                "constant among them) and show how clusters differ; take such covariates out of "
-                "adjust_for"
             )
 
 

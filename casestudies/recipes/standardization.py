@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -86,6 +86,13 @@ def standardize(
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -175,6 +182,13 @@ def standardized_means(
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -243,6 +257,8 @@ def _standardized(
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
         _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
         terms = own if arm in owners else _design(table, [])
+        if cluster is not None:
+            _check_levels(table[cluster], terms.columns, d == arm, f"{treatment!r} is {arm}")
         _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}", counted.size)
     population = counted.mass * (d == 1 if estimand == "ATT" else 1)
     share, design = population / population.sum(), _terms(d, treatment, shared, own, owners)

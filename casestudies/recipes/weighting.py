@@ -102,6 +102,7 @@ def weight(
 
     Sampling `weights` multiply the :math:`w_i` and weigh the logit; the effect is that in the
     population from which rows were selected with probability proportional to their inverse.
+    With them, or with clusters, the sandwich may err on either side.
 
     Parameters
     ----------
@@ -119,11 +120,18 @@ def weight(
         Whose average effect.
     variance : {"sandwich", "stacked"}, optional
         Default: the sandwich for the ATE, stacked for the ATT, which is the one of the two
-        that a large sample never finds too small.
+        that a large sample never finds too small; stacked with weights or clusters.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Confidence level, between 0 and 1.
 
@@ -158,7 +166,8 @@ def weight(
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
     if variance is None:
-        variance = "sandwich" if estimand == "ATE" else "stacked"
+        plain = weights is None and cluster is None
+        variance = "sandwich" if estimand == "ATE" and plain else "stacked"
     _check_choice("variance", variance, ("sandwich", "stacked"))
     table, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, size, outcome=outcome, weights=weights, cluster=cluster

@@ -99,7 +99,8 @@ WEIGHED = {  # every estimator, with weights, with clusters and with both
         f, outcome="late", treatment="a", **X, model="logit", **o
     ),
     "standardized_means": lambda f, **o: standardized_means(f, **ROW, **X, **o),
-    "weight": lambda f, **o: weight(f, **ROW, **X, **o),
+    "weight": lambda f, **o: weight(f, **ROW, **X, variance="stacked", **o),
+    "weight, sandwich": lambda f, **o: weight(f, **ROW, **X, **KNOWN, **o),
     "weight, ATT": lambda f, **o: weight(f, **ROW, **X, estimand="ATT", **o),
     "blocked": lambda f, **o: difference_in_means(
         f, **ROW, **B, **{k: o[k] for k in o if k[0] != "c"}
@@ -234,6 +235,13 @@ def test_the_degrees_of_a_weighted_mean_are_those_of_its_quadratic_form():
     margin = stats.t.ppf(0.975, welch) * np.sqrt(noise.sum())
     assert found["ci_high"] - found["estimate"] == pytest.approx(margin, rel=1e-9)
     assert (df < ROWS["a"].value_counts()[[0, 1]].to_numpy() - 4).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_default_error_of_weighting_is_stacked_with_weights_or_clusters(kind):
+    default = weight(ROWS, **ROW, **X, **KINDS[kind])
+    pd.testing.assert_series_equal(default, WEIGHED["weight"](ROWS, **KINDS[kind]))
+    assert default["std_error"] != WEIGHED["weight, sandwich"](ROWS, **KINDS[kind])["std_error"]
 
 
 # Scores and balance
@@ -419,6 +427,15 @@ def test_with_few_assignments_the_p_value_is_that_of_all_of_them(name, studentiz
     assert abs(drawn["p_value"] - exact) < 4 * drawn["mc_error"]
 
 
+def test_one_treated_cluster_of_eight_is_tested_exactly():
+    f = ROWS[ROWS["cluster"] < 8].assign(d=lambda f: (f["cluster"] == 5) * 1)
+    got = randomization_test(f, **WHOLE, **C, rng=1)
+    means = f.groupby("cluster")["y"].mean()
+    gaps = (means - means.mean()).abs()  # clusters of one size
+    assert got["p_value"] == pytest.approx((gaps >= gaps[5] - 1e-9).mean())
+    assert got["permutations"] == 8
+
+
 def test_assignments_are_counted_by_the_binomial_coefficients_of_the_blocks():
     f = ROWS[ROWS["cluster"] % 2 == 0].assign(d=lambda f: f["cluster"] // 2 % 2)
     got = randomization_test(f, **WHOLE, **B, **C, rng=1)
@@ -587,6 +604,11 @@ REFUSALS = {
         lambda: adjusted(FEW, **WHOLE, adjust_for=["x", "z"], **C),
         r"2 cluster\(s\) of column 'cluster' where 'd' is 0 cannot carry 2 .* take such covariates",
         lambda: adjusted(FEW, **WHOLE, adjust_for="x", **C),
+    ),
+    "covariates of two clusters, standardized": (
+        lambda: standardize(FEW, **WHOLE, adjust_for=["x", "z"], **C),
+        r"2 cluster\(s\) of column 'cluster' where 'd' is 0 cannot carry 2 .* take such covariates",
+        lambda: standardize(FEW, **WHOLE, adjust_for="x", **C),
     ),
     "no noise in blocks": (
         lambda: difference_in_means(ROWS.assign(y=ROWS["d"] * 2.0), **WHOLE, **B),
