@@ -9,6 +9,7 @@ import pandas as pd
 from casestudies.recipes._clusters import _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
+    _check_choice,
     _design,
     _Matrix,
     _net,
@@ -55,7 +56,10 @@ def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, pos
 def _check_told_apart(unit, cluster, size):
     """Raise unless rows come with their unit, and cells with their cluster alone."""
     if size is None and unit is None:
-        raise ValueError("unit is None; name unit=, the column that tells units apart")
+        raise ValueError(
+            "unit is None; name unit=, the column that tells units apart. Where every row is "
+            "another unit, as in repeated cross-sections, a number for each row will do"
+        )
     if size is not None and (unit is not None or cluster is None):
         raise ValueError(
             f"unit={unit!r} and cluster={cluster!r} with size={size!r}: a cell holds several units "
@@ -101,19 +105,55 @@ def _check_noise(outcome, std_error, scale):
         )
 
 
+PANELS = ("balanced", "pairs", "cross_sections")
+
+
 class _Panel(NamedTuple):
-    """Outcomes with a row per unit and a column per period."""
+    """Outcomes with a row per unit and a column per period, 0 where it was not seen.
+
+    Cross-sections that do not name the unit have a row for each of theirs, or for all of a
+    cluster that keep the same.
+    """
 
     outcomes: np.ndarray
     periods: pd.Index
     elapsed: np.ndarray  # time of each period since the first
     fixed: pd.Series  # what a unit keeps: its arm, or when it begins
-    clusters: np.ndarray
-    size: np.ndarray  # units in each row
+    clusters: np.ndarray  # a number for each
+    count: np.ndarray  # units behind each row in each period, 0 where it was not seen
+    paired: bool  # whether a change is that of units seen in both of its periods
+    scale: float
+
+    @property
+    def whole(self):
+        """Whether every unit is seen in every period."""
+        return self.paired and bool((self.count > 0).all())
+
+    def entering(self, place, base):
+        """Return how many units of each row enter a change in its later and earlier period."""
+        count = self.count[:, [place, base]]
+        return count * (count > 0).all(axis=1, keepdims=True) if self.paired else count
 
 
-def _balanced(table, counted, cluster, *, outcome, unit, time, fixed):
-    """Return a panel in which every unit is seen once in every period, or raise.
+def _read_panel(data, outcome, unit, time, fixed, cluster, size, panel):
+    """Return the columns of a panel, how many units stand behind each row, and its cluster."""
+    _check_choice("panel", panel, PANELS)
+    if panel == "pairs" and size is not None:
+        raise ValueError(
+            f"panel='pairs' with size={size!r}: cells do not tell who was seen in both periods; "
+            "give the rows and unit=, or compare whoever is seen, by panel='cross_sections'"
+        )
+    cluster = cluster if cluster is not None else unit
+    if panel != "cross_sections" or size is not None:
+        _check_told_apart(unit, cluster, size)
+    roles = {"outcome": outcome, "time": time, **fixed}
+    named = {} if unit is None else {"unit": unit}
+    table, counted = _read_counted(data, size, cluster=cluster, **roles, **named)
+    return table, counted, cluster
+
+
+def _wide(table, counted, cluster, panel, *, outcome, unit, time, fixed):
+    """Return a panel, if balanced one in which every unit is seen once in every period, or raise.
 
     Without a unit, those of one cluster that keep the same are a row.
     """
@@ -121,18 +161,32 @@ def _balanced(table, counted, cluster, *, outcome, unit, time, fixed):
     periods, column = _periods(table, time)
     if unit is not None:
         _check_unit(table, unit, time, fixed, cluster)
-    kin = table.groupby([cluster, fixed] if unit is None else unit, observed=True, sort=False)
-    row = kin.ngroup().to_numpy()
-    first = table[kin.cumcount().to_numpy() == 0]
+    row, first = _kin(table, unit, fixed, cluster)
     values, shape = table[[outcome]].to_numpy(dtype=float, copy=True), (len(first), len(periods))
+    scale = np.abs(values).max()
+    if panel == "cross_sections":  # means of levels would lose digits to a far-off origin
+        values -= values.mean()
     count, means, _ = _pool(values, counted, row * len(periods) + column, shape[0] * shape[1])
     count = count.reshape(shape)
-    if unit is None:
+    if panel == "balanced" and unit is None:
         _check_alike(count, first[[cluster, fixed]], periods)
-    else:
+    elif panel == "balanced":
         _check_gaps(count == 0, first[unit].tolist(), periods, unit, time)
-    keep = first[fixed], first[cluster].to_numpy(), count[:, 0]
+    clusters = np.arange(len(first)) if cluster is None else pd.factorize(first[cluster])[0]
+    keep = first[fixed], clusters, count, panel != "cross_sections", scale
     return _Panel(means.reshape(shape), periods, _elapsed(periods), *keep)
+
+
+def _kin(table, unit, fixed, cluster):
+    """Return the number of each row's unit, or of those alike in a cluster, and their first rows.
+
+    With neither unit nor cluster, every row is another unit.
+    """
+    if unit is None and cluster is None:
+        return np.arange(len(table)), table
+    keys = list(dict.fromkeys([cluster, fixed])) if unit is None else unit
+    kin = table.groupby(keys, observed=True, sort=False)
+    return kin.ngroup().to_numpy(), table[kin.cumcount().to_numpy() == 0]
 
 
 def _check_alike(count, kin, periods):
@@ -145,8 +199,8 @@ def _check_alike(count, kin, periods):
             f"the cells where {who} hold {count[row, 0]:.0f} unit(s) in {periods.name} = "
             f"{_shown(periods[0])} and {count[row, place]:.0f} in {_shown(periods[place])} "
             f"({change.any(axis=1).sum()} such group(s)); every unit must be seen in every "
-            "period: keep such units before making cells, and say so, or compare two periods, or "
-            "means of several, by two_by_two, which takes cells of any size"
+            "period: keep such units before making cells, and say so, or compare whoever is seen, "
+            "by panel='cross_sections', which takes cells of any size, as two_by_two does"
         )
 
 
@@ -158,12 +212,14 @@ def _check_gaps(gap, names, periods, unit, time):
     remedy = (
         "no unit is seen in all of them, so average each unit's rows before and after its group's "
         "first treated period, and compare these with two_by_two, one such group at a time; it "
-        "takes units that are seen on one side only, as in repeated cross-sections"
+        "takes units that are seen on one side only, as in repeated cross-sections; or compare "
+        "whoever is seen, by panel='cross_sections'"
     )
     if not gap.any(axis=1).all():
         remedy = (
             "fill few gaps from the source, or keep the units without one, data["
-            f"data.groupby({unit!r})[{time!r}].transform('size') == {len(periods)}], and say so"
+            f"data.groupby({unit!r})[{time!r}].transform('size') == {len(periods)}], and say so; "
+            "or take the units seen in both periods of each comparison, by panel='pairs'"
         )
     raise ValueError(
         f"column {time!r}: {unit} = {names[row]} has no row for {time} = {_shown(periods[column])} "
@@ -319,6 +375,78 @@ def _gap_in_means(values, treated, compared, size):
         means.append(share @ values)
         influence.append(share[:, np.newaxis] * (values - means[-1]))
     return means[0] - means[1], influence[0] - influence[1]
+
+
+class _Change(NamedTuple):
+    """How much more one group changed than another, and who stands behind it."""
+
+    estimate: float
+    influence: np.ndarray  # of each row of the panel
+    later: np.ndarray  # treated units of each row in the later period
+    sizes: np.ndarray  # units of either side; rows of both periods where they are not paired
+    alone: bool  # one cluster makes up a side, so that its shocks would count as none
+
+
+def _change(panel, treated, compared, place, base, entered):
+    """Return how much more one group changed since a base period than another.
+
+    It is missing if either has nobody to compare; else who enters is marked in `entered`.
+    """
+    count, y = panel.entering(place, base), panel.outcomes[:, [place, base]]
+    count = count * (treated | compared)[:, np.newaxis]
+    later, units = count[:, 0] * treated, count[:, :1] if panel.paired else count
+    values = y[:, :1] - y[:, 1:] if panel.paired else y * [1, -1]
+    sides = [units * side[:, np.newaxis] for side in (treated, compared)]
+    clusters = min(min(_clusters_in(panel, side)) for side in sides)
+    if not clusters:
+        return _Change(np.nan, np.full(len(y), np.nan), later, _units(sides), False)
+    entered[:, [place, base]] |= count > 0
+    gaps = [
+        _gap_in_means(values[:, [k]], treated, compared, size) for k, size in enumerate(units.T)
+    ]
+    estimate, influence = (sum(part) for part in zip(*gaps, strict=True))
+    return _Change(estimate[0], influence[:, 0], later, _units(sides), clusters == 1)
+
+
+def _units(sides):
+    """Return how many units are on each side."""
+    return [int(side.sum()) for side in sides]
+
+
+def _clusters_in(panel, units):
+    """Return how many clusters the units of each column come from."""
+    return [np.count_nonzero(np.bincount(panel.clusters, column)) for column in units.T]
+
+
+def _summed(panel, influence, entered, rows, means):
+    """Return the clustered covariance of sums of influence over units, and its degrees.
+
+    Clusters of which nobody entered do not count; `rows` were fitted by so many `means`.
+    """
+    if not rows > means:
+        raise ValueError(
+            f"{rows:.0f} rows for {means:.0f} means of group and period leave no noise to "
+            "estimate; find more units"
+        )
+    used, factor = entered.any(axis=1), (rows - 1) / (rows - means)
+    return _clustered(influence[used], panel.clusters[used], factor)
+
+
+def _rows_and_means(panel, groups, entered):
+    """Return how many rows the units that entered have, and means of a group and period."""
+    used = entered.any(axis=1)
+    codes, names = pd.factorize(groups[used])
+    held = np.zeros((len(names), len(panel.periods)))
+    np.add.at(held, codes, panel.count[used])
+    return int(held.sum()), np.count_nonzero(held)
+
+
+def _left_out(panel, entered):
+    """Return how many rows, and units in all their rows, enter no comparison."""
+    left = {"rows_left_out": int(panel.count[~entered].sum())}
+    if panel.paired:
+        left["units_left_out"] = int(panel.count.max(axis=1)[~entered.any(axis=1)].sum())
+    return left
 
 
 def _follow(table, unit, periods, month, left):

@@ -8,8 +8,11 @@ import pandas as pd
 from casestudies.recipes._columns import _listed, _real, _reals, _result
 
 
-def _study(events, references, estimate, covariance, df, level):
-    """Return an event study's frame, with zeros where only references lie."""
+def _study(events, references, estimate, covariance, df, level, sizes=None):
+    """Return an event study's frame, with zeros where only references lie.
+
+    With sizes, it says how many units of either side enter each estimate.
+    """
     std_error = np.sqrt(np.diag(covariance))
     rows = [
         _result(event, e, s, n=np.nan, level=level, df=df)
@@ -17,7 +20,11 @@ def _study(events, references, estimate, covariance, df, level):
     ]
     references = np.unique(references)
     rows += [_result(r, 0.0, 0.0, n=np.nan, level=level) for r in np.setdiff1d(references, events)]
-    frame = pd.DataFrame(rows).drop(columns="n").sort_index().rename_axis("event_time")
+    frame = pd.DataFrame(rows).drop(columns="n")
+    if sizes is not None:
+        columns = pd.DataFrame(sizes, index=events, columns=["n_treated", "n_comparison"])
+        frame = frame.join(columns.reindex(frame.index, fill_value=0))
+    frame = frame.sort_index().rename_axis("event_time")
     # Nested dicts: pandas compares attrs with ==, which a DataFrame in them would break.
     names, reference = events.tolist(), references.tolist()
     table = pd.DataFrame(covariance, index=names, columns=names).to_dict()

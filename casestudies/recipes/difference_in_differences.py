@@ -1,22 +1,26 @@
 """Difference in differences: two periods, many periods, and trends that need not be parallel."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from casestudies.recipes._clusters import _check_sides, _clustered
+from casestudies.recipes._clusters import _check_sides
 from casestudies.recipes._columns import _names, _result, _zero_one
-from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._panel import (
-    _balanced,
+    _change,
     _check_noise,
-    _check_told_apart,
-    _gap_in_means,
     _interact,
+    _left_out,
+    _read_panel,
+    _rows_and_means,
     _shown,
     _since,
     _start,
+    _summed,
     _two_periods,
+    _wide,
 )
 from casestudies.recipes._study import _study
 
@@ -137,6 +141,7 @@ def event_study(
     unit=None,
     cluster=None,
     size=None,
+    panel="balanced",
     level=0.95,
 ):
     r"""Follow the gap between the groups through time, relative to the last period before.
@@ -220,12 +225,19 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, panel)
     start = _start(panel.periods, first_treated_time, time)
-    events, other = _since(panel.elapsed, start), np.arange(len(panel.periods)) != start - 1
-    change = (panel.outcomes - panel.outcomes[:, [start - 1]])[:, other]
-    estimate, covariance, df = _mean_difference(change, panel, periods=len(events))
-    return _study(events[other], events[start - 1], estimate, covariance, df, level)
+    events = _since(panel.elapsed, start)
+    other = np.delete(np.arange(len(events)), start - 1)
+    arms, entered = panel.fixed.to_numpy() == 1, np.zeros(panel.count.shape, dtype=bool)
+    changes = [_change(panel, arms, ~arms, place, start - 1, entered) for place in other]
+    estimate, influence = _columns_of(changes)
+    fitted = _rows_and_means(panel, arms, entered)
+    covariance, df = _summed(panel, influence, entered, *fitted)
+    sizes = None if panel.whole else [change.sizes for change in changes]
+    study = _study(events[other], events[start - 1], estimate, covariance, df, level, sizes)
+    study.attrs |= _left_out(panel, entered)
+    return study
 
 
 def placebo(
@@ -238,6 +250,7 @@ def placebo(
     unit=None,
     cluster=None,
     size=None,
+    panel="balanced",
     level=0.95,
 ):
     r"""Pretend that the treatment began earlier, using only the periods before it.
@@ -300,43 +313,67 @@ def placebo(
     month
     2           1.0  8.0    0.282
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, panel)
     start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
             f"column {time!r} has {start} period before {_shown(panel.periods[start])}; "
             "a pretended date needs one period before it and one from it on"
         )
-    y = panel.outcomes - panel.outcomes[:, :1]
-    fakes = range(1, start)
-    change = np.column_stack([y[:, f:start].mean(1) - y[:, :f].mean(1) for f in fakes])
-    estimate, covariance, df = _mean_difference(change, panel, periods=2)
-    std_error = np.sqrt(np.diag(covariance))
-    _check_noise(outcome, std_error, np.abs(panel.outcomes).max())
-    rows = [
-        _result(panel.periods[fake], e, s, n=2 * panel.size.sum(), level=level, df=df)
-        for fake, e, s in zip(fakes, estimate, std_error, strict=True)
-    ]
+    rows = []
+    for fake in range(1, start):
+        split, pairs = _split(panel, start, fake)
+        entered = np.zeros(split.count.shape, dtype=bool)
+        estimate, influence = _mean_change(split, pairs, entered)
+        n = int(split.count.max(axis=1) @ entered.any(axis=1)) * 2
+        n = n if panel.paired else int(split.count[entered].sum())
+        covariance, df = _summed(split, influence, entered, n, 4)
+        options = {"n": n, "level": level, "df": df}
+        rows.append(_result(panel.periods[fake], estimate, np.sqrt(covariance[0, 0]), **options))
     frame = pd.DataFrame(rows).rename_axis(time)
-    return frame.assign(p_value=2 * stats.t.sf(np.abs(frame["estimate"] / frame["std_error"]), df))
+    _check_noise(outcome, frame["std_error"], panel.scale)
+    t = np.abs(frame["estimate"] / frame["std_error"])
+    return frame.assign(p_value=2 * stats.t.sf(t, df))
 
 
-def _two_arms(data, outcome, unit, time, treated, cluster, size):
-    """Return a balanced panel of two arms with two clusters each or more."""
-    cluster = cluster if cluster is not None else unit
-    _check_told_apart(unit, cluster, size)
-    roles = {"outcome": outcome, "time": time}
-    named = {} if unit is None else {"unit": unit}
-    table, counted = _read_counted(data, size, cluster=cluster, treated=treated, **roles, **named)
+def _two_arms(data, outcome, unit, time, treated, cluster, size, panel):
+    """Return a panel of two arms with two clusters each or more."""
+    roles = outcome, unit, time, {"treated": treated}
+    table, counted, cluster = _read_panel(data, *roles, cluster, size, panel)
     _zero_one(table, treated)
-    panel = _balanced(table, counted, cluster, fixed=treated, unit=unit, **roles)
-    _check_sides(table, cluster, [treated])
-    return panel
+    columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": treated}
+    found = _wide(table, counted, cluster, panel, **columns)
+    if cluster is not None:
+        _check_sides(table, cluster, [treated])
+    return found
 
 
-def _mean_difference(change, panel, periods):
-    """Return the arms' difference in mean changes, its clustered covariance and degrees."""
-    treated, rows = panel.fixed.to_numpy() == 1, panel.size.sum() * periods
-    estimate, influence = _gap_in_means(change, treated, ~treated, panel.size)
-    factor = (rows - 1) / (rows - 2 * periods)
-    return estimate, *_clustered(influence, panel.clusters, factor)
+def _split(panel, start, fake):
+    """Return the periods before the treatment as those before and from a pretended date on.
+
+    Where units have gaps, every later period is compared with every earlier one.
+    """
+    if not panel.whole:
+        return panel, list(itertools.product(range(fake, start), range(fake)))
+    y = panel.outcomes - panel.outcomes[:, :1]
+    sides = [y[:, :fake].mean(axis=1), y[:, fake:start].mean(axis=1)]
+    return panel._replace(outcomes=np.column_stack(sides), count=panel.count[:, :2]), [(1, 0)]
+
+
+def _mean_change(panel, pairs, entered):
+    """Return the mean, over pairs of periods, of the arms' difference in changes."""
+    arms = panel.fixed.to_numpy() == 1
+    changes = [_change(panel, arms, ~arms, *pair, entered) for pair in pairs]
+    known = [change for change in changes if np.isfinite(change.estimate)] or changes
+    estimate, influence = _columns_of(known)
+    return estimate.mean(), influence.mean(axis=1, keepdims=True)
+
+
+def _columns_of(changes):
+    """Return the estimates of changes and a column of influence for each.
+
+    The influence is missing where one cluster makes up a side, as its shocks would count as none.
+    """
+    influence = np.column_stack([change.influence for change in changes])
+    influence[:, [change.alone for change in changes]] = np.nan
+    return np.array([change.estimate for change in changes]), influence
