@@ -11,6 +11,7 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _design,
+    _listed,
     _Matrix,
     _net,
     _numeric,
@@ -34,16 +35,18 @@ class _Interaction(NamedTuple):
     df: int
 
 
-def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, post, unit=None):
+def _two_periods(
+    data, cluster, controls=(), size=None, weights=None, *, outcome, treated, post, unit=None
+):
     """Return columns of units in two periods, of which each may lack one, and who is behind them.
 
     With a size, cells that hold many units and tell them apart by cluster only.
     """
     _check_told_apart(unit, cluster, size)
     roles = {"outcome": outcome, "treated": treated, "post": post}
-    named = {} if unit is None else {"unit": unit}
-    several = {"controls": controls}
-    table, counted = _read_counted(data, size, several=several, cluster=cluster, **roles, **named)
+    roles |= {} if unit is None else {"unit": unit}
+    options = {"several": {"controls": controls}, "cluster": cluster, "weights": weights}
+    table, counted = _read_counted(data, size, **options, **roles)
     _one("cluster", cluster)
     _outcome(table, outcome, variance=counted.variance)
     _zero_one(table, treated)
@@ -121,6 +124,7 @@ class _Panel(NamedTuple):
     fixed: pd.Series  # what a unit keeps: its arm, or when it begins
     clusters: np.ndarray  # a number for each
     count: np.ndarray  # units behind each row in each period, 0 where it was not seen
+    mass: np.ndarray  # the same, each with its sampling weight
     paired: bool  # whether a change is that of units seen in both of its periods
     scale: float
 
@@ -129,13 +133,13 @@ class _Panel(NamedTuple):
         """Whether every unit is seen in every period."""
         return self.paired and bool((self.count > 0).all())
 
-    def entering(self, place, base):
-        """Return how many units of each row enter a change in its later and earlier period."""
-        count = self.count[:, [place, base]]
-        return count * (count > 0).all(axis=1, keepdims=True) if self.paired else count
+    def entering(self, units, place, base):
+        """Return which of the units, by row and period, enter a change between two periods."""
+        units = units[:, [place, base]]
+        return units * (units > 0).all(axis=1, keepdims=True) if self.paired else units
 
 
-def _read_panel(data, outcome, unit, time, fixed, cluster, size, panel):
+def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel):
     """Return the columns of a panel, how many units stand behind each row, and its cluster."""
     _check_choice("panel", panel, PANELS)
     if panel == "pairs" and size is not None:
@@ -147,9 +151,24 @@ def _read_panel(data, outcome, unit, time, fixed, cluster, size, panel):
     if panel != "cross_sections" or size is not None:
         _check_told_apart(unit, cluster, size)
     roles = {"outcome": outcome, "time": time, **fixed}
-    named = {} if unit is None else {"unit": unit}
-    table, counted = _read_counted(data, size, cluster=cluster, **roles, **named)
+    roles |= {} if unit is None else {"unit": unit}
+    table, counted = _read_counted(data, size, cluster=cluster, weights=weights, **roles)
+    if weights is not None and panel != "cross_sections":
+        _check_steady(counted, table[unit] if size is None else None, weights)
     return table, counted, cluster
+
+
+def _check_steady(counted, unit, weights):
+    """Raise unless a unit keeps its sampling weight."""
+    if unit is None:
+        raise ValueError(
+            f"weights={weights!r} with cells: units of one cell may weigh differently in another "
+            "period; give the rows and unit=, or compare whoever is seen, by "
+            "panel='cross_sections'"
+        )
+    table = pd.DataFrame({unit.name: unit, weights: counted.weights})
+    remedy = f"give a unit one weight, data.groupby({unit.name!r})[{weights!r}].transform('first')"
+    _check_constant(table, weights, unit.name, remedy)
 
 
 def _wide(table, counted, cluster, panel, *, outcome, unit, time, fixed):
@@ -166,14 +185,15 @@ def _wide(table, counted, cluster, panel, *, outcome, unit, time, fixed):
     scale = np.abs(values).max()
     if panel == "cross_sections":  # means of levels would lose digits to a far-off origin
         values -= values.mean()
-    count, means, _ = _pool(values, counted, row * len(periods) + column, shape[0] * shape[1])
-    count = count.reshape(shape)
+    place, weighed = row * len(periods) + column, counted._replace(size=counted.mass)
+    mass, means, _ = _pool(values, weighed, place, shape[0] * shape[1])
+    count = np.bincount(place, counted.size, len(mass)).reshape(shape)
     if panel == "balanced" and unit is None:
         _check_alike(count, first[[cluster, fixed]], periods)
     elif panel == "balanced":
         _check_gaps(count == 0, first[unit].tolist(), periods, unit, time)
     clusters = np.arange(len(first)) if cluster is None else pd.factorize(first[cluster])[0]
-    keep = first[fixed], clusters, count, panel != "cross_sections", scale
+    keep = first[fixed], clusters, count, mass.reshape(shape), panel != "cross_sections", scale
     return _Panel(means.reshape(shape), periods, _elapsed(periods), *keep)
 
 
@@ -382,9 +402,9 @@ class _Change(NamedTuple):
 
     estimate: float
     influence: np.ndarray  # of each row of the panel
-    later: np.ndarray  # treated units of each row in the later period
-    sizes: np.ndarray  # units of either side; rows of both periods where they are not paired
-    alone: bool  # one cluster makes up a side, so that its shocks would count as none
+    later: np.ndarray  # treated units of each row in the later period, with their weights
+    sizes: list  # units of either side; rows of both periods where they are not paired
+    clusters: list  # of either side, in the period with fewer
 
 
 def _change(panel, treated, compared, place, base, entered):
@@ -392,25 +412,21 @@ def _change(panel, treated, compared, place, base, entered):
 
     It is missing if either has nobody to compare; else who enters is marked in `entered`.
     """
-    count, y = panel.entering(place, base), panel.outcomes[:, [place, base]]
+    count, mass = (panel.entering(units, place, base) for units in (panel.count, panel.mass))
     count = count * (treated | compared)[:, np.newaxis]
-    later, units = count[:, 0] * treated, count[:, :1] if panel.paired else count
+    units, y = count[:, :1] if panel.paired else count, panel.outcomes[:, [place, base]]
     values = y[:, :1] - y[:, 1:] if panel.paired else y * [1, -1]
     sides = [units * side[:, np.newaxis] for side in (treated, compared)]
-    clusters = min(min(_clusters_in(panel, side)) for side in sides)
-    if not clusters:
-        return _Change(np.nan, np.full(len(y), np.nan), later, _units(sides), False)
+    clusters = [min(_clusters_in(panel, side)) for side in sides]
+    later, sizes = mass[:, 0] * treated, [int(side.sum()) for side in sides]
+    if not min(clusters):
+        return _Change(np.nan, np.full(len(y), np.nan), later, sizes, clusters)
     entered[:, [place, base]] |= count > 0
     gaps = [
-        _gap_in_means(values[:, [k]], treated, compared, size) for k, size in enumerate(units.T)
+        _gap_in_means(values[:, [k]], treated, compared, mass[:, k]) for k in range(units.shape[1])
     ]
     estimate, influence = (sum(part) for part in zip(*gaps, strict=True))
-    return _Change(estimate[0], influence[:, 0], later, _units(sides), clusters == 1)
-
-
-def _units(sides):
-    """Return how many units are on each side."""
-    return [int(side.sum()) for side in sides]
+    return _Change(estimate[0], influence[:, 0], later, sizes, clusters)
 
 
 def _clusters_in(panel, units):
@@ -447,6 +463,27 @@ def _left_out(panel, entered):
     if panel.paired:
         left["units_left_out"] = int(panel.count.max(axis=1)[~entered.any(axis=1)].sum())
     return left
+
+
+def _columns_of(changes):
+    """Return the estimates of changes and a column of influence for each.
+
+    The influence is missing where one cluster makes up a side, as its shocks would count as none.
+    """
+    influence = np.column_stack([change.influence for change in changes])
+    influence[:, [min(change.clusters) == 1 for change in changes]] = np.nan
+    return np.array([change.estimate for change in changes]), influence
+
+
+def _warning(places):
+    """Return a sentence on where one cluster makes up a side, empty if nowhere."""
+    if not places:
+        return ""
+    return (
+        f"std_error is missing at {_listed(places)}: one cluster makes up the treated or the "
+        "comparison there, so its residuals sum to zero and a standard error would count its "
+        "shocks as none"
+    )
 
 
 def _follow(table, unit, periods, month, left):

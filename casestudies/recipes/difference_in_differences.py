@@ -11,6 +11,7 @@ from casestudies.recipes._columns import _names, _result, _zero_one
 from casestudies.recipes._panel import (
     _change,
     _check_noise,
+    _columns_of,
     _interact,
     _left_out,
     _read_panel,
@@ -20,13 +21,24 @@ from casestudies.recipes._panel import (
     _start,
     _summed,
     _two_periods,
+    _warning,
     _wide,
 )
 from casestudies.recipes._study import _study
 
 
 def two_by_two(
-    data, *, outcome, treated, post, unit=None, controls=(), cluster=None, size=None, level=0.95
+    data,
+    *,
+    outcome,
+    treated,
+    post,
+    unit=None,
+    controls=(),
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
 ):
     r"""Compare the change of the treated group with the change of the other group.
 
@@ -82,6 +94,9 @@ def two_by_two(
         `post`, `controls` and `cluster`, which is to be named: an outcome ``"y"`` is read from
         ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same in all of a cell.
         The answer is that of the rows; who is seen twice, cells cannot tell.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection); their scale does not
+        matter.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -124,9 +139,9 @@ def two_by_two(
     """
     controls, cluster = _names("controls", controls), cluster if cluster is not None else unit
     roles = {"outcome": outcome, "treated": treated, "post": post}
-    table, counted = _two_periods(data, cluster, controls, size, unit=unit, **roles)
-    weights = None if size is None else counted.size
-    found = _interact(table, cluster, controls, weights, **roles)
+    table, counted = _two_periods(data, cluster, controls, size, weights, unit=unit, **roles)
+    mass = None if size is None and weights is None else counted.mass
+    found = _interact(table, cluster, controls, mass, **roles)
     options = {"n": counted.n, "level": level, "df": found.df}
     return _result("two_by_two", found.estimate, found.std_error, **options)
 
@@ -141,6 +156,7 @@ def event_study(
     unit=None,
     cluster=None,
     size=None,
+    weights=None,
     panel="balanced",
     level=0.95,
 ):
@@ -164,7 +180,8 @@ def event_study(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome : str
         Column of the outcome, in any unit.
     time : str
@@ -177,35 +194,50 @@ def event_study(
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each comparison the units seen
+        in both of its periods: the effect is then that on those, and it needs that who is missing
+        has nothing to do with how outcomes would have changed. With ``"cross_sections"`` means of
+        whoever is seen in a period are compared, and `unit` may be left out, rows then being
+        independent (or `cluster` named): it needs that each period samples the same population of
+        a group.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last row before 0 is
-        the reference, zero by construction. Standard errors are cluster-robust, times
-        :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters, :math:`n` units and
-        :math:`T` periods; t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
-        covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``),
-        ``attrs["df"]`` the degrees of freedom, ``attrs["reference"]`` the event time of the
-        reference.
+        Indexed by event_time; estimate, std_error, ci_low, ci_high; unless every unit is seen in
+        every period, n_treated and n_comparison: units that enter, of cross-sections the rows of
+        both periods. The last row before 0 is the reference, zero by construction. Standard errors
+        are cluster-robust, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters,
+        :math:`n` units and :math:`T` periods (with gaps, for as many rows and as many arms and
+        periods that have some); t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
+        covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``), ``attrs["df"]``
+        the degrees of freedom, ``attrs["reference"]`` the event time of the reference;
+        rows_left_out and units_left_out count who enters no comparison, and warning says where a
+        standard error is missing, as one cluster makes up a side.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `time` is text, `first_treated_time` is not
-        a period or is the first one, `treated` changes within a unit, a unit lies in two
-        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
-        not of its kind, or the outcome does not vary.
+        If a unit lacks a period (unless `panel` allows it) or has it twice, `time` is text,
+        `first_treated_time` is not a period or is the first one, `treated` changes within a unit,
+        a unit lies in two clusters, or a single cluster makes up one arm. If a column is missing,
+        incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -225,7 +257,7 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, panel)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel)
     start = _start(panel.periods, first_treated_time, time)
     events = _since(panel.elapsed, start)
     other = np.delete(np.arange(len(events)), start - 1)
@@ -236,7 +268,8 @@ def event_study(
     covariance, df = _summed(panel, influence, entered, *fitted)
     sizes = None if panel.whole else [change.sizes for change in changes]
     study = _study(events[other], events[start - 1], estimate, covariance, df, level, sizes)
-    study.attrs |= _left_out(panel, entered)
+    alone = events[other][np.isnan(np.diag(covariance)) & np.isfinite(estimate)].tolist()
+    study.attrs |= {**_left_out(panel, entered), "warning": _warning(alone)}
     return study
 
 
@@ -250,6 +283,7 @@ def placebo(
     unit=None,
     cluster=None,
     size=None,
+    weights=None,
     panel="balanced",
     level=0.95,
 ):
@@ -257,12 +291,15 @@ def placebo(
 
     For each earlier date, `two_by_two` on each unit's mean before and from that date on,
     with no treated period in either. Under parallel trends and no anticipation every one
-    of these effects is zero. The dates share data: their answers are not independent.
+    of these effects is zero. The dates share data: their answers are not independent. Where
+    units have gaps, it is the mean over all pairs of a later and an earlier period of the
+    difference between the groups' changes, each among those who can be compared.
 
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome : str
         Column of the outcome, in any unit.
     time : str
@@ -272,14 +309,26 @@ def placebo(
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each comparison the units seen
+        in both of its periods: the effect is then that on those, and it needs that who is missing
+        has nothing to do with how outcomes would have changed. With ``"cross_sections"`` means of
+        whoever is seen in a period are compared, and `unit` may be left out, rows then being
+        independent (or `cluster` named): it needs that each period samples the same population of
+        a group.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -287,15 +336,16 @@ def placebo(
     -------
     pandas.DataFrame
         Indexed by the pretended date; estimate, std_error, ci_low, ci_high, n (unit means
-        compared) and p_value, from the t distribution with :math:`G - 1` degrees.
+        compared; of cross-sections, rows) and p_value, from the t distribution with :math:`G - 1`
+        degrees.
 
     Raises
     ------
     ValueError
-        If fewer than two periods lie before `first_treated_time`, a unit lacks a period or
-        has it twice, `time` is text, `treated` changes within a unit, a unit lies in two
-        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
-        not of its kind, or the outcome leaves no noise to estimate.
+        If fewer than two periods lie before `first_treated_time`, a unit lacks a period
+        (unless `panel` allows it) or has it twice, `time` is text, `treated` changes within a
+        unit, a unit lies in two clusters, or a single cluster makes up one arm. If a column is
+        missing, incomplete or not of its kind, or the outcome leaves no noise to estimate.
 
     References
     ----------
@@ -313,7 +363,7 @@ def placebo(
     month
     2           1.0  8.0    0.282
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, panel)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel)
     start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
@@ -336,10 +386,10 @@ def placebo(
     return frame.assign(p_value=2 * stats.t.sf(t, df))
 
 
-def _two_arms(data, outcome, unit, time, treated, cluster, size, panel):
+def _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel):
     """Return a panel of two arms with two clusters each or more."""
     roles = outcome, unit, time, {"treated": treated}
-    table, counted, cluster = _read_panel(data, *roles, cluster, size, panel)
+    table, counted, cluster = _read_panel(data, *roles, cluster, size, weights, panel)
     _zero_one(table, treated)
     columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": treated}
     found = _wide(table, counted, cluster, panel, **columns)
@@ -357,7 +407,8 @@ def _split(panel, start, fake):
         return panel, list(itertools.product(range(fake, start), range(fake)))
     y = panel.outcomes - panel.outcomes[:, :1]
     sides = [y[:, :fake].mean(axis=1), y[:, fake:start].mean(axis=1)]
-    return panel._replace(outcomes=np.column_stack(sides), count=panel.count[:, :2]), [(1, 0)]
+    split = {"count": panel.count[:, :2], "mass": panel.mass[:, :2]}
+    return panel._replace(outcomes=np.column_stack(sides), **split), [(1, 0)]
 
 
 def _mean_change(panel, pairs, entered):
@@ -367,13 +418,3 @@ def _mean_change(panel, pairs, entered):
     known = [change for change in changes if np.isfinite(change.estimate)] or changes
     estimate, influence = _columns_of(known)
     return estimate.mean(), influence.mean(axis=1, keepdims=True)
-
-
-def _columns_of(changes):
-    """Return the estimates of changes and a column of influence for each.
-
-    The influence is missing where one cluster makes up a side, as its shocks would count as none.
-    """
-    influence = np.column_stack([change.influence for change in changes])
-    influence[:, [change.alone for change in changes]] = np.nan
-    return np.array([change.estimate for change in changes]), influence
