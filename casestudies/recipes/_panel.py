@@ -139,7 +139,7 @@ class _Panel(NamedTuple):
         return units * (units > 0).all(axis=1, keepdims=True) if self.paired else units
 
 
-def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel):
+def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel, adjust_for=()):
     """Return the columns of a panel, how many units stand behind each row, and its cluster."""
     _check_choice("panel", panel, PANELS)
     if panel == "pairs" and size is not None:
@@ -152,10 +152,31 @@ def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel)
         _check_told_apart(unit, cluster, size)
     roles = {"outcome": outcome, "time": time, **fixed}
     roles |= {} if unit is None else {"unit": unit}
-    table, counted = _read_counted(data, size, cluster=cluster, weights=weights, **roles)
+    several = {"adjust_for": adjust_for}
+    options = {"several": several, "cluster": cluster, "weights": weights}
+    table, counted = _read_counted(data, size, **options, **roles)
+    if adjust_for:
+        _check_fixed(table, unit, adjust_for, size, panel)
     if weights is not None and panel != "cross_sections":
         _check_steady(counted, table[unit] if size is None else None, weights)
     return table, counted, cluster
+
+
+def _check_fixed(table, unit, names, size, panel):
+    """Raise unless covariates are those of units that are followed, and do not change."""
+    if size is not None or panel == "cross_sections":
+        raise ValueError(
+            f"adjust_for={names} with size={size!r} and panel={panel!r}: changes are compared "
+            "given covariates unit by unit; give the rows and unit=, with panel='balanced' or "
+            "'pairs'"
+        )
+    for name in names:
+        remedy = (
+            "take its value before anybody is treated, for example data.sort_values(time)"
+            f".groupby({unit!r})[{name!r}].transform('first'), as later ones may be moved by the "
+            "treatment"
+        )
+        _check_constant(table, name, unit, remedy)
 
 
 def _check_steady(counted, unit, weights):
@@ -407,7 +428,7 @@ class _Change(NamedTuple):
     clusters: list  # of either side, in the period with fewer
 
 
-def _change(panel, treated, compared, place, base, entered):
+def _change(panel, treated, compared, place, base, entered, gap_in_means=_gap_in_means):
     """Return how much more one group changed since a base period than another.
 
     It is missing if either has nobody to compare; else who enters is marked in `entered`.
@@ -423,7 +444,7 @@ def _change(panel, treated, compared, place, base, entered):
         return _Change(np.nan, np.full(len(y), np.nan), later, sizes, clusters)
     entered[:, [place, base]] |= count > 0
     gaps = [
-        _gap_in_means(values[:, [k]], treated, compared, mass[:, k]) for k in range(units.shape[1])
+        gap_in_means(values[:, [k]], treated, compared, mass[:, k]) for k in range(units.shape[1])
     ]
     estimate, influence = (sum(part) for part in zip(*gaps, strict=True))
     return _Change(estimate[0], influence[:, 0], later, sizes, clusters)

@@ -11,12 +11,15 @@ from casestudies.recipes._columns import (
     _check_level,
     _count,
     _holds_numbers,
+    _names,
     _result,
 )
 from casestudies.recipes._panel import (
     _change,
     _check_noise,
     _dated,
+    _gap_in_means,
+    _kin,
     _left_out,
     _moments,
     _Panel,
@@ -29,6 +32,7 @@ from casestudies.recipes._panel import (
     _wide,
 )
 from casestudies.recipes._study import _study
+from casestudies.recipes._trends import _given
 
 
 def group_time(
@@ -42,6 +46,7 @@ def group_time(
     size=None,
     weights=None,
     panel="balanced",
+    adjust_for=(),
     anticipation=0,
     base="universal",
     level=0.95,
@@ -98,6 +103,10 @@ def group_time(
         ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
         left out, rows then being independent (or `cluster` named): it needs that each period
         samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
     anticipation : int
         Periods before adoption in which units may already react: the base moves back by as many,
         and units that begin within as many periods are no comparison.
@@ -149,8 +158,9 @@ def group_time(
     """
     _check_level(level)
     who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
     columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
-    cells = _group_cells(data, **columns, **who, anticipation=anticipation, base=base)
+    cells = _group_cells(data, **columns, **who, base=base)
     lonely = cells.clusters.min(axis=1) == 1
     covariance, df = _cell_covariance(np.where(lonely, np.nan, cells.influence), cells)
     std_error = np.sqrt(np.diag(covariance))
@@ -175,6 +185,7 @@ def event_study(
     size=None,
     weights=None,
     panel="balanced",
+    adjust_for=(),
     anticipation=0,
     base="universal",
     level=0.95,
@@ -225,6 +236,10 @@ def event_study(
         ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
         left out, rows then being independent (or `cluster` named): it needs that each period
         samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
     anticipation : int
         Periods before adoption in which units may already react: the base moves back by as many,
         and units that begin within as many periods are no comparison.
@@ -274,8 +289,9 @@ def event_study(
      0              -5.0       0.78   -7.49    -2.51
     """
     who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
     columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
-    cells = _group_cells(data, **columns, **who, anticipation=anticipation, base=base)
+    cells = _group_cells(data, **columns, **who, base=base)
     events = cells.table["event_time"].to_numpy()
     known = cells.table["estimate"].notna().to_numpy()
     times = np.unique(events[known])
@@ -304,6 +320,7 @@ def overall_att(
     size=None,
     weights=None,
     panel="balanced",
+    adjust_for=(),
     anticipation=0,
     level=0.95,
 ):
@@ -353,6 +370,10 @@ def overall_att(
         ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
         left out, rows then being independent (or `cluster` named): it needs that each period
         samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
     anticipation : int
         Periods before adoption in which units may already react: the base moves back by as many,
         and units that begin within as many periods are no comparison.
@@ -393,8 +414,9 @@ def overall_att(
     Name: overall_att, dtype: float64
     """
     who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
     columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
-    cells = _group_cells(data, **columns, **who, anticipation=anticipation)
+    cells = _group_cells(data, **columns, **who)
     after = (cells.table["event_time"] >= 0) & cells.table["estimate"].notna()
     if not after.any():
         raise ValueError(
@@ -445,15 +467,17 @@ def _group_cells(
     size,
     weights,
     panel,
+    adjust_for,
     anticipation,
     base="universal",
 ):
     """Return the effect of each group in each period."""
     _check_choice("base", base, ("universal", "varying"))
-    early = _count("anticipation", anticipation, least=0)
+    early, names = _count("anticipation", anticipation, least=0), _names("adjust_for", adjust_for)
     data, unknown = _marked_starts(data, time, first_treated)
     roles = outcome, unit, time, {"first_treated": first_treated}
-    table, counted, cluster = _read_panel(data, *roles, cluster, size, weights, panel)
+    options = cluster, size, weights, panel, names
+    table, counted, cluster = _read_panel(data, *roles, *options)
     table[first_treated] = _begin(table, time, first_treated, unknown)
     columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": first_treated}
     panel = _wide(table, counted, cluster, panel, **columns)
@@ -462,10 +486,17 @@ def _group_cells(
     entered = np.zeros(panel.count.shape, dtype=bool)
     span = _spans(np.unique(start), len(panel.periods), early, base == "varying")
     untreated = np.where(_never(panel.fixed), np.inf, start) - early
-    changes = [
-        _change(panel, start == g, (untreated > max(t, b)) & (start != g), t, b, entered)
-        for g, t, b in span
-    ]
+    means = _given(_kin(table, unit, first_treated, cluster)[1], names) if names else _gap_in_means
+    changes = []
+    for g, t, b in span:
+        sides = start == g, (untreated > max(t, b)) & (start != g)
+        try:
+            changes.append(_change(panel, *sides, t, b, entered, means))
+        except ValueError as error:
+            where = [_shown(panel.periods[place]) for place in (g, t)]
+            raise ValueError(
+                f"the group that begins in {where[0]}, in period {where[1]}: {error}"
+            ) from None
     since = {group: _since(panel.elapsed, group) for group in np.unique(span[:, 0])}
     events = [since[group][place] for group, place, _ in span]
     parts = np.array([change.sizes for change in changes]).T
