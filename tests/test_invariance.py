@@ -77,8 +77,8 @@ def panel():
 
 
 def gappy_panel():
-    """Return the panel without a row in nine."""
-    return panel()[np.arange(240) % 9 != 4].reset_index(drop=True)
+    """Return the panel without a row in ten."""
+    return panel()[np.arange(240) % 10 != 4].reset_index(drop=True)
 
 
 def weeks():

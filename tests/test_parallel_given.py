@@ -74,11 +74,9 @@ def test_either_model_may_be_wrong(wrong):
     rng = np.random.default_rng(5)
     n = 20_000
     x = rng.normal(size=n)
-    bent = np.exp(x / 2 if wrong == "score" else x)
-    treated = (
-        rng.random(n) < 1 / (1 + np.exp(0.5 - 0.8 * (bent - 1 if wrong == "score" else x)))
-    ) * 1
-    growth = treated + (x if wrong == "score" else 2 * bent) + rng.normal(size=n)
+    index, bent = (np.exp(x / 2) - 1, x) if wrong == "score" else (1.2 * x, x**2)
+    treated = (rng.random(n) < 1 / (1 + np.exp(0.5 - index))) * 1
+    growth = treated + 2 * bent + rng.normal(size=n)
     wide = pd.DataFrame({"unit": np.arange(n), "treated": treated, "x": x, "y": 0.0})
     frame = pd.concat([wide.assign(post=0), wide.assign(post=1, y=growth)], ignore_index=True)
     found = did.doubly_robust_did(frame, **TWO, adjust_for="x")
