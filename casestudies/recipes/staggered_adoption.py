@@ -434,7 +434,8 @@ def overall_att(
     return result
 
 
-NEVER, END = np.finfo(float).max, pd.Timestamp("2262-01-01")  # beyond all other periods
+NEVER = np.finfo(float).max  # a period beyond all others
+END = pd.Timestamp("2262-01-01")  # the same as a date
 
 
 # Cells of group and period, and what each unit contributes to them.
