@@ -19,6 +19,7 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _count,
+    _frame,
     _outcome,
     _real,
     _result,
@@ -207,6 +208,7 @@ def match_weights(
     >>> match_weights(data, treatment="drug", adjust_for="age").to_list()
     [1.0, 1.0, 1.0, 1.0, 0.0]
     """
+    data = _frame(data)
     pairs = _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper)
     own = np.isin(pairs.treated, list(pairs.averages))
     return pd.Series(pairs.use + own, index=data.index, name="weight")

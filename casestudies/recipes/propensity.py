@@ -7,7 +7,7 @@ overlap are properties of recorded covariates: neither says anything about one t
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _numbers, _real
+from casestudies.recipes._columns import _frame, _numbers, _real
 from casestudies.recipes._score import TIE, _among, _effective, _inverse, _read_covariates, _score
 
 
@@ -47,6 +47,7 @@ def scores(data, *, treatment, adjust_for):
     >>> scores(data, treatment="drug", adjust_for="old").round(3).unique()
     array([0.25, 0.75])
     """
+    data = _frame(data)
     _, treated, design = _read_covariates(data, treatment, adjust_for)
     score, _ = _score(treated, design)
     return pd.Series(score, index=data.index, name="score")
@@ -208,6 +209,7 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     low, high = _real("low", low, least=0), _real("high", high, most=1)
     if low >= high:
         raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
+    data = _frame(data)
     table, treated, design = _read_covariates(data, treatment, adjust_for)
     score, slack = _score(treated, design)
     keep = (score >= low - TIE - slack) & (score <= high + TIE + slack)

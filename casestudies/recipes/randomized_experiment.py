@@ -14,6 +14,7 @@ from casestudies.recipes._columns import (
     _check_choice,
     _count,
     _design,
+    _frame,
     _generator,
     _group_basis,
     _listed,
@@ -211,7 +212,7 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
     x = _design(table, names)
     df = counted.n - 2 * (1 + len(x.labels))
     if cov == "HC2":
-        estimate, variance = _hc2(x, y, d, counted, treatment, data.index)
+        estimate, variance = _hc2(x, y, d, counted, treatment, _frame(data).index)
     else:
         widths = [1, *(len(_design(table, [name]).labels) for name in names)]
         owner = np.repeat(np.arange(len(widths)), widths)  # dummies do not vary in cells

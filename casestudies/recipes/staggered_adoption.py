@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._clusters import _clustered
-from casestudies.recipes._columns import DATES, _check_level, _holds_numbers, _result
+from casestudies.recipes._columns import DATES, _check_level, _frame, _holds_numbers, _result
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._panel import (
     _balanced,
@@ -363,7 +363,8 @@ def _cell_covariance(influence, cells):
 
 def _marked_starts(data, time, first_treated):
     """Return data with a number beyond all others for infinity, or raise on a missing start."""
-    names = list(data.columns) if isinstance(data, pd.DataFrame) else []
+    data = _frame(data)
+    names = list(data.columns)
     if not all(isinstance(n, str) and names.count(n) == 1 for n in (time, first_treated)):
         return data  # reading it will say what is wrong
     start = data[first_treated]

@@ -11,7 +11,7 @@ names its own in ``attrs["estimand"]``.
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _check_choice, _outcome, _result
+from casestudies.recipes._columns import _check_choice, _frame, _outcome, _result
 from casestudies.recipes._score import (
     _axes,
     _effective,
@@ -58,6 +58,7 @@ def inverse_weights(data, *, treatment, adjust_for, estimand="ATE"):
     array([4.   , 1.333])
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
+    data = _frame(data)
     _, treated, design = _read_covariates(data, treatment, adjust_for)
     score, _ = _score(treated, design)
     weights, _ = _inverse(treated, score, estimand)
