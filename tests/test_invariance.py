@@ -35,6 +35,7 @@ COVARIATES = ["x1", "x2", "ward"]
 EFFECT = {"outcome": "y", "treatment": "d"}
 ADJUSTED = {**EFFECT, "adjust_for": COVARIATES}
 SCORE = {"treatment": "d", "adjust_for": COVARIATES}
+IN_PAIRS = {"replace": False, "on_no_match": "drop"}
 INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
@@ -147,6 +148,12 @@ def wide(frame):
     return outcomes.sub(outcomes["y_0"], axis=0)
 
 
+def pairs(frame):
+    """Return distances and weights of the pairs, in their order."""
+    found = matching.matched_pairs(frame, **SCORE, estimand="ATE")
+    return found[["distance", "weight"]].sort_values(["distance", "weight"])
+
+
 def study(frame):
     return difference_in_differences.event_study(frame, **STUDY)
 
@@ -165,6 +172,8 @@ CALLS = {
     "inverse_weights": (people, lambda f: np.sort(weighting.inverse_weights(f, **SCORE))),
     "weight": (people, lambda f: weighting.weight(f, **ADJUSTED, variance="stacked")),
     "match": (people, lambda f: matching.match(f, **ADJUSTED)),
+    "match, in pairs": (people, lambda f: matching.match(f, **ADJUSTED, **IN_PAIRS)),
+    "matched_pairs": (people, pairs),
     "match_weights": (people, lambda f: np.sort(matching.match_weights(f, **SCORE))),
     "doubly_robust": (people, lambda f: doubly_robust.doubly_robust(f, **ADJUSTED)),
     "robustness_value": (people, lambda f: sensitivity.robustness_value(f, **ADJUSTED)),
