@@ -14,6 +14,7 @@ from casestudies.recipes import doubly_robust, weighting
 from casestudies.recipes.difference_in_differences import two_by_two
 from casestudies.recipes.few_clusters import wild_bootstrap
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
+from casestudies.recipes.matching import match
 from casestudies.recipes.off_policy import (
     doubly_robust_value,
     estimate_propensities,
@@ -54,7 +55,7 @@ def hospital():
         return lambda d: doubly_robust.doubly_robust(d, **HEALTH, estimand=estimand, rng=1)
 
     def matching(estimand):
-        return lambda d: matching.match(d, **HEALTH, estimand=estimand)
+        return lambda d: match(d, **HEALTH, estimand=estimand)
 
     def standard(estimand):
         return lambda d: standardize(d, **HEALTH, estimand=estimand)
@@ -79,6 +80,8 @@ def main(replications):
     estimands = {name: name[-3:] for name in analyses}
     mild = scenarios.hospital(health_on_drug=-0.6)
     run("hospital, arms overlap well", mild, analyses, 1_000, estimands)
+    pairs = {"match, in pairs": lambda d: match(d, **HEALTH, replace=False)}
+    run("hospital, arms overlap well", mild, pairs, 1_000, "ATT")
     large = {name: analyses[name] for name in ("weight, ATE", "weight, ATT")}
     large["weight, ATE, default"] = lambda d: weighting.weight(d, **HEALTH, estimand="ATE")
     estimands["weight, ATE, default"] = "ATE"
