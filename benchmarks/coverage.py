@@ -13,6 +13,7 @@ from casestudies import scenarios
 from casestudies.recipes import doubly_robust, weighting
 from casestudies.recipes.difference_in_differences import two_by_two
 from casestudies.recipes.few_clusters import wild_bootstrap
+from casestudies.recipes.front_door import front_door
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
 from casestudies.recipes.matching import match
 from casestudies.recipes.off_policy import (
@@ -35,6 +36,7 @@ from casestudies.scenarios.retention import POLICIES
 DRUG = {"outcome": "severity", "treatment": "drug"}
 HEALTH = {**DRUG, "adjust_for": "health"}
 EXIT = {"outcome": "exit", "treatment": "mismatch", "adjust_for": "talent", "model": "logit"}
+MENTOR = {"outcome": "exit", "treatment": "urged", "mediator": "mentor"}
 DAY = {"outcome": "output", "treatment": "pomodoro"}
 WAGE = {"outcome": "wage", "treatment": "schooling"}
 LOG = {"outcome": "exit", "action": "stretch", "propensity": "propensity", "target": "new"}
@@ -86,6 +88,9 @@ def main(replications):
     large["weight, ATE, default"] = lambda d: weighting.weight(d, **HEALTH, estimand="ATE")
     estimands["weight, ATE, default"] = "ATE"
     run("hospital, as in the chapter", scenarios.hospital(), large, 1_000, estimands)
+    doors = {"front_door": lambda d: front_door(d, **MENTOR)}
+    doors["front_door, linear"] = lambda d: front_door(d, **MENTOR, model="linear")
+    run("mentoring", scenarios.mentoring(), doors, 500, "ATE")
     logit = {"standardize, logit": lambda d: standardize(d, **EXIT)}
     run("staffing", scenarios.staffing(), logit, 2_000, "ATE")
     means = {

@@ -96,7 +96,7 @@ def test_the_error_of_cells_is_that_of_stacked_equations():
     assert found["std_error"] == pytest.approx(error, rel=1e-6)
 
 
-def bootstrapped(data, estimate, draws=400):
+def bootstrapped(data, estimate, draws):
     """Return the standard deviation of an estimate over resampled rows."""
     rng = np.random.default_rng(5)
     return np.std(
@@ -107,7 +107,7 @@ def bootstrapped(data, estimate, draws=400):
 def test_the_error_within_strata_is_that_of_resampling():
     data = draw(1_500, rng=3)
     found = front_door(data, **COLUMNS, adjust_for="x")
-    error = bootstrapped(data, lambda d: by_hand(d, ("x",)), 200)
+    error = bootstrapped(data, lambda d: front_door(d, **COLUMNS, adjust_for="x")["estimate"], 200)
     assert found["std_error"] == pytest.approx(error, rel=4 / np.sqrt(400))
 
 

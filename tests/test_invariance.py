@@ -13,6 +13,7 @@ from casestudies.recipes import (
     difference_in_differences,
     doubly_robust,
     few_clusters,
+    front_door,
     honest_bounds,
     instrumental_variables,
     matching,
@@ -176,6 +177,16 @@ CALLS = {
     "matched_pairs": (people, pairs),
     "match_weights": (people, lambda f: np.sort(matching.match_weights(f, **SCORE))),
     "doubly_robust": (people, lambda f: doubly_robust.doubly_robust(f, **ADJUSTED)),
+    "front_door": (
+        people,
+        lambda f: front_door.front_door(f, **EFFECT, mediator="z", adjust_for="ward"),
+    ),
+    "front_door, linear": (
+        people,
+        lambda f: front_door.front_door(
+            f, **EFFECT, mediator=["v", "x2"], adjust_for=["x1", "ward"], model="linear"
+        ),
+    ),
     "robustness_value": (people, lambda f: sensitivity.robustness_value(f, **ADJUSTED)),
     "bias_bounds": (people, lambda f: sensitivity.bias_bounds(f, **ADJUSTED, benchmark="x1")),
     "contour": (people, lambda f: sensitivity.contour(f, **ADJUSTED)),

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from enumeration import joint, mean
+from stored import ROOT
 
 from casestudies import identify, scenarios
 from casestudies.recipes.front_door import front_door
@@ -74,6 +75,16 @@ def test_the_front_door_recovers_the_effect_and_the_naive_contrast_has_the_wrong
     row = table.loc["front_door"]
     assert abs(row["bias"]) < 4 * row["bias_error"]
     assert abs(row["coverage"] - 0.95) < 4 * (0.95 * 0.05 / 200) ** 0.5
+
+
+def test_the_decision_page_tells_the_numbers_of_this_world():
+    page = (ROOT / "book" / "choosing_a_design.md").read_text(encoding="utf-8")
+    said = page.split("(leaf-front-door)=")[1].split("Recipe")[0]
+    plain, passed = scenarios.mentoring().truth, scenarios.mentoring(urging_on_exit=0.1).truth
+    assert f"leave {100 * plain['raw difference']:.0f} points more often" in said
+    assert f"urging lowers leaving by {-100 * plain['ATE']:.0f}, and so says" in said
+    assert f"the effect is −{-100 * passed['ATE']:.0f}, and the front door still says −" in said
+    assert f"still says −{-100 * passed['front-door limit']:.0f}." in said
 
 
 @pytest.mark.parametrize(
