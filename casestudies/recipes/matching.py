@@ -421,7 +421,7 @@ def _pair(
         donors = treated != arm
         if replace:
             _check_neighbours("neighbours", k, donors)
-            average, found, reach = _within(cloud, counts[arm], counts[1 - arm], k, caliper)
+            average, found, reach = _match_nearest(cloud, counts[arm], counts[1 - arm], k, caliper)
             reaches.append(reach)
         else:
             average, found = _assigned(cloud, counts[1], counts[0], caliper)
@@ -557,7 +557,9 @@ def _near(cloud, seekers, donors, k):
         here = cloud.group == group
         rows, columns = np.flatnonzero(here & (seekers > 0)), np.flatnonzero(here & (donors > 0))
         if donors[columns].sum() >= k:
-            link, farthest[rows], slack[rows] = _nearest(cloud, rows, columns, donors[columns], k)
+            link, farthest[rows], slack[rows] = _reach_nearest(
+                cloud, rows, columns, donors[columns], k
+            )
             links.append(link)
     row, column = np.concatenate(links, axis=1) if links else np.empty((2, 0), dtype=int)
     near = sparse.csr_array((np.ones(len(row)), (row, column)), (sites, sites))
@@ -565,7 +567,7 @@ def _near(cloud, seekers, donors, k):
     return sparse.diags_array(1 / np.maximum(size, 1)) @ near, size, farthest, slack
 
 
-def _nearest(cloud, rows, columns, donors, k):
+def _reach_nearest(cloud, rows, columns, donors, k):
     """Return the links from points to the points of their k nearest donors, and how far they go."""
     tree, width = cKDTree(cloud.points[columns]), min(k + 1, len(columns))
     distance, place = tree.query(cloud.points[rows], np.arange(1, width + 1), workers=-1)
@@ -582,7 +584,7 @@ def _nearest(cloud, rows, columns, donors, k):
     return np.stack([rows[row], columns[column]]), farthest, slack
 
 
-def _within(cloud, seekers, donors, k, caliper):
+def _match_nearest(cloud, seekers, donors, k, caliper):
     """Return means over the nearest donors, how many seekers have them, and how far they are."""
     average, _, farthest, slack = _near(cloud, seekers, donors, k)
     limit = np.finfo(float).max if caliper is None else caliper
