@@ -96,19 +96,17 @@ def test_the_error_of_cells_is_that_of_stacked_equations():
     assert found["std_error"] == pytest.approx(error, rel=1e-6)
 
 
-def bootstrapped(data, estimate, draws):
-    """Return the standard deviation of an estimate over resampled rows."""
-    rng = np.random.default_rng(5)
-    return np.std(
-        [estimate(data.iloc[rng.integers(0, len(data), len(data))]) for _ in range(draws)]
-    )
-
-
-def test_the_error_within_strata_is_that_of_resampling():
-    data = draw(1_500, rng=3)
+@pytest.mark.parametrize("kinds", [2, 3])
+def test_strata_add_up_and_so_do_their_errors(kinds):
+    data = draw(900, rng=3, kinds=kinds)
     found = front_door(data, **COLUMNS, adjust_for="x")
-    error = bootstrapped(data, lambda d: front_door(d, **COLUMNS, adjust_for="x")["estimate"], 200)
-    assert found["std_error"] == pytest.approx(error, rel=4 / np.sqrt(400))
+    parts = [front_door(rows, **COLUMNS) for _, rows in data.groupby("x")]
+    estimate, error, size = (
+        np.array([part[name] for part in parts]) for name in ("estimate", "std_error", "n")
+    )
+    assert found["estimate"] == pytest.approx(size @ estimate / 900)
+    squares = (size * error) ** 2 + size * (estimate - found["estimate"]) ** 2
+    assert found["std_error"] == pytest.approx(np.sqrt(squares.sum()) / 900)
 
 
 @pytest.mark.parametrize("causes", [[], ["x", "ward"]])
@@ -156,10 +154,10 @@ def test_the_population_of_a_trimmed_frame_is_named():
 
 
 def test_neither_rows_nor_units_nor_origin_matter():
-    data = draw(500)
+    data = draw(500).round({"y": 0})
     for options in ({"adjust_for": ["x", "ward"]}, {"model": "linear", "adjust_for": "x"}):
         found = front_door(data, **COLUMNS, **options)
-        moved = data.sample(frac=1, random_state=1).assign(y=lambda d: d["y"] + 2**27)
+        moved = data.sample(frac=1, random_state=1).assign(y=lambda d: d["y"] + 2**40)
         if options.get("model"):
             moved["m"] = moved["m"] * 1e9
         again = front_door(moved, **COLUMNS, **options)
@@ -179,7 +177,23 @@ def lonely_value(data):
     return data.assign(m=data["m"].where(data.index != data.index[data["a"] == 1][0], 9))
 
 
+def pair(data):
+    """Give one value of the mediator to one row of each arm and nobody else."""
+    rows = [data.index[data["a"] == arm][0] for arm in (0, 1)]
+    return data.assign(m=data["m"].where(~data.index.isin(rows), 9))
+
+
 REMEDIES = [
+    (
+        lambda d: front_door(pair(d), **COLUMNS),
+        r"no overlap: where m = 9, 1 row\(s\) have 'a' 0 \(1 such cell",
+        lambda d: front_door(pair(d).query("m < 9"), **COLUMNS),
+    ),
+    (
+        lambda d: front_door(lonely_value(d), **COLUMNS, adjust_for="ward"),
+        r"no overlap: where ward = \w+, m = 9, 0 row\(s\) have 'a' 0 \(1 such cell",
+        lambda d: front_door(lonely_value(d).query("m < 9"), **COLUMNS, adjust_for="ward"),
+    ),
     (
         lambda d: front_door(lonely_value(d), **COLUMNS),
         r"no overlap: where m = 9, 0 row\(s\) have 'a' 0 \(1 such cell\(s\) have fewer than the 2",

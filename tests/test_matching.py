@@ -512,6 +512,9 @@ def test_where_the_places_are_fewer_the_treated_who_are_alike_share_them():
     assert found.attrs["dropped"] == {"treated": 1, "control": 0}
     assert found["n"] == 6
     assert match_weights(data, **seek).to_list() == [0.5, 0.5, 1, 1, 1, 1, 1]
+    pairs = matched_pairs(data, **seek)
+    assert pairs["weight"].to_list() == [0.5, 0.5, 1, 1]
+    assert pairs.attrs == {"estimand": "ATT among those matched", "dropped": []}
 
 
 @pytest.mark.parametrize("metric", ["mahalanobis", "propensity"])
