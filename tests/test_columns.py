@@ -539,3 +539,16 @@ def test_an_outcome_must_vary_and_an_indicator_have_both_values():
         _zero_one(table, "one", ("before", "after"))
     with pytest.raises(ValueError, match="found 2; recode it to 1 for after and 0 for before"):
         _zero_one(table, "x", ("before", "after"))
+
+
+def test_cells_are_read_from_every_library_s_frame():
+    pa, pl = package("pyarrow"), package("polars")
+    cells = pd.DataFrame({"d": [0, 0, 1, 1], "y": [0, 1, 0, 1], "n": [5, 7, 3, 9]})
+    expected = difference_in_means(cells, **COLUMNS, size="n")
+    moments = pd.DataFrame({"d": [0, 1], "y_mean": [2.0, 3.0], "y_var": [1.0, 2.0], "n": [50, 60]})
+    means = difference_in_means(moments, **COLUMNS, size="n")
+    for make in (pl.from_pandas, pa.Table.from_pandas):
+        found = difference_in_means(make(cells), **COLUMNS, size="n")
+        pd.testing.assert_series_equal(found, expected)
+        found = difference_in_means(make(moments), **COLUMNS, size="n")
+        pd.testing.assert_series_equal(found, means)

@@ -349,9 +349,7 @@ def _links(pairs, arm):
     far = np.linalg.norm(points[row] - points[column], axis=1)
     links = pd.DataFrame({"from": row, "to": column, "distance": far, "share": shares.data})
     units = pd.DataFrame({"row": np.arange(len(site)), "site": site, "own": pairs.own})
-    seekers = units[(pairs.treated == arm) & (pairs.own > 0)].set_axis(
-        ["seeker", "from", "own"], axis=1
-    )
+    seekers = units[pairs.treated == arm].set_axis(["seeker", "from", "own"], axis=1)
     donors = units[pairs.treated != arm].set_axis(["donor", "to", "_"], axis=1)
     links = links.merge(seekers, on="from").merge(donors, on="to")
     return links.assign(matched=arm, weight=links["own"] * links["share"])
