@@ -13,7 +13,9 @@ from casestudies import scenarios
 from casestudies.recipes import doubly_robust, weighting
 from casestudies.recipes.difference_in_differences import doubly_robust_did, two_by_two
 from casestudies.recipes.few_clusters import wild_bootstrap
+from casestudies.recipes.front_door import front_door
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
+from casestudies.recipes.matching import match
 from casestudies.recipes.off_policy import (
     doubly_robust_value,
     estimate_propensities,
@@ -34,6 +36,7 @@ from casestudies.scenarios.retention import POLICIES
 DRUG = {"outcome": "severity", "treatment": "drug"}
 HEALTH = {**DRUG, "adjust_for": "health"}
 EXIT = {"outcome": "exit", "treatment": "mismatch", "adjust_for": "talent", "model": "logit"}
+MENTOR = {"outcome": "exit", "treatment": "urged", "mediator": "mentor"}
 DAY = {"outcome": "output", "treatment": "pomodoro"}
 WAGE = {"outcome": "wage", "treatment": "schooling"}
 LOG = {"outcome": "exit", "action": "stretch", "propensity": "propensity", "target": "new"}
@@ -54,7 +57,7 @@ def hospital():
         return lambda d: doubly_robust.doubly_robust(d, **HEALTH, estimand=estimand, rng=1)
 
     def matching(estimand):
-        return lambda d: matching.match(d, **HEALTH, estimand=estimand)
+        return lambda d: match(d, **HEALTH, estimand=estimand)
 
     def standard(estimand):
         return lambda d: standardize(d, **HEALTH, estimand=estimand)
@@ -79,10 +82,15 @@ def main(replications):
     estimands = {name: name[-3:] for name in analyses}
     mild = scenarios.hospital(health_on_drug=-0.6)
     run("hospital, arms overlap well", mild, analyses, 1_000, estimands)
+    pairs = {"match, in pairs": lambda d: match(d, **HEALTH, replace=False)}
+    run("hospital, arms overlap well", mild, pairs, 1_000, "ATT")
     large = {name: analyses[name] for name in ("weight, ATE", "weight, ATT")}
     large["weight, ATE, default"] = lambda d: weighting.weight(d, **HEALTH, estimand="ATE")
     estimands["weight, ATE, default"] = "ATE"
     run("hospital, as in the chapter", scenarios.hospital(), large, 1_000, estimands)
+    doors = {"front_door": lambda d: front_door(d, **MENTOR)}
+    doors["front_door, linear"] = lambda d: front_door(d, **MENTOR, model="linear")
+    run("mentoring", scenarios.mentoring(), doors, 500, "ATE")
     logit = {"standardize, logit": lambda d: standardize(d, **EXIT)}
     run("staffing", scenarios.staffing(), logit, 2_000, "ATE")
     means = {

@@ -14,6 +14,8 @@ def joint(model):
     chance = np.ones(len(rows))
     for name in names:
         found = model.mechanisms[name].evaluate(values)
+        if "function" in found:  # what a do has set
+            found = {"p": found["function"]}
         p = found["p"] if "p" in found else _response(**found)
         chance *= np.where(values[name] == 1, p, 1 - p)
     return pd.Series(chance, index=pd.MultiIndex.from_frame(rows), name="p")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from needs import package
 
 from casestudies.recipes._columns import (
     _basis,
@@ -31,6 +32,7 @@ from casestudies.recipes._columns import (
     _result,
     _zero_one,
 )
+from casestudies.recipes.propensity import trim
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
 from casestudies.recipes.standardization import standardize
 
@@ -44,7 +46,8 @@ def trial(**columns):
 
 
 def read(data):
-    return _read(data, several={"adjust_for": list(data)})
+    names = data.column_names if hasattr(data, "column_names") else data.columns
+    return _read(data, several={"adjust_for": list(names)})
 
 
 # Names and roles
@@ -100,6 +103,102 @@ def test_a_frame_of_another_library_is_refused_with_the_way_to_convert_it():
         _read(DataFrame(), outcome="y")
     with pytest.raises(TypeError, match="got dict; "):
         _read({"y": [1]}, outcome="y")
+
+
+# Frames of other libraries
+
+
+def refuse(data, message):
+    with pytest.raises(TypeError, match=message):
+        difference_in_means(data, **COLUMNS)
+
+
+def test_a_frame_that_is_a_plan_is_refused_and_the_remedy_works():
+    pl = package("polars")
+    plan = pl.from_pandas(trial()).lazy()
+    refuse(
+        plan, r"got polars.*LazyFrame; convert it, for example with data.collect\(\), as it is a"
+    )
+    pd.testing.assert_series_equal(
+        difference_in_means(plan.collect(), **COLUMNS), difference_in_means(trial(), **COLUMNS)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The 'future.infer_string' option")  # Ibis reads it
+def test_a_table_of_a_database_is_refused_and_the_remedy_works():
+    table = package("ibis").memtable(trial())
+    refuse(table, r"got ibis.*Table; convert it, for example with data.to_pandas\(\)")
+    pd.testing.assert_series_equal(
+        difference_in_means(table.to_pandas(), **COLUMNS), difference_in_means(trial(), **COLUMNS)
+    )
+
+
+@pytest.mark.parametrize("value", [None, np.nan], ids=["null", "nan"])
+def test_what_polars_lacks_is_refused_with_its_row(value):
+    pl = package("polars")
+    data = pl.DataFrame({"y": [3.0, 1.0, value, 2.0, 5.0], "d": [0, 1, 0, 1, 0]})
+    with pytest.raises(ValueError, match=r"column 'y' has 1 missing value\(s\), .* in row 2; "):
+        difference_in_means(data, **COLUMNS)
+    kept = data.filter(pl.col("y").is_not_null() & pl.col("y").is_not_nan())
+    assert difference_in_means(kept, **COLUMNS)["n"] == 4
+
+
+@pytest.mark.parametrize("kind", ["int64", "double", "bool", "string", "date32", "timestamp"])
+def test_what_arrow_lacks_is_refused_with_its_label(kind):
+    pa = package("pyarrow")
+    kinds = {"double": pa.float64(), "bool": pa.bool_(), "timestamp": pa.timestamp("us")}
+    whole = pa.array([1, None, 1], pa.int64() if kind == "timestamp" else pa.int32())
+    held = whole.cast(kinds[kind] if kind in kinds else getattr(pa, kind)())
+    data = pd.DataFrame({"x": pd.arrays.ArrowExtensionArray(held)}, index=["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"column 'x' has 1 missing value\(s\), .* in row 'b'; "):
+        read(data)
+
+
+def test_whole_numbers_of_arrow_stay_whole_and_apart():
+    pa, pl = package("pyarrow"), package("polars")
+    names = [2**60, 2**60 + 1]
+    backed = pd.DataFrame({"unit": pd.array(names, dtype=pd.ArrowDtype(pa.int64()))})
+    for data in (backed, pl.DataFrame({"unit": names}), pa.table({"unit": names})):
+        assert read(data)["unit"].tolist() == names
+
+
+def test_precision_is_that_of_arrow_s_numbers():
+    pa, pl = package("pyarrow"), package("polars")
+    columns = {"x": np.arange(3, dtype=np.float32), "y": np.arange(3), "z": np.arange(3.0)}
+    expected = {"x": np.finfo(np.float32).eps, "y": 0, "z": np.finfo(float).eps}
+    table = pa.table(columns)
+    for data in (table, pl.DataFrame(columns), table.to_pandas(types_mapper=pd.ArrowDtype)):
+        assert read(data).attrs["precision"] == expected
+
+
+def test_codes_of_text_mean_the_text_unless_their_order_was_given():
+    pa, pl = package("pyarrow"), package("polars")
+    text = ["c", "a", "b"]
+    coded = pl.DataFrame({"x": pl.Series(text, dtype=pl.Categorical)})
+    backed = pd.DataFrame({"x": pd.Series(pd.Categorical(text, ["c", "b", "a"]))})
+    backed = pa.Table.from_pandas(backed).to_pandas(types_mapper=pd.ArrowDtype)
+    for data in (coded, coded.to_arrow(), backed):
+        assert _design(read(data), ["x"]).labels == ["x = b", "x = c"]
+    ranked = pl.DataFrame({"x": pl.Series(text, dtype=pl.Enum(["c", "b", "a"]))})
+    assert _design(read(ranked), ["x"]).labels == ["x = b", "x = a"]
+
+
+def test_dates_of_arrow_stay_dates():
+    pa, pl = package("pyarrow"), package("polars")
+    days = [datetime.date(2020, 1, 1), datetime.date(2020, 2, 1)]
+    table = pa.table({"x": days})
+    for data in (table, pl.DataFrame({"x": days}), table.to_pandas(types_mapper=pd.ArrowDtype)):
+        assert read(data)["x"].tolist() == [pd.Timestamp(day) for day in days]
+
+
+def test_rows_of_another_library_s_frame_come_back_as_pandas_rows():
+    pl = package("polars")
+    people = pd.DataFrame({"old": [0, 0, 0, 0, 1, 1, 1, 1], "drug": [1, 0, 0, 0, 1, 1, 1, 0]})
+    score = {"treatment": "drug", "adjust_for": "old"}
+    pd.testing.assert_frame_equal(
+        trim(pl.from_pandas(people), **score, low=0.2, high=0.5),
+        trim(people, **score, low=0.2, high=0.5),
+    )
 
 
 # Storage
@@ -476,3 +575,16 @@ def test_an_outcome_must_vary_and_an_indicator_have_both_values():
         _zero_one(table, "one", ("before", "after"))
     with pytest.raises(ValueError, match="found 2; recode it to 1 for after and 0 for before"):
         _zero_one(table, "x", ("before", "after"))
+
+
+def test_cells_are_read_from_every_library_s_frame():
+    pa, pl = package("pyarrow"), package("polars")
+    cells = pd.DataFrame({"d": [0, 0, 1, 1], "y": [0, 1, 0, 1], "n": [5, 7, 3, 9]})
+    expected = difference_in_means(cells, **COLUMNS, size="n")
+    moments = pd.DataFrame({"d": [0, 1], "y_mean": [2.0, 3.0], "y_var": [1.0, 2.0], "n": [50, 60]})
+    means = difference_in_means(moments, **COLUMNS, size="n")
+    for make in (pl.from_pandas, pa.Table.from_pandas):
+        found = difference_in_means(make(cells), **COLUMNS, size="n")
+        pd.testing.assert_series_equal(found, expected)
+        found = difference_in_means(make(moments), **COLUMNS, size="n")
+        pd.testing.assert_series_equal(found, means)

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from needs import package
 from scipy.special import expit
 
 from casestudies.recipes import (
     difference_in_differences,
     doubly_robust,
     few_clusters,
+    front_door,
     honest_bounds,
     instrumental_variables,
     matching,
@@ -34,6 +36,7 @@ COVARIATES = ["x1", "x2", "ward"]
 EFFECT = {"outcome": "y", "treatment": "d"}
 ADJUSTED = {**EFFECT, "adjust_for": COVARIATES}
 SCORE = {"treatment": "d", "adjust_for": COVARIATES}
+IN_PAIRS = {"replace": False, "on_no_match": "drop"}
 INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
@@ -89,13 +92,24 @@ def weeks():
 
 def gaps(frame):
     """Return the weeks without the outcomes of those who do not answer."""
-    return frame.assign(y=frame["y"].where(frame["silent"] == 0))
+    if isinstance(frame, pd.DataFrame):
+        return frame.assign(y=frame["y"].where(frame["silent"] == 0))
+    if isinstance(frame, package("polars").DataFrame):
+        pl = package("polars")
+        return frame.with_columns(pl.when(pl.col("silent") == 0).then(pl.col("y")).alias("y"))
+    return type(frame).from_pandas(gaps(frame.to_pandas()))
+
+
+def ends(frame):
+    """Return the least and the greatest outcome."""
+    y = frame["y"].to_numpy()
+    return float(y.min()), float(y.max())
 
 
 def moments(frame):
     """Return the weeks' moments, an outcome's mean less the least outcome."""
     table = monitoring.batch_moments(frame, **WATCHED)
-    return table.assign(y_mean=table["y_mean"] - frame["y"].min())
+    return table.assign(y_mean=table["y_mean"] - ends(frame)[0])
 
 
 def two_periods():
@@ -141,6 +155,12 @@ def wide(frame):
     return outcomes.sub(outcomes["y_0"], axis=0)
 
 
+def pairs(frame):
+    """Return distances and weights of the pairs, in their order."""
+    found = matching.matched_pairs(frame, **SCORE, estimand="ATE")
+    return found[["distance", "weight"]].sort_values(["distance", "weight"])
+
+
 def study(frame):
     return difference_in_differences.event_study(frame, **STUDY)
 
@@ -159,8 +179,20 @@ CALLS = {
     "inverse_weights": (people, lambda f: np.sort(weighting.inverse_weights(f, **SCORE))),
     "weight": (people, lambda f: weighting.weight(f, **ADJUSTED, variance="stacked")),
     "match": (people, lambda f: matching.match(f, **ADJUSTED)),
+    "match, in pairs": (people, lambda f: matching.match(f, **ADJUSTED, **IN_PAIRS)),
+    "matched_pairs": (people, pairs),
     "match_weights": (people, lambda f: np.sort(matching.match_weights(f, **SCORE))),
     "doubly_robust": (people, lambda f: doubly_robust.doubly_robust(f, **ADJUSTED)),
+    "front_door": (
+        people,
+        lambda f: front_door.front_door(f, **EFFECT, mediator="z", adjust_for="ward"),
+    ),
+    "front_door, linear": (
+        people,
+        lambda f: front_door.front_door(
+            f, **EFFECT, mediator=["v", "x2"], adjust_for=["x1", "ward"], model="linear"
+        ),
+    ),
     "robustness_value": (people, lambda f: sensitivity.robustness_value(f, **ADJUSTED)),
     "bias_bounds": (people, lambda f: sensitivity.bias_bounds(f, **ADJUSTED, benchmark="x1")),
     "contour": (people, lambda f: sensitivity.contour(f, **ADJUSTED)),
@@ -205,7 +237,7 @@ CALLS = {
     "outcome_bounds": (
         weeks,
         lambda f: monitoring.outcome_bounds(
-            gaps(f), **EFFECT, low=f["y"].min() - 1, high=f["y"].max() + 1
+            gaps(f), **EFFECT, low=ends(f)[0] - 1, high=ends(f)[1] + 1
         ),
     ),
     "two_by_two": (
@@ -289,7 +321,7 @@ VALUES = {  # they move with the outcome
         f, **VALUE, adjust_for=COVARIATES
     ),
     "policy_bounds": lambda f: off_policy.policy_bounds(
-        f, **VALUE, low=f["y"].min(), high=f["y"].max()
+        f, **VALUE, low=ends(f)[0], high=ends(f)[1]
     ),
 }
 CALLS |= {
@@ -432,7 +464,54 @@ def objects(frame):
     return frame.astype(object)
 
 
-GUISES = [shuffled, turned, indexed_like_a_column, single, nullable, categorical, objects]
+def arrow_backed(frame):
+    package("pyarrow")
+    return frame.convert_dtypes(dtype_backend="pyarrow")
+
+
+def arrow_kinds(frame):
+    """Return true and false, decimals, and text in the order in which its codes came about."""
+    pa = package("pyarrow")
+    kinds = {name: pa.decimal128(38, 9) for name in ("v", "unit", "x1") if name in frame}
+    kinds |= {name: pa.bool_() for name in ("d", "treated", "post", "event") if name in frame}
+    arrays = {name: pa.array(frame[name].to_list()).cast(kind) for name, kind in kinds.items()}
+    if "ward" in frame:
+        codes = pd.Categorical(frame["ward"], categories=["west", "north", "east"])
+        arrays["ward"] = pa.array(codes)
+    return arrow_backed(frame).assign(
+        **{name: pd.arrays.ArrowExtensionArray(array) for name, array in arrays.items()}
+    )
+
+
+def arrow_table(frame):
+    return package("pyarrow").Table.from_pandas(frame)
+
+
+def polars_frame(frame):
+    pl = package("polars")
+    return pl.from_pandas(frame)
+
+
+def polars_codes(frame):
+    pl = package("polars")
+    text = [pl.col("ward").cast(pl.Categorical)] if "ward" in frame else []
+    return pl.from_pandas(frame[::-1]).with_columns(*text)
+
+
+GUISES = [
+    shuffled,
+    turned,
+    indexed_like_a_column,
+    single,
+    nullable,
+    categorical,
+    objects,
+    arrow_backed,
+    arrow_kinds,
+    arrow_table,
+    polars_frame,
+    polars_codes,
+]
 
 
 def compare(found, expected):

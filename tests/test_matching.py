@@ -1,5 +1,6 @@
 """Matching against published figures, hand work and brute force."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -19,9 +20,12 @@ from confounded import (
     fits,
     hospital,
     lonely,
+    m_estimator,
 )
+from scipy import stats
 
-from casestudies.recipes.matching import match, match_weights
+from casestudies.recipes import matching
+from casestudies.recipes.matching import match, match_weights, matched_pairs
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +131,14 @@ def test_hand_worked_ate_of_nine_units_with_ties():
     assert weights.to_list() == pytest.approx([3, 3, 3, 4 / 3, 5 / 3, 5 / 3, 4 / 3, 2, 1])
 
 
-def brute_force(data, estimand, k, correct, near_k, points, x=None, score=None):
+def brute_force(
+    data, estimand, k, correct, near_k, points, x=None, score=None, group=None, caliper=np.inf
+):
     """Match with a full distance matrix, unit by unit, as Abadie and Imbens write it."""
     y, a = data["y"].to_numpy(), data["a"].to_numpy()
     n, distance = len(y), np.linalg.norm(points[:, None] - points[None], axis=2)
+    if group is not None:
+        distance[group[:, None] != group[None]] = np.inf
 
     def nearest(from_points, i, pool, count):
         order = np.sort(from_points[i][pool])
@@ -138,6 +146,8 @@ def brute_force(data, estimand, k, correct, near_k, points, x=None, score=None):
 
     arms = [np.flatnonzero(a == arm) for arm in (0, 1)]
     units = np.arange(n) if estimand == "ATE" else arms[1]
+    last = {i: np.sort(distance[i][arms[1 - a[i]]])[k - 1] for i in units}
+    units = [i for i in units if last[i] <= caliper and last[i] < np.inf]
     sets = {i: nearest(distance, i, arms[1 - a[i]], k) for i in units}
     use, use_squared = np.zeros(n), np.zeros(n)
     for found in sets.values():
@@ -155,10 +165,7 @@ def brute_force(data, estimand, k, correct, near_k, points, x=None, score=None):
     squares = sum((effect - estimate) ** 2 for effect in effects.values())
     for i in range(n):
         noise = np.var(y[nearest(distance, i, arms[a[i]], near_k + 1)], ddof=1)
-        if estimand == "ATE":
-            squares += (use[i] ** 2 + 2 * use[i] - use_squared[i]) * noise
-        elif a[i] == 0:
-            squares += (use[i] ** 2 - use_squared[i]) * noise
+        squares += (use[i] ** 2 + 2 * use[i] * (i in sets) - use_squared[i]) * noise
     if score is not None:
         between = np.linalg.norm(whitened(x[:, 1:])[:, None] - whitened(x[:, 1:])[None], axis=2)
         inverse = np.linalg.inv((x.T * score * (1 - score)) @ x)
@@ -299,6 +306,248 @@ def test_a_caliper_counts_the_units_without_a_match_and_accepts_exact_ones():
         match(HAND, **HAND_COLUMNS, caliper=0.999 * reach)
 
 
+# Exact groups, calipers that drop, pairs
+
+
+@pytest.mark.parametrize("world", [hospital, coarse])
+@pytest.mark.parametrize("estimand", ["ATT", "ATE"])
+@pytest.mark.parametrize(("k", "near_k", "correct"), [(1, 2, True), (2, 1, False)])
+@pytest.mark.parametrize("caliper", [0.2, None])
+def test_matching_within_groups_and_a_caliper_equals_brute_force(
+    world, estimand, k, near_k, correct, caliper
+):
+    data = world(150, rng=30 + k)
+    found = match(
+        data,
+        **COLUMNS | {"adjust_for": ["x1", "x2"]},
+        exact="ward",
+        estimand=estimand,
+        neighbours=k,
+        variance_neighbours=near_k,
+        bias_correction=correct,
+        caliper=caliper,
+        on_no_match="drop",
+    )
+    points = whitened(data[["x1", "x2"]].to_numpy())
+    limit = np.inf if caliper is None else caliper + 1e-7
+    expected = brute_force(
+        data,
+        estimand,
+        k,
+        correct,
+        near_k,
+        points,
+        group=data["ward"].to_numpy(),
+        caliper=limit,
+    )
+    assert found[["estimate", "std_error"]].to_list() == pytest.approx(expected, rel=1e-9)
+    among = estimand + " among those matched" * (caliper is not None)
+    assert found.attrs["estimand"] == among
+    lost = sum(found.attrs.get("dropped", {}).values())
+    assert found["n"] == len(data) - lost
+    assert (lost > 0) == (caliper is not None)
+
+
+def test_dropping_by_a_caliper_is_matching_without_those_it_names():
+    data = hospital(200, rng=31)
+    options = {**COLUMNS, "bias_correction": False} | {"adjust_for": "x1"}
+    found = match(data, **options, caliper=0.05, on_no_match="drop")
+    seek = {"treatment": "a", "adjust_for": "x1", "caliper": 0.05, "on_no_match": "drop"}
+    who = matched_pairs(data, **seek).attrs["dropped"]
+    assert found.attrs["dropped"] == {"treated": len(who), "control": 0}
+    assert len(who) > 5
+    assert data.loc[who, "a"].eq(1).all()
+    expected = match(data.drop(who), **options)
+    assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-12)
+    assert (match_weights(data, **seek)[who] == 0).all()
+    trimmed = data.assign()
+    trimmed.attrs["population"] = "the young"
+    named = match(trimmed, **options, caliper=0.05, on_no_match="drop").attrs["estimand"]
+    assert named == "ATT among those matched among the young"
+
+
+def test_matching_lalonde_within_groups_is_that_of_the_r_package():
+    # R, Matching 4.10-8: Match(Y=re78, Tr=treat, X=cbind(age, black, nodegree),
+    # exact=c(FALSE, TRUE, TRUE), Weight=2, ties=TRUE, replace=TRUE, Var.calc=1)
+    experiment = nsw_mixtape.load_pandas().data
+    found = match(
+        experiment,
+        outcome="re78",
+        treatment="treat",
+        adjust_for="age",
+        exact=["black", "nodegree"],
+        bias_correction=False,
+        variance_neighbours=1,
+    )
+    expected = [1867.24100, 707.15920]  # of re78 as the file prints it, in single precision
+    assert found[["estimate", "std_error"]].to_list() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("estimand", ["ATT", "ATE"])
+@pytest.mark.parametrize("exact", [(), "ward"])
+def test_the_pairs_give_the_estimate_and_each_unit_counts_once(estimand, exact):
+    data = coarse(120, rng=32).set_axis([f"p{i}" for i in range(120)])
+    seek = {**DESIGN, "adjust_for": ["x1", "x2"], "estimand": estimand, "exact": exact}
+    pairs = matched_pairs(data, **seek, neighbours=2)
+    gaps = data["y"][pairs["treated"]].to_numpy() - data["y"][pairs["control"]].to_numpy()
+    found = match(data, outcome="y", **seek, neighbours=2, bias_correction=False)
+    assert np.average(gaps, weights=pairs["weight"]) == pytest.approx(found["estimate"])
+    for arm, name in ((1, "treated"), (0, "control")):
+        totals = pairs[pairs["matched"] == arm].groupby(name)["weight"].sum()
+        assert totals.to_numpy() == pytest.approx(1)
+        assert len(totals) == (data["a"] == arm).sum() * (arm == 1 or estimand == "ATE")
+    points = pd.DataFrame(whitened(data[["x1", "x2"]].to_numpy()), index=data.index)
+    steps = points.loc[pairs["treated"]].to_numpy() - points.loc[pairs["control"]].to_numpy()
+    assert pairs["distance"].to_numpy() == pytest.approx(np.linalg.norm(steps, axis=1), abs=1e-9)
+    if exact:
+        wards = [data["ward"][pairs[name]].to_numpy() for name in ("treated", "control")]
+        assert (wards[0] == wards[1]).all()
+    assert pairs.attrs == {"estimand": estimand, "dropped": []}
+
+
+def few(n, rng):
+    """Return a hospital of few treated, who have partners to choose from."""
+    data = hospital(5 * n, rng=rng)
+    return pd.concat([data[data["a"] == 1][:n], data[data["a"] == 0][: 2 * n]])
+
+
+PAIRED = {**COLUMNS, "adjust_for": ["x1", "x2"], "replace": False}
+
+
+@pytest.mark.parametrize("rng", [0, 1, 3])
+def test_pairs_are_the_best_of_all_assignments(rng):
+    data = few(4, rng)
+    points = whitened(data[["x1", "x2"]].to_numpy())
+    squares = np.square(points[:4, None] - points[None, 4:]).sum(axis=2)
+    best = min(
+        itertools.permutations(range(8), 4), key=lambda chosen: squares[range(4), chosen].sum()
+    )
+    pairs = matched_pairs(data, **{**DESIGN, "adjust_for": ["x1", "x2"]}, replace=False)
+    assert pairs["control"].to_list() == data.index[[4 + j for j in best]].to_list()
+    assert pairs["weight"].to_list() == [1] * 4
+
+
+@pytest.mark.parametrize("rng", [0, 1, 3])
+def test_a_caliper_pairs_as_many_as_can_be_and_these_at_best(rng):
+    data = few(4, rng)
+    points = whitened(data[["x1", "x2"]].to_numpy())
+    distance = np.linalg.norm(points[:4, None] - points[None, 4:], axis=2)
+    caliper = np.sort(distance.min(axis=1))[2] + 1e-9
+
+    def cost(chosen):
+        reached = distance[range(4), chosen]
+        reached = reached[reached <= caliper]
+        return -len(reached), (reached**2).sum()
+
+    best = min(itertools.permutations(range(8), 4), key=cost)
+    seek = {**DESIGN, "adjust_for": ["x1", "x2"], "caliper": caliper, "on_no_match": "drop"}
+    pairs = matched_pairs(data, **seek, replace=False)
+    kept = [i for i in range(4) if distance[i, best[i]] <= caliper]
+    assert 1 <= len(kept) <= 3
+    assert pairs["treated"].to_list() == data.index[kept].to_list()
+    assert pairs["control"].to_list() == data.index[[4 + best[i] for i in kept]].to_list()
+    assert pairs.attrs["dropped"] == data.index[[i for i in range(4) if i not in kept]].to_list()
+
+
+@pytest.mark.parametrize("metric", ["mahalanobis", "propensity"])
+def test_the_error_of_pairs_is_that_of_paired_differences(metric):
+    data = few(40, rng=5)
+    found = match(data, **PAIRED, metric=metric, bias_correction=False, exact="ward")
+    seek = {**DESIGN, "adjust_for": ["x1", "x2"], "exact": "ward", "metric": metric}
+    pairs = matched_pairs(data, **seek, replace=False)
+    test = stats.ttest_rel(data["y"][pairs["treated"]], data["y"][pairs["control"]])
+    ends = test.confidence_interval(0.95)
+    expected = [test.statistic, ends.low, ends.high, 80]
+    assert found["estimate"] / found["std_error"] == pytest.approx(expected[0])
+    assert found[["ci_low", "ci_high", "n"]].to_list() == pytest.approx(expected[1:])
+    assert found.attrs == {"estimand": "ATT"}
+
+
+def test_corrected_pairs_are_a_regression_of_the_pairs_clustered_by_pair():
+    data = few(40, rng=6)
+    found = match(data, **PAIRED)
+    pairs = matched_pairs(data, **{**DESIGN, "adjust_for": ["x1", "x2"]}, replace=False)
+    one, other = (
+        data.loc[pairs[name], ["y", "x1", "x2"]].to_numpy() for name in ("treated", "control")
+    )
+
+    def equations(theta):
+        residual = other[:, 0] - theta[0] - other[:, 1:] @ theta[1:3]
+        gap = one[:, 0] - theta[0] - one[:, 1:] @ theta[1:3] - theta[3]
+        return np.column_stack([residual, residual[:, np.newaxis] * other[:, 1:], gap])
+
+    line = sm.OLS(other[:, 0], sm.add_constant(other[:, 1:])).fit().params
+    att = (one[:, 0] - line[0] - one[:, 1:] @ line[1:]).mean()
+    error = m_estimator(equations, [*line, att]) * np.sqrt(40 / 39)
+    assert found["estimate"] == pytest.approx(att)
+    assert found["std_error"] == pytest.approx(error, rel=1e-6)
+
+
+def test_units_alike_share_their_partners():
+    # Two treated at x=0, of whose likes there are three (mean 4), one at 5 beside 6: effects
+    # 10 - 4, 12 - 4 and 20 - 15.
+    data = pd.DataFrame(
+        {"x": [0, 0, 5, 0, 0, 0, 6], "a": [1, 1, 1, 0, 0, 0, 0], "y": [10, 12, 20, 3, 4, 5, 15]}
+    )
+    seek = {"treatment": "a", "adjust_for": "x", "replace": False}
+    found = match(data, outcome="y", **seek, bias_correction=False)
+    assert found["estimate"] == pytest.approx((6 + 8 + 5) / 3)
+    pairs = matched_pairs(data, **seek)
+    assert pairs["weight"].to_list() == pytest.approx([1 / 3] * 6 + [1])
+    assert match_weights(data, **seek).to_list() == pytest.approx([1, 1, 1, *[2 / 3] * 3, 1])
+    ways = []
+    for j, k in itertools.permutations([3, 4, 5], 2):
+        gaps = np.array([10 - j, 12 - k, 20 - 15])
+        ways.append(((gaps - 19 / 3) ** 2).sum())
+    assert found["std_error"] == pytest.approx(np.sqrt(np.mean(ways) / 6))
+
+
+def test_where_the_places_are_fewer_the_treated_who_are_alike_share_them():
+    data = pd.DataFrame(
+        {"x": [0, 0, 4, 8, 0, 4, 9], "a": [1, 1, 1, 1, 0, 0, 0], "y": [3, 5, 9, 7, 1, 8, 4]}
+    )
+    seek = {"treatment": "a", "adjust_for": "x", "replace": False, "on_no_match": "drop"}
+    found = match(data, outcome="y", **seek, bias_correction=False)
+    assert found["estimate"] == pytest.approx((4 - 1 + 9 - 8 + 7 - 4) / 3)
+    assert found.attrs["dropped"] == {"treated": 1, "control": 0}
+    assert found["n"] == 6
+    assert match_weights(data, **seek).to_list() == [0.5, 0.5, 1, 1, 1, 1, 1]
+    pairs = matched_pairs(data, **seek)
+    assert pairs["weight"].to_list() == [0.5, 0.5, 1, 1]
+    assert pairs.attrs == {"estimand": "ATT among those matched", "dropped": []}
+
+
+@pytest.mark.parametrize("metric", ["mahalanobis", "propensity"])
+def test_pairs_do_not_depend_on_rows_units_or_names(metric):
+    data = coarse(300, rng=9).query("a == 0 or x1 > 0.5")
+    options = {**PAIRED, "adjust_for": ["x1", "x2", "ward"], "metric": metric, "exact": "ward"}
+    found = match(data, **options)
+    moved = data.sample(frac=1, random_state=1).assign(x1=lambda d: d["x1"] * 3e6)
+    again = match(moved, **options | {"adjust_for": ["ward", "x2", "x1"]})
+    assert again.to_list() == pytest.approx(found.to_list(), rel=1e-7)
+
+
+def test_pairs_recover_the_effect_on_the_treated_and_their_interval_covers_it():
+    covered, errors = 0, []
+    for rng in range(120):
+        data = few(60, rng=1_000 + rng)
+        truth = 1 + 0.5 * data.loc[data["a"] == 1, "x1"].mean()
+        found = match(data, **COLUMNS, replace=False)
+        errors.append(found["estimate"] - truth)
+        covered += found["ci_low"] <= truth <= found["ci_high"]
+    assert abs(np.mean(errors)) < 4 * np.std(errors) / np.sqrt(120)
+    assert covered / 120 > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 120)
+
+
+def test_too_many_pairs_are_refused(monkeypatch):
+    monkeypatch.setattr(matching, "MOST_PAIRS", 3_000)
+    data = few(40, rng=5)
+    with pytest.raises(ValueError, match=r"40 treated and 80 others make 3e\+03 possible pairs"):
+        match(data, **PAIRED)
+    assert fits(match(data, **PAIRED, exact="ward"))
+    assert fits(match(data, **PAIRED | {"replace": True}))
+
+
 @pytest.mark.parametrize("metric", ["mahalanobis", "propensity"])
 @pytest.mark.parametrize("rng", range(5))
 def test_the_caliper_that_a_refusal_names_reaches_everybody_and_hardly_more(metric, rng):
@@ -384,6 +633,9 @@ def test_equal_scores_cannot_be_matched_on():
     with pytest.raises(ValueError, match=r"score is the same in all rows.*metric='mahalanobis'"):
         match(data, **HAND_COLUMNS, metric="propensity")
     assert match(data, **HAND_COLUMNS)["estimate"] == 1
+
+
+DROPPED = {"replace": False, "on_no_match": "drop"}
 
 
 REMEDIES = [
@@ -497,7 +749,100 @@ REMEDIES = [
         "80 rows are too few for the variance .*; use metric='mahalanobis'",
         lambda d: match(hospital(80, rng=1), **COLUMNS, estimand="ATE"),
     ),
+    (
+        lambda d: match(d, **COLUMNS, replace=None),
+        "replace must be True or False, got None",
+        lambda d: match(d, **COLUMNS, replace=True),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, on_no_match="skip"),
+        "on_no_match must be one of 'refuse', 'drop', got 'skip'",
+        lambda d: match(d, **COLUMNS, on_no_match="drop"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, exact="a"),
+        "column 'a' is given more than one role, treatment and exact",
+        lambda d: match(d, **COLUMNS, exact="ward"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, exact="y"),
+        "column 'y' is given more than one role, outcome and exact",
+        lambda d: match(d, **COLUMNS, exact=["ward"]),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, replace=False, estimand="ATE"),
+        "estimand='ATE' needs a match for everybody.*; use estimand='ATT', or replace=True",
+        lambda d: match(d, **COLUMNS, replace=True, estimand="ATE"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, replace=False, neighbours=2),
+        "neighbours is 2, but without replacement units are paired; use neighbours=1, or replace=T",
+        lambda d: match(d, **COLUMNS, replace=True, neighbours=2),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, replace=False),
+        r"10 of 55 units lack a partner of their own; replace=True .* or on_no_match='drop' leaves",
+        lambda d: match(d, **COLUMNS, replace=False, on_no_match="drop"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, replace=False, caliper=0.1),
+        r"of 55 units lack a partner of their own within the caliper of 0.1; .* on_no_match='drop'",
+        lambda d: match(d, **COLUMNS, replace=False, caliper=0.1, on_no_match="drop"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, replace=False, caliper=1e-6, on_no_match="drop"),
+        r"55 of 55 units lack a partner of their own within the caliper of 1e-06; .* a wider cal",
+        lambda d: match(d, **COLUMNS, replace=False, caliper=1, on_no_match="drop"),
+    ),
+    (
+        lambda d: match(d.assign(x2=d["x2"].round(2)), **COLUMNS, exact="x2"),
+        r"units lack a match: where x2 = .*, the other arm has fewer than 1 row\(s\); merge values",
+        lambda d: match(d.assign(x2=d["x2"].round(2)), **COLUMNS, exact="ward"),
+    ),
+    (
+        lambda d: match(alone(d), **COLUMNS, exact="one"),
+        r"1 of 55 units lack a match: where one = 1, the other arm has fewer than 1 .*'drop' leave",
+        lambda d: match(alone(d), **COLUMNS, exact="one", on_no_match="drop"),
+    ),
+    (
+        lambda d: match(pair_apart(d), **COLUMNS, exact="apart"),
+        r"exact leaves 1 place\(s\) at which a match has fewer than 2 other row\(s\) of its arm",
+        lambda d: match(pair_apart(few(30, rng=1)), **COLUMNS, exact="apart", replace=False),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, exact="ward", metric="propensity"),
+        r"no standard error is known .*; use metric='mahalanobis', or replace=False",
+        lambda d: match(d, **COLUMNS, exact="ward", metric="mahalanobis"),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, on_no_match="drop", metric="propensity", caliper=0.1),
+        r"no standard error is known .*; use metric='mahalanobis', or replace=False",
+        lambda d: match(
+            d,
+            **COLUMNS,
+            on_no_match="drop",
+            metric="propensity",
+            caliper=0.1,
+            replace=False,
+        ),
+    ),
+    (
+        lambda d: match(d[:3], **COLUMNS | {"adjust_for": "x1"}, caliper=9, **DROPPED),
+        r"1 pair\(s\) cannot show how much their differences vary; widen the caliper, or merge ex",
+        lambda d: match(d, **COLUMNS | {"adjust_for": "x1"}, caliper=0.1, **DROPPED),
+    ),
 ]
+
+
+def alone(data):
+    """Put one treated unit into a group of its own."""
+    return data.assign(one=(data.index == data.index[data["a"] == 1][0]) * 1)
+
+
+def pair_apart(data):
+    """Put one treated and one untreated unit into a group of their own."""
+    ends = [data.index[data["a"] == arm][0] for arm in (0, 1)]
+    return data.assign(apart=data.index.isin(ends))
 
 
 @pytest.mark.parametrize(("call", "message", "repaired"), REMEDIES)

@@ -102,6 +102,7 @@ LEAVES = {
         ("hospital_confounding", "hospital_upgrade_did"),
         "stop",
     ),
+    "front-door": Leaf("Front door", "ATE", ("staffing_mediator_trap",)),
     "instrument": Leaf(
         "Instrumental variable",
         "LATE",
@@ -154,6 +155,7 @@ PATH = (
             ("Yes, and at each level some are treated and some are not", "adjust"),
             ("Yes, before each of several decisions that answer one another", "over-time"),
             ("Yes, but some units have no counterpart", "no-overlap"),
+            ("No, but all that carries the effect is, and shares no hidden cause", "front-door"),
         ),
         "No, or you would not swear to it",
     ),

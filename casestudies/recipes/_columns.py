@@ -37,18 +37,39 @@ def _one(role, columns):
     return names[0]
 
 
+def _frame(data):
+    """Return a frame of pandas as it is, one of another library that is in memory as one, or raise.
+
+    That is a frame with `shape` and `to_pandas`, as polars, Arrow and their like have.
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    if hasattr(type(data), "shape") and hasattr(data, "to_pandas"):
+        frame = data.to_pandas()
+        coded = frame.select_dtypes("category").columns
+        return frame.assign(**{name: _decoded(frame[name]) for name in coded})
+    kind = f"{type(data).__module__}.{type(data).__name__}".removeprefix("builtins.")
+    how = "data.to_pandas() or pandas.DataFrame(data)"
+    if hasattr(data, "collect"):
+        how = "data.collect(), as it is a plan whose rows are not there yet"
+    raise TypeError(
+        f"data must be a pandas.DataFrame, got {kind}; convert it, for example with {how}"
+    )
+
+
+def _decoded(column):
+    """Return text for codes whose order is that in which Arrow met the values."""
+    coded = isinstance(column.dtype, pd.CategoricalDtype) and not column.dtype.ordered
+    return column.astype(column.cat.categories.dtype) if coded else column
+
+
 def _read(data, *, several=None, cluster=None, **roles):
     """Return the columns named, complete and finite, as numpy holds them, without an index.
 
     Every role in `roles` has one column, a role in `several` any number; a column has one role,
     but `cluster` may name a column that has another one too.
     """
-    if not isinstance(data, pd.DataFrame):
-        kind = f"{type(data).__module__}.{type(data).__name__}".removeprefix("builtins.")
-        raise TypeError(
-            f"data must be a pandas.DataFrame, got {kind}; convert it, for example with "
-            "data.to_pandas() or pandas.DataFrame(data)"
-        )
+    data = _frame(data)
     named = [(role, _one(role, name)) for role, name in roles.items()]
     named += [(role, name) for role in several or {} for name in _names(role, several[role])]
     owner = {}
@@ -88,6 +109,9 @@ DATES = {"datetime64", "datetime", "date", "period"}
 
 def _plain(column):
     """Return a complete column as numpy holds it, or raise; text and dates stay what they are."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        held = _decoded(column.array.__arrow_array__().to_pandas())
+        column = held.set_axis(column.index).rename(column.name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         values = column.cat.remove_unused_categories()
     elif _holds_numbers(column):

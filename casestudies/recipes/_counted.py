@@ -4,10 +4,9 @@ from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from casestudies.recipes._clusters import _clustered
-from casestudies.recipes._columns import _names, _numbers, _read
+from casestudies.recipes._columns import _frame, _names, _numbers, _read
 
 
 class _Counted(NamedTuple):
@@ -82,13 +81,14 @@ def _read_counted(
         table = _read(data, several=several, cluster=cluster, **roles)
         count, scatter = np.ones(len(table)), np.zeros((1, len(names), len(names)))
         return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
-    held = {name for name in getattr(data, "columns", ()) if isinstance(name, str)}
+    data = _frame(data)
+    held = {name for name in data.columns if isinstance(name, str)}
     for role, columns in {**named, "cluster": [] if cluster is None else cluster}.items():
         for name in _names(role, columns):
             _check_held(name, role, held, role in measured)
     vary = [name for name in names if f"{name}_mean" in held]
     plain = data
-    if vary and isinstance(data, pd.DataFrame):  # reading refuses what else it may be
+    if vary:
         plain = data.rename(columns={f"{name}_mean": name for name in vary})
     table = _read(plain, several=several, cluster=cluster, size=size, **roles)
     count = _sizes(table, size)

@@ -9,6 +9,7 @@ import pandas as pd
 from casestudies.recipes._columns import (
     _check_choice,
     _check_frame,
+    _frame,
     _listed,
     _names,
     _numbers,
@@ -117,9 +118,8 @@ def _without_lost(data, treatments, known, losses, outcome, listed):
 
     What is filled in enters no estimate: a unit that is lost leaves every later model.
     """
+    data = _frame(data)
     gone = [np.zeros(len(data), dtype=bool)]
-    if not isinstance(data, pd.DataFrame):
-        return data, gone
     _check_frame(data, dict.fromkeys([outcome, *(name for names in listed for name in names)]))
     missing = data[outcome].isna()
     if missing.any() and not any(losses):

@@ -1,11 +1,12 @@
-r"""Matching: average effects by nearest neighbours, with replacement.
+r"""Matching: average effects by nearest neighbours, with replacement or in pairs.
 
 All estimates here assume that the covariates in `adjust_for` block every backdoor path
 (:math:`Y(1), Y(0) \perp A \mid X`), that every unit could have gone either way
 (:math:`0 < e(X) = P(A = 1 \mid X) < 1`) and that one unit's treatment leaves the others alone.
 None of them protects against a confounder that was not recorded. The estimands are
 the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`; each result
-names its own in ``attrs["estimand"]``.
+names its own in ``attrs["estimand"]``. Where units without a match are dropped on request, it is
+the effect among those matched, who are found in the data and not in the question.
 """
 
 from typing import NamedTuple
@@ -13,13 +14,18 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _count,
+    _frame,
+    _names,
     _outcome,
+    _read,
     _real,
     _result,
 )
@@ -35,6 +41,8 @@ from casestudies.recipes._score import (
     _with_constant,
 )
 
+MOST_PAIRS = 5 * 10**7  # that are weighed up at once, of 8 bytes each
+
 
 def match(
     data,
@@ -48,9 +56,12 @@ def match(
     bias_correction=True,
     caliper=None,
     variance_neighbours=2,
+    exact=(),
+    replace=True,
+    on_no_match="refuse",
     level=0.95,
 ):
-    r"""Estimate an average effect by nearest-neighbour matching with replacement.
+    r"""Estimate an average effect by nearest-neighbour matching, with replacement or in pairs.
 
     Each unit is compared with the mean of its `neighbours` nearest units of the other arm;
     all units tied with the last of them are used, with equal shares; distances that differ by
@@ -66,6 +77,21 @@ def match(
     :math:`\hat\sigma^2` is the variance of the outcome among a unit and its
     `variance_neighbours` nearest of the same arm. For ``metric="propensity"`` the variance is
     adjusted for the estimation of the score. The bootstrap is not valid for this estimator.
+
+    With ``replace=False`` each treated unit has a partner of its own: of all assignments that
+    pair as many as can be, the one with the least sum of squared distances. Places that several
+    units could take alike (equal covariates) are shared among them; where assignments to
+    different places are equally good, the order of the covariates decides, never the outcome. The
+    estimate is the mean difference of the :math:`m` pairs, less, with `bias_correction`, what the
+    line among the partners predicts for it; the error is clustered by pair (Abadie and Spiess),
+
+    .. math:: \frac{1}{m (m - 1)} \sum_p (u_p - h_p e_p)^2,
+
+    with :math:`u_p` the treated unit's distance from the line less the estimate, :math:`e_p` its
+    partner's residual and :math:`h_p` the weight of that residual in the line's value at the
+    treated's means (1 without a correction: the error of paired differences), for the t
+    distribution on :math:`m - 1` degrees. It asks that the other arm be the larger by far, so
+    that pairs are close, and takes a propensity score as known.
 
     Parameters
     ----------
@@ -89,26 +115,38 @@ def match(
         Subtract the difference that a linear regression of the outcome on the matching
         variables, among the matched units of an arm, predicts between a unit and its matches.
     caliper : float, optional
-        Largest distance allowed, in standard deviations of the metric. A unit without a match
-        is an error, because dropping it would change the estimand.
+        Largest distance allowed, in standard deviations of the metric.
     variance_neighbours : int
-        Same-arm neighbours for the conditional variance of the outcome.
+        Same-arm neighbours for the conditional variance of the outcome, with replacement.
+    exact : str or list of str
+        Columns in which a unit and its matches agree exactly.
+    replace : bool
+        Whether a unit may be the match of several; without, the estimand is the ATT.
+    on_no_match : {"refuse", "drop"}
+        What to do about units that lack a match, because of the caliper, because nobody agrees
+        with them exactly, or, without replacement, because others took it. Dropping them changes
+        the estimand to the effect among those matched, which the result then says in its attrs,
+        with how many were dropped; `matched_pairs` says who.
     level : float
         Confidence level, between 0 and 1.
 
     Returns
     -------
     pandas.Series
-        estimate, std_error, ci_low, ci_high, n.
+        estimate, std_error, ci_low, ci_high, n: rows, dropped ones left out; those in pairs
+        without replacement.
 
     Raises
     ------
     ValueError
         If a column or an option is unfit, covariates are collinear, an arm is too small, a
-        category has one arm only, or a unit has no match within the caliper.
+        category has one arm only, a unit has no match, or no error is known for the combination
+        of options.
 
     References
     ----------
+    Abadie and Spiess (2022), Journal of the American Statistical Association 117(538), 983-995
+    (without replacement).
     Abadie and Imbens (2006), Econometrica 74(1), 235-267 (variance); (2008), 76(6), 1537-1557
     (bootstrap); (2011), Journal of Business & Economic Statistics 29(1), 1-11 (bias);
     (2016), Econometrica 84(2), 781-807 (estimated score).
@@ -127,20 +165,20 @@ def match(
     Name: match, dtype: float64
     """
     reach = _count("variance_neighbours", variance_neighbours) + 1  # with the unit itself
-    if not isinstance(bias_correction, bool | np.bool_):
-        raise ValueError(f"bias_correction must be True or False, got {bias_correction!r}")
-    pairs = _pair(
-        data, treatment, adjust_for, metric, neighbours, estimand, caliper, outcome=outcome
-    )
-    y, treated = _outcome(pairs.table, outcome), pairs.treated
+    _check_flag("bias_correction", bias_correction)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
+    pairs = _pair(data, treatment, adjust_for, *options, outcome=outcome)
+    y, treated, own = _outcome(pairs.table, outcome), pairs.treated, pairs.own
+    y = y - y.mean()
+    if not replace:
+        return _paired(pairs, y, bias_correction, level)
+    _check_known_error(metric, exact, on_no_match)
     for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
         _check_neighbours("variance_neighbours", reach - 1, treated == arm, 1)
-    y = y - y.mean()
-    matched = np.isin(treated, list(pairs.averages))
     effects = (2 * treated - 1) * (y - _imputed(pairs, y, bias_correction))
-    estimate = effects[matched].mean()
-    spread = pairs.use**2 - pairs.use_squared + (2 * pairs.use if estimand == "ATE" else 0)
-    squares = np.square(effects[matched] - estimate).sum()
+    estimate = effects[own > 0].mean()
+    spread = pairs.use**2 - pairs.use_squared + 2 * pairs.use * own
+    squares = np.square(effects[own > 0] - estimate).sum()
     squares += spread @ _conditional_variance(pairs, y, reach)
     if metric == "propensity":
         squares += _estimated_score(pairs, y, estimate, reach)
@@ -149,9 +187,8 @@ def match(
             f"{len(y)} rows are too few for the variance under metric='propensity': its adjustment "
             "for the estimated score exceeds it; use metric='mahalanobis'"
         )
-    std_error = np.sqrt(squares) / matched.sum()
-    result = _result("match", estimate, std_error, n=len(y), level=level)
-    return _named(result, estimand, pairs.table)
+    n = len(y) - sum(pairs.dropped.values())
+    return _told(_result("match", estimate, np.sqrt(squares) / own.sum(), n=n, level=level), pairs)
 
 
 def match_weights(
@@ -163,8 +200,11 @@ def match_weights(
     neighbours=1,
     estimand="ATT",
     caliper=None,
+    exact=(),
+    replace=True,
+    on_no_match="refuse",
 ):
-    """Return how much each row counts in matching with replacement, for `balance`.
+    """Return how much each row counts in matching, for `balance`.
 
     A unit counts once for itself if the estimand includes it, and once more for each unit
     that it is the only match of; matches that tie or come several at a time share. The
@@ -187,19 +227,25 @@ def match_weights(
     estimand : {"ATT", "ATE"}
         Whose counterparts are sought: the treated's, or everybody's.
     caliper : float, optional
-        Largest distance allowed, in standard deviations of the metric; a unit without a match
-        is an error.
+        Largest distance allowed, in standard deviations of the metric.
+    exact : str or list of str
+        Columns in which a unit and its matches agree exactly.
+    replace : bool
+        Whether a unit may be the match of several; without, treated units are paired with
+        partners of their own, by the least sum of squared distances.
+    on_no_match : {"refuse", "drop"}
+        What to do about units that lack a match.
 
     Returns
     -------
     pandas.Series
-        Weights, named "weight", with the index of `data`.
+        Weights, named "weight", with the index of `data`; 0 for who was dropped or not needed.
 
     Raises
     ------
     ValueError
         If a column or an option is unfit, covariates are collinear, an arm is too small, a
-        category has one arm only, or a unit has no match within the caliper.
+        category has one arm only, or a unit has no match.
 
     Examples
     --------
@@ -207,9 +253,106 @@ def match_weights(
     >>> match_weights(data, treatment="drug", adjust_for="age").to_list()
     [1.0, 1.0, 1.0, 1.0, 0.0]
     """
-    pairs = _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper)
-    own = np.isin(pairs.treated, list(pairs.averages))
-    return pd.Series(pairs.use + own, index=data.index, name="weight")
+    data = _frame(data)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
+    pairs = _pair(data, treatment, adjust_for, *options)
+    return pd.Series(pairs.use + pairs.own, index=data.index, name="weight")
+
+
+def matched_pairs(
+    data,
+    *,
+    treatment,
+    adjust_for,
+    metric="mahalanobis",
+    neighbours=1,
+    estimand="ATT",
+    caliper=None,
+    exact=(),
+    replace=True,
+    on_no_match="refuse",
+):
+    """Return who was matched to whom, how far apart they are, and what each pair counts.
+
+    The mean of the differences between the treated and the control of each pair, weighted by
+    `weight`, is `match` without bias correction. Weights of the pairs in which a unit is the one
+    that was given a match sum to 1; units alike in their covariates share.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit.
+    treatment : str
+        Column of zeros and ones.
+    adjust_for : str or list of str
+        Covariates to match on, or those of the score; a category enters as dummies without its
+        first level.
+    metric : {"mahalanobis", "propensity"}
+        Distance of the covariates, scaled by the inverse of their covariance, or of the
+        propensity scores that a logit fits, scaled by their standard deviation.
+    neighbours : int
+        Matches for each unit; all units tied with the last of them are used.
+    estimand : {"ATT", "ATE"}
+        Whose counterparts are sought: the treated's, or everybody's.
+    caliper : float, optional
+        Largest distance allowed, in standard deviations of the metric.
+    exact : str or list of str
+        Columns in which a unit and its matches agree exactly.
+    replace : bool
+        Whether a unit may be the match of several; without, treated units are paired with
+        partners of their own, by the least sum of squared distances.
+    on_no_match : {"refuse", "drop"}
+        What to do about units that lack a match.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each pair: `treated` and `control`, their labels in the index of `data`;
+        `matched`, 1 if the treated was given this match, 0 if the control was; `distance`, in
+        standard deviations of the metric; `weight`. The labels of those without a match are in
+        ``attrs["dropped"]``.
+
+    Raises
+    ------
+    ValueError
+        If a column or an option is unfit, covariates are collinear, an arm is too small, a
+        category has one arm only, or a unit has no match.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({"age": [20, 30, 21, 22, 60], "drug": [1, 1, 0, 0, 0]})
+    >>> matched_pairs(data, treatment="drug", adjust_for="age", replace=False).round(2)
+       treated  control  matched  distance  weight
+    0        0        2        1      0.06     1.0
+    1        1        3        1      0.47     1.0
+    """
+    data = _frame(data)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
+    pairs = _pair(data, treatment, adjust_for, *options)
+    links = pd.concat([_links(pairs, arm) for arm in pairs.averages])
+    links = links.sort_values(["matched", "seeker", "donor"], ascending=[False, True, True])
+    rows = [np.where(links["matched"] == arm, links["seeker"], links["donor"]) for arm in (1, 0)]
+    found = pd.DataFrame(
+        {name: data.index[row] for name, row in zip(("treated", "control"), rows, strict=True)}
+    )
+    found[["matched", "distance", "weight"]] = links[["matched", "distance", "weight"]].to_numpy()
+    found = found.astype({"matched": int})
+    sought = np.isin(pairs.treated, list(pairs.averages))
+    found.attrs["dropped"] = data.index[sought & (pairs.own == 0)].to_list()
+    return _told(found, pairs, found.attrs["dropped"])
+
+
+def _links(pairs, arm):
+    """Return the pairs in which a unit of an arm is given a match, by their rows."""
+    shares, (points, _, site, _) = pairs.averages[arm].tocoo(), pairs.cloud
+    row, column = shares.coords
+    far = np.linalg.norm(points[row] - points[column], axis=1)
+    links = pd.DataFrame({"from": row, "to": column, "distance": far, "share": shares.data})
+    units = pd.DataFrame({"row": np.arange(len(site)), "site": site, "own": pairs.own})
+    seekers = units[pairs.treated == arm].set_axis(["seeker", "from", "own"], axis=1)
+    donors = units[pairs.treated != arm].set_axis(["donor", "to", "_"], axis=1)
+    links = links.merge(seekers, on="from").merge(donors, on="to")
+    return links.assign(matched=arm, weight=links["own"] * links["share"])
 
 
 class _Cloud(NamedTuple):
@@ -218,6 +361,7 @@ class _Cloud(NamedTuple):
     points: np.ndarray  # in standard deviations, uncorrelated
     blur: np.ndarray  # how far rounding of the data may have moved each point
     site: np.ndarray  # n, the point of each unit
+    group: np.ndarray  # the exact group of each point
 
 
 class _Pairs(NamedTuple):
@@ -229,38 +373,120 @@ class _Pairs(NamedTuple):
     cloud: _Cloud
     counts: np.ndarray  # units of each arm (row) at each point (column)
     averages: dict  # arm: matrix from sums at points to means over its units' matches
+    own: np.ndarray  # n, whether a unit is one of those whose effects are averaged
+    dropped: dict  # how many treated and controls would be, and are not
+    estimand: str
     use: np.ndarray  # n, sum of the shares a unit is given as a match
     use_squared: np.ndarray  # n, sum of the squares of these shares
 
 
-def _pair(data, treatment, adjust_for, metric, neighbours, estimand, caliper, **outcome):
+def _pair(
+    data,
+    treatment,
+    adjust_for,
+    metric,
+    neighbours,
+    estimand,
+    caliper,
+    exact,
+    replace,
+    on_no_match,
+    **outcome,
+):
     """Match the units of the arms whose outcome is to be imputed."""
     _check_choice("estimand", estimand, ("ATT", "ATE"))
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
+    _check_choice("on_no_match", on_no_match, ("refuse", "drop"))
+    _check_flag("replace", replace)
     k = _count("neighbours", neighbours)
+    if not replace:
+        _check_pairing(estimand, k)
     caliper = _real("caliper", caliper, least=0) if caliper is not None else None
     alone = (1,) if (metric, estimand) == ("mahalanobis", "ATT") else (0, 1)
     table, treated, design = _read_covariates(data, treatment, adjust_for, alone, **outcome)
+    groups = _read(data, treatment=treatment, **outcome, several={"exact": _names("exact", exact)})
+    groups = groups[_names("exact", exact)]
     if metric == "mahalanobis":
         _check_reach(design, treated)
-        cloud = _by_covariates(design)
+        cloud = _by_covariates(design, _codes(groups))
     else:
-        cloud = _by_score(treated, design)
+        cloud = _by_score(treated, design, _codes(groups))
     sites = len(cloud.points)
     counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), cloud.site, sites)
-    averages, use, use_squared = {}, np.zeros(len(treated)), np.zeros(len(treated))
-    reaches = []
+    averages, own, use, use_squared = {}, *np.zeros((3, len(treated)))
+    dropped, reaches = {"treated": 0, "control": 0}, []
     for arm in (1,) if estimand == "ATT" else (1, 0):
-        _check_neighbours("neighbours", k, treated != arm)
-        average, _, reach = _near(cloud, counts[arm], counts[1 - arm], k)
         donors = treated != arm
-        use[donors] = (average.T @ counts[arm])[cloud.site[donors]]
-        use_squared[donors] = (average.power(2).T @ counts[arm])[cloud.site[donors]]
+        if replace:
+            _check_neighbours("neighbours", k, donors)
+            average, found, reach = _match_nearest(cloud, counts[arm], counts[1 - arm], k, caliper)
+            reaches.append(reach)
+        else:
+            average, found = _assigned(cloud, counts[1], counts[0], caliper)
+        lacking = counts[arm] - found
+        dropped["treated" if arm else "control"] = int(lacking.sum())
+        own[~donors] = (found / np.maximum(counts[arm], 1))[cloud.site[~donors]]
+        use[donors] = (average.T @ found)[cloud.site[donors]]
+        use_squared[donors] = (average.power(2).T @ found)[cloud.site[donors]]
         averages[arm] = average
-        reaches.append(reach)
-    if caliper is not None:
-        _check_caliper(*map(np.concatenate, zip(*reaches, strict=True)), caliper)
-    return _Pairs(table, treated, design, cloud, counts, averages, use, use_squared)
+    pairs = _Pairs(
+        table,
+        treated,
+        design,
+        cloud,
+        counts,
+        averages,
+        own,
+        dropped,
+        estimand,
+        use,
+        use_squared,
+    )
+    _check_found(pairs, groups, k, caliper, reaches, on_no_match)
+    return pairs
+
+
+def _codes(groups):
+    """Return a number for each combination of values, 0 if there is no column."""
+    if groups.shape[1] == 0:
+        return np.zeros(len(groups), dtype=int)
+    return groups.groupby(list(groups), sort=False, observed=True).ngroup().to_numpy()
+
+
+def _check_flag(option, value):
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{option} must be True or False, got {value!r}")
+
+
+def _check_pairing(estimand, k):
+    """Raise on what pairs without replacement cannot give."""
+    if estimand != "ATT":
+        raise ValueError(
+            "estimand='ATE' needs a match for everybody, and without replacement the smaller arm "
+            "has too few; use estimand='ATT', or replace=True"
+        )
+    if k > 1:
+        raise ValueError(
+            f"neighbours is {k}, but without replacement units are paired; use neighbours=1, or "
+            "replace=True"
+        )
+
+
+def _check_known_error(metric, exact, on_no_match):
+    """Raise where the error that allows for the estimated score is not known."""
+    if metric == "propensity" and (_names("exact", exact) or on_no_match == "drop"):
+        raise ValueError(
+            "no standard error is known for matching on an estimated score with replacement within "
+            "exact groups or among those with a match; use metric='mahalanobis', or replace=False"
+        )
+
+
+def _told(answer, pairs, dropped=None):
+    """Write into attrs whose effect it is, and who is missing from it."""
+    lost = sum(pairs.dropped.values())
+    if lost:
+        answer.attrs["dropped"] = pairs.dropped if dropped is None else dropped
+    return _named(answer, pairs.estimand + " among those matched" * (lost > 0), pairs.table)
 
 
 def _check_neighbours(option, k, arm, itself=0):
@@ -285,13 +511,14 @@ def _check_reach(design, treated):
             )
 
 
-def _by_covariates(design):
+def _by_covariates(design, group):
     """Place units by their covariates, so that Euclidean distance is Mahalanobis distance."""
     axes = _axes(design)
-    return _gather(design, axes.place(design), np.linalg.norm(axes.blur(design), axis=1))
+    blur = np.linalg.norm(axes.blur(design), axis=1)
+    return _gather(design, axes.place(design), blur, group)
 
 
-def _by_score(treated, design):
+def _by_score(treated, design, group):
     """Place units by their propensity score, in its standard deviations."""
     score, slack = _score(treated, design)
     deviation = score.std(ddof=1)
@@ -300,13 +527,14 @@ def _by_score(treated, design):
             "the propensity score is the same in all rows, so it cannot tell whom to match; use "
             "metric='mahalanobis'"
         )
-    return _gather(design, score[:, np.newaxis] / deviation, slack / deviation)
+    return _gather(design, score[:, np.newaxis] / deviation, slack / deviation, group)
 
 
-def _gather(design, points, blur):
-    """Return the distinct places of units, told apart by their covariates."""
-    _, first, site = np.unique(design.columns, axis=0, return_index=True, return_inverse=True)
-    return _Cloud(points[first], blur[first], site.reshape(-1))
+def _gather(design, points, blur, group):
+    """Return the distinct places of units, told apart by their covariates and exact groups."""
+    apart = np.column_stack([design.columns[:, np.argsort(design.labels)], group])
+    _, first, site = np.unique(apart, axis=0, return_index=True, return_inverse=True)
+    return _Cloud(points[first], blur[first], site.reshape(-1), group[first])
 
 
 def _totals(values, at, size):
@@ -319,12 +547,29 @@ def _near(cloud, seekers, donors, k):
 
     Seekers and donors are numbers of units at each point. Also return how many donors each
     point's mean is taken over; and of the points with seekers the distance of the last donor,
-    how far rounding may have moved it, and how many seek there.
+    infinite where its group has fewer, and how far rounding may have moved it.
     """
-    rows, columns = np.flatnonzero(seekers), np.flatnonzero(donors)
+    sites, links = len(cloud.points), []
+    farthest, slack = np.full(sites, np.inf), np.zeros(sites)
+    for group in np.unique(cloud.group[seekers > 0]):
+        here = cloud.group == group
+        rows, columns = np.flatnonzero(here & (seekers > 0)), np.flatnonzero(here & (donors > 0))
+        if donors[columns].sum() >= k:
+            link, farthest[rows], slack[rows] = _reach_nearest(
+                cloud, rows, columns, donors[columns], k
+            )
+            links.append(link)
+    row, column = np.concatenate(links, axis=1) if links else np.empty((2, 0), dtype=int)
+    near = sparse.csr_array((np.ones(len(row)), (row, column)), (sites, sites))
+    size = near @ donors
+    return sparse.diags_array(1 / np.maximum(size, 1)) @ near, size, farthest, slack
+
+
+def _reach_nearest(cloud, rows, columns, donors, k):
+    """Return the links from points to the points of their k nearest donors, and how far they go."""
     tree, width = cKDTree(cloud.points[columns]), min(k + 1, len(columns))
     distance, place = tree.query(cloud.points[rows], np.arange(1, width + 1), workers=-1)
-    last = np.arange(len(rows)), (np.cumsum(donors[columns][place], axis=1) >= k).argmax(axis=1)
+    last = np.arange(len(rows)), (np.cumsum(donors[place], axis=1) >= k).argmax(axis=1)
     farthest, seeker, donor = distance[last], cloud.blur[rows], cloud.blur[columns[place[last]]]
     slack = 4 * seeker + 2 * donor + TIE * (1 + farthest)
     radius = farthest + slack
@@ -334,34 +579,108 @@ def _near(cloud, seekers, donors, k):
     inside[many] = False
     row = np.r_[np.nonzero(inside)[0], np.repeat(np.flatnonzero(many), [len(f) for f in found])]
     column = np.concatenate([place[inside], *found]).astype(int)
-    shape = 2 * (len(cloud.points),)
-    near = sparse.csr_array((np.ones(len(row)), (rows[row], columns[column])), shape)
-    size = near @ donors
-    means = sparse.diags_array(1 / np.maximum(size, 1)) @ near
-    return means, size, (farthest, slack, seekers[rows])
+    return np.stack([rows[row], columns[column]]), farthest, slack
+
+
+def _match_nearest(cloud, seekers, donors, k, caliper):
+    """Return means over the nearest donors, how many seekers have them, and how far they are."""
+    average, _, farthest, slack = _near(cloud, seekers, donors, k)
+    limit = np.finfo(float).max if caliper is None else caliper
+    found = seekers * (farthest <= limit + slack)
+    return sparse.diags_array((found > 0) * 1.0) @ average, found, (farthest, seekers)
+
+
+def _assigned(cloud, seekers, donors, caliper):
+    """Return means over partners and how many seekers have one, each donor being used once.
+
+    Of the assignments with the most pairs it is that with the least sum of squared distances.
+    """
+    sites, pairs = len(cloud.points), [np.empty((2, 0), dtype=int)]
+    for group in np.unique(cloud.group[seekers > 0]):
+        here = cloud.group == group
+        rows, columns = (
+            np.repeat(np.arange(sites), (count * here).astype(int)) for count in (seekers, donors)
+        )
+        _check_size(len(rows), len(columns))
+        distance = cdist(cloud.points[rows], cloud.points[columns])
+        limit = np.inf if caliper is None else caliper + TIE
+        blur = 4 * (cloud.blur[rows, np.newaxis] + cloud.blur[columns])
+        far, squares = distance > limit + blur, np.square(distance).round(12)
+        cost = np.where(far, 1 + len(rows) * squares.max(where=~far, initial=0), squares)
+        i, j = linear_sum_assignment(cost)
+        pairs.append(np.stack([rows[i], columns[j]])[:, ~far[i, j]])
+    row, column = np.concatenate(pairs, axis=1)
+    flow = sparse.coo_array((np.ones(len(row)), (row, column)), (sites, sites)).tocsr()
+    found = flow.sum(axis=1)
+    shares = (sparse.diags_array(1 / np.maximum(v, 1)) for v in (found, donors))
+    return next(shares) @ flow @ next(shares), found
+
+
+def _check_size(rows, columns):
+    if rows * columns > MOST_PAIRS:
+        raise ValueError(
+            f"{rows} treated and {columns} others make {rows * columns:.0e} possible pairs, too "
+            "many to weigh up; name exact= groups within which to pair, or use replace=True"
+        )
+
+
+def _paired(pairs, y, bias_correction, level):
+    """Return the mean difference of pairs, with an error clustered by pair.
+
+    Units alike share places, and the squares are averaged over the ways to pair them.
+    """
+    treated, (points, _, site, _), own, use = pairs.treated == 1, pairs.cloud, pairs.own, pairs.use
+    m = own.sum()
+    _check_pairs(m, pairs)
+    effects = y - _imputed(pairs, y, bias_correction)
+    estimate = own[treated] @ effects[treated] / m
+    average, (line, lever) = pairs.averages[1], (np.zeros(points.shape[1]), np.ones(len(y)))
+    x = points[site] - use @ points[site] / m
+    if bias_correction:
+        rows = ~treated & (use > 0)
+        gaps = points - average @ (pairs.counts[0][:, np.newaxis] * points)
+        slopes = _slopes(pairs, rows, gaps * (average.sum(axis=1) > 0)[:, np.newaxis])
+        line, lever[rows] = slopes @ y[rows], 1 + m * (own @ x / m) @ slopes / use[rows]
+    residual = y - use @ y / m - x @ line
+    u, v = residual - estimate, lever * residual
+    squares = own @ (u * treated) ** 2 + use @ v**2
+    mean_v = average @ _totals([v * ~treated], site, len(points))[0]
+    squares -= 2 * (own * treated * u) @ mean_v[site]
+    std_error = np.sqrt(max(squares, 0) / (m * (m - 1)))
+    result = _result("match", estimate, std_error, n=2 * m, level=level, df=m - 1)
+    return _told(result, pairs)
+
+
+def _check_pairs(m, pairs):
+    if m < 2:
+        raise ValueError(
+            f"{m:.0f} pair(s) cannot show how much their differences vary; widen the caliper, or "
+            "merge exact groups"
+        )
 
 
 def _imputed(pairs, y, bias_correction):
     """Return the mean outcome of each unit's matches, corrected for what sets them apart."""
-    imputed, (points, _, site) = np.empty(len(y)), pairs.cloud
+    imputed, (points, _, site, _) = np.empty(len(y)), pairs.cloud
     for arm, average in pairs.averages.items():
         donors, units = pairs.counts[1 - arm], pairs.treated == arm
         means = average @ _totals([y * ~units], site, len(points))[0]
         if bias_correction:
             gaps = points - average @ (donors[:, np.newaxis] * points)
-            gaps[pairs.counts[arm] == 0] = 0
-            means += gaps @ _slopes(pairs, y, ~units & (pairs.use > 0), gaps)
+            gaps[average.sum(axis=1) == 0] = 0
+            rows = ~units & (pairs.use > 0)
+            means += gaps @ (_slopes(pairs, rows, gaps) @ y[rows])
         imputed[units] = means[site[units]]
     return imputed
 
 
-def _slopes(pairs, y, rows, gaps):
-    """Regress the outcome on the matching variables among the units used as matches.
+def _slopes(pairs, rows, gaps):
+    """Return what turns outcomes into slopes on the matching variables, among the matches.
 
     Only the directions in which these units vary by more than rounding have a slope; no gap
     may need another.
     """
-    (points, blur, site), weights = pairs.cloud, np.sqrt(pairs.use[rows])
+    (points, blur, site, _), weights = pairs.cloud, np.sqrt(pairs.use[rows])
     x, noise = points[site[rows]], 4 * np.linalg.norm(blur[site[rows]] * weights)
     x = (x - np.average(x, axis=0, weights=weights**2)) * weights[:, np.newaxis]
     left, sizes, directions = np.linalg.svd(x, full_matrices=False)
@@ -369,7 +688,7 @@ def _slopes(pairs, y, rows, gaps):
     left, sizes, directions = left[:, kept], sizes[kept], directions[kept]
     if (np.abs(gaps - gaps @ directions.T @ directions) > 1e-6 + 8 * blur[:, np.newaxis]).any():
         raise ValueError(_without_slope(pairs, rows))
-    return directions.T @ (left.T @ (y[rows] * weights) / sizes)
+    return directions.T / sizes @ (left.T * weights)
 
 
 def _without_slope(pairs, rows):
@@ -385,10 +704,12 @@ def _without_slope(pairs, rows):
 
 def _conditional_variance(pairs, y, k):
     """Estimate the variance of the outcome at each donor among the k units nearest in its arm."""
-    variance, (points, _, site) = np.zeros(len(y)), pairs.cloud
+    variance, (points, _, site, _) = np.zeros(len(y)), pairs.cloud
     for arm in (1 - arm for arm in pairs.averages):
         units, counts = pairs.treated == arm, pairs.counts[arm]
-        average, size, _ = _near(pairs.cloud, counts, counts, k)
+        used = _totals([units * pairs.use], site, len(points))[0]
+        average, size, *_ = _near(pairs.cloud, used, counts, k)
+        _check_like(arm, k - 1, size[used > 0])
         sums = _totals([y * units, y**2 * units], site, len(points))
         mean, square = average @ sums[0], average @ sums[1]
         local = np.maximum(square - mean**2, 0) * size / np.maximum(size - 1, 1)
@@ -406,17 +727,18 @@ def _estimated_score(pairs, y, estimate, k):
         c = cov1.T @ (1 - score) + cov0.T @ score
         return -c @ inverse @ c
     c = cov1.T @ density + cov0.T @ score**2 + x.T @ (density * (mean1 - mean0 - estimate))
-    (mean0, _), (mean1, _) = _local(pairs.treated, _by_covariates(pairs.design), x, y, k)
+    places = _by_covariates(pairs.design, np.zeros(len(y), dtype=int))
+    (mean0, _), (mean1, _) = _local(pairs.treated, places, x, y, k)
     shift = x.T @ (density * (mean1 - mean0 - estimate))
     return shift @ inverse @ shift - c @ inverse @ c
 
 
 def _local(treated, cloud, x, y, k):
     """Return, by arm, mean outcome and covariance with x among the k units nearest each unit."""
-    (points, _, site), moments = cloud, []
+    (points, _, site, _), moments = cloud, []
     columns, everyone = np.column_stack([y, x, x * y[:, np.newaxis]]), np.bincount(site)
     for units in (treated == 0, treated == 1):
-        average, size, _ = _near(cloud, everyone, np.bincount(site, units, len(points)), k)
+        average, size, *_ = _near(cloud, everyone, np.bincount(site, units, len(points)), k)
         means = average @ _totals((columns * units[:, np.newaxis]).T, site, len(points)).T
         mean_y, mean_x, mean_xy = means[:, 0], *np.split(means[:, 1:], 2, axis=1)
         covariance = (mean_xy - mean_x * mean_y[:, np.newaxis]) * (size / (size - 1))[:, np.newaxis]
@@ -424,13 +746,44 @@ def _local(treated, cloud, x, y, k):
     return moments
 
 
-def _check_caliper(farthest, slack, units, caliper):
-    """Raise if a unit's matches are farther away than the caliper."""
-    lacking = farthest > caliper + slack
-    if lacking.any():
+def _check_like(arm, k, sizes):
+    """Raise if a match has too few units of its own arm in its exact group."""
+    if (sizes == 0).any():
         raise ValueError(
-            f"{units[lacking].sum():.0f} of {units.sum():.0f} units lack a match within the "
-            f"caliper of {caliper:g}; caliper={1.001 * farthest.max():.4g} reaches all of them, "
-            "if you can defend matches so far away (nobody is dropped, because the effect among "
-            "the others is another estimand)"
+            f"exact leaves {(sizes == 0).sum()} place(s) at which a match has fewer than {k} other "
+            f"row(s) of its arm ({arm}) in its group, so its outcome's variance is unknown; merge "
+            "groups, or use replace=False"
         )
+
+
+def _check_found(pairs, groups, k, caliper, reaches, on_no_match):
+    """Raise if nobody has a match, or somebody lacks one who is not to be dropped."""
+    lost, sought = sum(pairs.dropped.values()), np.isin(pairs.treated, list(pairs.averages))
+    if lost == 0 or (on_no_match == "drop" and pairs.own.any()):
+        return
+    whom = f"{lost} of {sought.sum()} units"
+    drop = "on_no_match='drop' leaves them out, and the effect is that among those matched"
+    if not reaches:
+        reach = f" within the caliper of {caliper:g}" if caliper is not None else ""
+        raise ValueError(
+            f"{whom} lack a partner of their own{reach}; replace=True lets several share one, a "
+            f"wider caliper or larger exact groups find more, or {drop}"
+        )
+    farthest = np.concatenate([far[seekers > 0] for far, seekers in reaches])
+    if np.isinf(farthest).any():
+        alone = np.flatnonzero(sought & (pairs.own == 0))
+        row = next(
+            i
+            for i in alone
+            if np.isinf(reaches[0 if pairs.treated[i] else -1][0][pairs.cloud.site[i]])
+        )
+        where = ", ".join(f"{name} = {groups[name].iloc[row]}" for name in groups)
+        raise ValueError(
+            f"{whom} lack a match: where {where}, the other arm has fewer than {k} row(s); merge "
+            f"values of the exact columns, or {drop}"
+        )
+    raise ValueError(
+        f"{whom} lack a match within the caliper of {caliper:g}; "
+        f"caliper={1.001 * farthest.max():.4g} reaches all of them, if you can defend matches so "
+        f"far away, or {drop}"
+    )

@@ -21,6 +21,7 @@ from casestudies.recipes._columns import (
     _check_level,
     _count,
     _design,
+    _frame,
     _names,
     _numbers,
     _one,
@@ -951,6 +952,7 @@ def _check_thin(table, names, cell, size, treatment, period):
 
 def _with_gaps(data, outcome, **roles):
     """Return the other columns, the outcome with 0 where it is missing, and where it is known."""
+    data = _frame(data)
     table = _read(data, **roles)
     _check_frame(data, {_one("outcome", outcome): "outcome"})
     known = data[outcome].notna().to_numpy()

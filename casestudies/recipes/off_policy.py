@@ -18,6 +18,7 @@ from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _design,
+    _frame,
     _generator,
     _group_basis,
     _listed,
@@ -775,6 +776,7 @@ def estimate_propensities(data, *, action, adjust_for):
     4        0.75              0.75
     7        0.75              0.25
     """
+    data = _frame(data)
     _, taken, design = _read_covariates(data, action, adjust_for)
     score, _ = _score(taken, design)
     columns = {"propensity": score, "propensity_taken": _own(taken, score)}

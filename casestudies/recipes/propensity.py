@@ -7,7 +7,7 @@ overlap are properties of recorded covariates: neither says anything about one t
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _numbers, _one, _real
+from casestudies.recipes._columns import _frame, _numbers, _one, _real
 from casestudies.recipes._score import (
     TIE,
     _among,
@@ -57,6 +57,7 @@ def scores(data, *, treatment, adjust_for, weights=None):
     >>> scores(data, treatment="drug", adjust_for="old").round(3).unique()
     array([0.25, 0.75])
     """
+    data = _frame(data)
     _, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, None, weights=weights
     )
@@ -237,6 +238,7 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9, weights=None):
     low, high = _real("low", low, least=0), _real("high", high, most=1)
     if low >= high:
         raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
+    data = _frame(data)
     table, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, None, weights=weights
     )

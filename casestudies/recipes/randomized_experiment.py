@@ -19,6 +19,7 @@ from casestudies.recipes._columns import (
     _check_choice,
     _count,
     _design,
+    _frame,
     _generator,
     _group_basis,
     _listed,
@@ -319,7 +320,7 @@ def adjusted(
         for arm in (0, 1):
             _check_levels(table[cluster], x.columns, d == arm, f"{treatment!r} is {arm}")
     if cov == "HC2":
-        estimate, total, slope, left = _interacted(x, y, d, counted, treatment, data.index)
+        estimate, total, slope, left = _interacted(x, y, d, counted, treatment, _frame(data).index)
         if cluster is None:
             variance = counted.std_error(total / np.sqrt(left), slope / np.sqrt(left)) ** 2
         else:

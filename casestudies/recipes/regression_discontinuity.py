@@ -23,6 +23,7 @@ from casestudies.recipes._columns import (
     _check_level,
     _count,
     _design,
+    _frame,
     _names,
     _numbers,
     _outcome,
@@ -477,6 +478,7 @@ def placebo_cutoffs(
     -25.5      -0.17   -1.02     0.36
      24.5       0.23   -0.14     1.05
     """
+    data = _frame(data)
     x, _ = _centred(_read(data, running=running), running, cutoff)
     sides = _two_sides(x, x[:, np.newaxis], None, running, cutoff)
     if cutoffs is None:
@@ -577,6 +579,7 @@ def donut(
     2          -1.99   -3.08    -0.81
     4          -2.15   -3.52    -0.87
     """
+    data = _frame(data)
     x, slack = _centred(_read(data, running=running), running, cutoff)
     rows = {
         radius: sharp(

@@ -10,6 +10,7 @@ from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
     _count,
+    _frame,
     _holds_numbers,
     _names,
     _result,
@@ -596,7 +597,8 @@ def _marked_starts(data, time, first_treated):
 
     A missing start is filled by one that is not, to be read, and means never.
     """
-    names = list(data.columns) if isinstance(data, pd.DataFrame) else []
+    data = _frame(data)
+    names = list(data.columns)
     if not all(isinstance(n, str) and names.count(n) == 1 for n in (time, first_treated)):
         return data, None  # reading it will say what is wrong
     start = data[first_treated]

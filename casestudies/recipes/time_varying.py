@@ -20,6 +20,7 @@ from casestudies.recipes._columns import (
     _check_level,
     _count,
     _design,
+    _frame,
     _generator,
     _names,
     _read,
@@ -866,6 +867,7 @@ def long_to_wide(data, *, unit, time, varying, fixed=()):
     1   8       1       1
     """
     varying, fixed = _names("varying", varying), _names("fixed", fixed)
+    data = _frame(data)
     keys = _read(data, unit=unit, time=time)
     _read(data.notna(), several={"unit": unit, "time": time, "varying": varying, "fixed": fixed})
     _check_unit(keys, unit, time, unit, unit)

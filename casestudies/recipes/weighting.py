@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._clusters import _check_sides
-from casestudies.recipes._columns import _check_choice, _outcome, _result
+from casestudies.recipes._columns import _check_choice, _frame, _outcome, _result
 from casestudies.recipes._score import (
     _axes,
     _effective,
@@ -62,6 +62,7 @@ def inverse_weights(data, *, treatment, adjust_for, estimand="ATE", weights=None
     array([4.   , 1.333])
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
+    data = _frame(data)
     _, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, None, weights=weights
     )
