@@ -8,6 +8,7 @@ import pytest
 import statsmodels.api as sm
 from confounded import COLUMNS, design, fits, hospital, m_estimator
 from delicatessen import MEstimator
+from scipy import stats
 from scipy.special import expit, softmax
 
 from casestudies import archives
@@ -190,7 +191,7 @@ def test_the_arms_of_the_mailing_are_as_published():
     }
 
 
-def bias(method, draw, samples=25, n=1_500):
+def bias(method, draw, samples=12, n=1_000):
     """Return the mean error of the means of three arms, and its standard error."""
     rng = np.random.default_rng(6)
     errors = [
@@ -237,9 +238,9 @@ def test_among_those_with_one_dose_it_is_their_effect():
 
 def test_intervals_cover_one_difference_each_and_those_for_all_cover_all():
     rng, truth = np.random.default_rng(10), np.array([-1.0, -2.0, -1.0])
-    single, every, samples = 0, 0, 200
+    single, every, samples = 0, 0, 120
     for _ in range(samples):
-        found = compare_arms(clinic(500, rng), **DRUGS)
+        found = compare_arms(clinic(400, rng), **DRUGS)
         single += ((found["ci_low"] < truth) & (truth < found["ci_high"])).mean()
         every += ((found["all_low"] < truth) & (truth < found["all_high"])).all()
     error = np.sqrt(0.95 * 0.05 / samples)
@@ -302,6 +303,40 @@ def test_two_arms_that_covariates_tell_apart_are_refused_by_name(method):
         compare_arms(apart, **DRUGS, method=method)
     fewer = DRUGS | {"adjust_for": ["x2", "ward"]}
     assert fits(compare_arms(apart, **fewer, method=method))
+
+
+@pytest.mark.parametrize("model", ["linear", "logit"])
+@pytest.mark.parametrize("among", [None, "low"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_row_of_weight_three_stands_for_three_rows_of_one_cluster(method, among, model):
+    data = positive(clinic(200, rng=20)) if model == "logit" else clinic(200, rng=20)
+    data = data.assign(w=np.random.default_rng(1).integers(1, 4, 200), person=np.arange(200))
+    options = {"method": method, "among": among, "model": model}
+    rows = data.loc[np.repeat(data.index, data["w"])]
+    expected = arm_means(rows, **DRUGS, **options, cluster="person")
+    found = arm_means(data.assign(w=data["w"] / 7), **DRUGS, **options, weights="w")
+    np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-9)
+    inflated = found["std_error"] * np.sqrt(200 / 199)
+    np.testing.assert_allclose(inflated, expected["std_error"], rtol=1e-9)
+    by_person = arm_means(data, **DRUGS, **options, weights="w", cluster="person")
+    columns = ["estimate", "std_error", "ci_low", "all_high"]
+    np.testing.assert_allclose(by_person[columns], expected[columns], rtol=1e-9)
+    if method != "standardization":
+        plain = arm_means(data, **DRUGS, **options).attrs["effective_n"]
+        assert found.attrs["effective_n"]["none"] < plain["none"]
+
+
+def test_clusters_widen_by_t_and_one_cluster_in_an_arm_is_refused():
+    data = clinic(200, rng=21).assign(site=np.arange(200) % 12)
+    found = compare_arms(data, **DRUGS, cluster="site").iloc[0]
+    assert found["ci_high"] - found["estimate"] == pytest.approx(
+        stats.t.ppf(0.975, 11) * found["std_error"]
+    )
+    lone = data[(data["drug"] != "low") | (data["site"] == 3)]
+    with pytest.raises(ValueError, match=r"'site' has 12 cluster.*rows with drug low = 1"):
+        compare_arms(lone, **DRUGS | {"adjust_for": ["x1"]}, cluster="site")
+    with pytest.raises(ValueError, match="'w' has a weight of 0; a weight counts units"):
+        compare_arms(data.assign(w=0.0), **DRUGS, weights="w")
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from casestudies.recipes._bands import _joint, _root
+from casestudies.recipes._clusters import _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -27,8 +28,8 @@ from casestudies.recipes._columns import (
     _names,
     _numeric,
     _outcome,
-    _read,
 )
+from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._score import (
     OVERLAP,
     _axes,
@@ -53,6 +54,8 @@ def compare_arms(
     reference=None,
     among=None,
     model="linear",
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Compare the mean outcomes under several values of a treatment.
@@ -96,6 +99,12 @@ def compare_arms(
         Value of the treatment whose people are averaged over. Default: everybody.
     model : {"linear", "logit"}
         Regression within each arm; weighting has none.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection; the people are then
+        those sampled from.
+    cluster : str, optional
+        Column whose groups were sampled or treated together; rows are independent otherwise.
+        With G groups, errors have the factor G / (G - 1) and t(G - 1).
     level : float
         Confidence level, between 0 and 1, of each interval by itself and of all at a time.
 
@@ -131,7 +140,8 @@ def compare_arms(
     b - a       2.0       0.33    1.35     2.65     1.26      2.74
     c - a      -2.5       0.45   -3.38    -1.62    -3.50     -1.50
     """
-    study = _study_arms(data, outcome, treatment, adjust_for, method, among, model)
+    columns = {"outcome": outcome, "treatment": treatment, "weights": weights, "cluster": cluster}
+    study = _study_arms(data, columns, adjust_for, method, among, model)
     pairs = _pairs(study.arms, reference, treatment)
     words, one = [_word(arm) for arm in study.arms], np.eye(len(study.arms))
     signs = np.array([one[a] - one[b] for a, b in pairs])
@@ -147,6 +157,8 @@ def arm_means(
     method="doubly_robust",
     among=None,
     model="linear",
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Estimate the mean outcome under each value of a treatment.
@@ -184,6 +196,12 @@ def arm_means(
         Value of the treatment whose people are averaged over. Default: everybody.
     model : {"linear", "logit"}
         Regression within each arm; weighting has none.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection; the people are then
+        those sampled from.
+    cluster : str, optional
+        Column whose groups were sampled or treated together; rows are independent otherwise.
+        With G groups, errors have the factor G / (G - 1) and t(G - 1).
     level : float
         Confidence level, between 0 and 1, of each interval by itself and of all at a time.
 
@@ -219,7 +237,8 @@ def arm_means(
     c    3.0
     Name: estimate, dtype: float64
     """
-    study = _study_arms(data, outcome, treatment, adjust_for, method, among, model)
+    columns = {"outcome": outcome, "treatment": treatment, "weights": weights, "cluster": cluster}
+    study = _study_arms(data, columns, adjust_for, method, among, model)
     return study.joint(np.eye(len(study.arms)), [_word(arm) for arm in study.arms], level)
 
 
@@ -233,23 +252,26 @@ class _Study(NamedTuple):
     effective: dict
     people: str
     table: pd.DataFrame
+    cluster: pd.Series | None
 
     def joint(self, signs, names, level):
         """Return the frame of some sums of the means."""
-        root = signs @ _root(self.influence.T @ self.influence)
-        origin = self.origin * signs.sum(axis=1)
+        covariance, df = self.influence.T @ self.influence, np.inf
+        if self.cluster is not None:
+            covariance, df = _clustered(self.influence, self.cluster)
+        estimate = signs @ self.means + self.origin * signs.sum(axis=1)
         n = len(self.influence)
-        frame = _joint(names, signs @ self.means + origin, root, n=n, level=level)
+        frame = _joint(names, estimate, signs @ _root(covariance), n=n, level=level, df=df)
         if self.effective:
             frame.attrs["effective_n"] = self.effective
-        return _named(frame, f"means of {self.people}", self.table)
+        return _named(frame, self.people, self.table)
 
 
 class _Target(NamedTuple):
-    """Whom the means are of: each row's share, one row's share of its own, and their arm if any."""
+    """Whom the means are of: each row's share, what one more like it would have, and their arm."""
 
     share: np.ndarray
-    head: float
+    head: np.ndarray
     arm: int | None
 
 
@@ -260,6 +282,7 @@ class _Scores(NamedTuple):
     x: np.ndarray
     inverse: np.ndarray
     own: np.ndarray  # 1 in the column of the arm that was taken
+    mass: np.ndarray  # sampling weights
 
     def weights(self, rows, arm, target):
         """Return the weights that make an arm look like the target, and their log derivatives.
@@ -275,42 +298,45 @@ class _Scores(NamedTuple):
         """Carry a gradient by the linear predictors of some rows back to all rows."""
         by_coefficients = self.x[rows].T @ gradient[:, 1:]
         step = (self.inverse @ by_coefficients.T.ravel()).reshape(-1, self.x.shape[1])
-        return (self.x @ step.T * (self.own - self.chances)[:, 1:]).sum(axis=1)
+        return self.mass * (self.x @ step.T * (self.own - self.chances)[:, 1:]).sum(axis=1)
 
 
-def _study_arms(data, outcome, treatment, adjust_for, method, among, model):
+def _study_arms(data, columns, adjust_for, method, among, model):
     """Return the mean outcome under each value, and every row's influence on it."""
     _check_choice("method", method, METHODS)
     _check_choice("model", model, ("linear", "logit"))
-    names = _names("adjust_for", adjust_for)
-    table = _read(data, outcome=outcome, treatment=treatment, several={"adjust_for": names})
-    arms, code = _values(table, treatment)
-    y = _outcome(table, outcome, model)
+    treatment, names = columns["treatment"], _names("adjust_for", adjust_for)
+    table, counted = _read_counted(data, None, several={"adjust_for": names}, **columns)
+    mass, (arms, code) = counted.weights, _values(table, treatment)
+    if columns["cluster"] is not None:
+        _check_clusters(table, columns["cluster"], arms, code, treatment)
+    y = _outcome(table, columns["outcome"], model)
     origin = y.mean() * (model == "linear")  # digits that a far-off origin would cost
-    target = _target(arms, code, among, treatment)
+    target = _target(arms, code, mass, among, treatment)
     design = _comparable(table, names, arms, code, target, treatment)
-    scores = (
-        None if method == "standardization" else _fit_scores(design, code, arms, target, treatment)
-    )
+    scores = None
+    if method != "standardization":
+        scores = _fit_scores(design, code, arms, mass, target, treatment)
     means, influence, effective = np.empty(len(arms)), np.empty((len(y), len(arms))), {}
     for arm, value in enumerate(arms):
         rows, weights, slopes = np.flatnonzero(code == arm), None, None
         if scores:
+            _check_chances(scores.chances[rows, arm], treatment, value)
             weights, slopes = scores.weights(rows, arm, target)
-            _check_weights(scores.chances[rows, arm], treatment, value)
-            effective[_word(value)] = _effective(weights)
+            effective[_word(value)] = _effective(mass[rows] * weights)
         if method == "weighting":
-            found = _weighted_mean(y - origin, rows, weights)
+            found = _weighted_mean(y - origin, rows, mass[rows] * weights)
         else:
-            where = f"{treatment!r} is {_word(value)}"
             regressors = design if arm != target.arm else _design(table, [])  # their own mean
-            fit = _fit_arm(regressors, y - origin, rows, model, where)
-            found = _modelled_mean(y - origin, rows, weights, fit, target)
+            where = f"{treatment!r} is {_word(value)}"
+            fit = _fit_arm(regressors, y - origin, rows, mass[rows], model, where)
+            found = _modelled_mean(rows, weights, fit, target)
         means[arm], influence[:, arm], mended = found
         if scores:
             influence[:, arm] += scores.carried(rows, mended[:, np.newaxis] * slopes)
     people = "everybody" if among is None else f"those with {treatment} = {_word(arms[target.arm])}"
-    return _Study(arms, means, origin, influence, effective, people, table)
+    cluster = None if columns["cluster"] is None else table[columns["cluster"]]
+    return _Study(arms, means, origin, influence, effective, f"means of {people}", table, cluster)
 
 
 def _weighted_mean(y, rows, weights):
@@ -321,46 +347,46 @@ def _weighted_mean(y, rows, weights):
     return mean, influence, influence[rows]
 
 
-def _modelled_mean(y, rows, weights, fit, target):
+def _modelled_mean(rows, weights, fit, target):
     """Return the mean of an arm's regression over the target, mended by weights if there are any.
 
     Also return every row's influence on it, and what the weights move.
     """
     mended, gradient = np.zeros(len(rows)), target.share.copy()
     if weights is not None:
-        mended = target.head * weights * fit.residual
-        gradient[rows] -= target.head * weights
+        mended = target.head[rows] * weights * fit.residual
+        gradient[rows] -= target.head[rows] * weights
     mean = target.share @ fit.predicted + mended.sum()
     influence = target.share * (fit.predicted - mean)
     influence[rows] += mended + fit.back(gradient) * fit.residual
     return mean, influence, mended
 
 
-def _fit_arm(design, y, rows, model, where):
+def _fit_arm(design, y, rows, mass, model, where):
     """Regress the outcome within an arm and predict it for all rows, or raise."""
     _group_basis(design, rows, where)
     here = design._replace(columns=design.columns[rows])
     try:
-        return _regress_weighted(here, y[rows], design, model, "outcomes 0 and 1")
+        return _regress_weighted(here, y[rows], design, model, "outcomes 0 and 1", mass)
     except ValueError as error:
         raise ValueError(f"in the rows where {where}: {error}") from None
 
 
-def _fit_scores(design, code, arms, target, treatment):
+def _fit_scores(design, code, arms, mass, target, treatment):
     """Return the probability of each arm by a multinomial logit, or raise if arms are separated."""
     pairs = list(itertools.combinations(range(len(arms)), 2))
     compared = [pair for pair in pairs if target.arm is None or target.arm in pair]
     _check_pairs(design, code, arms, compared, treatment)
     x = _with_constant(_axes(design).place(design))
     own = np.eye(len(arms))[code]
-    chances, inverse, converged = _multinomial_logit(x, own)
+    chances, inverse, converged = _multinomial_logit(x, own, mass)
     if not converged:
         _check_pairs(design, code, arms, pairs, treatment)
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
-    return _Scores(chances, x, inverse, own)
+    return _Scores(chances, x, inverse, own, mass)
 
 
-def _multinomial_logit(x, own):
+def _multinomial_logit(x, own, mass):
     """Fit a multinomial logit by Newton's method; also tell whether a finite maximum was found.
 
     The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1.
@@ -372,31 +398,32 @@ def _multinomial_logit(x, own):
         return softmax(np.column_stack([np.zeros(len(x)), x @ coefficients.T]), axis=1)
 
     def loss(coefficients):
-        return -np.log(np.maximum((chances_at(coefficients) * own).sum(axis=1), 1e-300)).sum()
+        taken = (chances_at(coefficients) * own).sum(axis=1)
+        return -mass @ np.log(np.maximum(taken, 1e-300))
 
     coefficients = np.zeros((arms - 1, width))
     for _ in range(300):
         chances = chances_at(coefficients)
-        inverse = _inverse_of(_information(x, chances))
+        inverse = _inverse_of(_information(x, chances, mass))
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
-        step = inverse @ ((own - chances)[:, 1:].T @ x).ravel()
+        step = inverse @ ((own - chances)[:, 1:].T * mass @ x).ravel()
         step = step.reshape(coefficients.shape)
         while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
             step = step / 2
         coefficients = coefficients + step
         if np.abs(x @ step.T).max() < 1e-8:
             chances = chances_at(coefficients)
-            return chances, _inverse_of(_information(x, chances)), True
+            return chances, _inverse_of(_information(x, chances, mass)), True
     return chances, inverse, False
 
 
-def _information(x, chances):
+def _information(x, chances, mass):
     """Return the information of the coefficients of all arms but the first."""
-    p, width = chances[:, 1:], x.shape[1]
+    p, width, weighted = chances[:, 1:], x.shape[1], x.T * mass
     blocks = np.empty((p.shape[1], width, p.shape[1], width))
     for j, k in itertools.product(range(p.shape[1]), repeat=2):
-        blocks[j, :, k] = (x.T * (p[:, j] * ((j == k) - p[:, k]))) @ x
+        blocks[j, :, k] = (weighted * (p[:, j] * ((j == k) - p[:, k]))) @ x
     return blocks.reshape(p.shape[1] * width, -1)
 
 
@@ -463,7 +490,7 @@ def _check_everywhere(table, name, arms, code, treatment):
         )
 
 
-def _check_weights(chances, treatment, value):
+def _check_chances(chances, treatment, value):
     """Raise if rows got a value that their covariates all but exclude."""
     if chances.min() < 1e-10:  # then rounding of the score would show in the weight
         raise ValueError(
@@ -493,11 +520,19 @@ def _values(table, name):
     return arms, code
 
 
-def _target(arms, code, among, treatment):
+def _target(arms, code, mass, among, treatment):
     """Return whom the means are of, or raise."""
     arm = None if among is None else _place(arms, among, "among", treatment)
-    belongs = np.ones(len(code)) if arm is None else (code == arm) * 1.0
-    return _Target(belongs / belongs.sum(), 1 / belongs.sum(), arm)
+    belongs = mass if arm is None else mass * (code == arm)
+    return _Target(belongs / belongs.sum(), mass / belongs.sum(), arm)
+
+
+def _check_clusters(table, cluster, arms, code, treatment):
+    """Raise if an arm has the rows of one cluster only."""
+    for arm, value in enumerate(arms):
+        column = f"{treatment} {_word(value)}"
+        sides = pd.DataFrame({cluster: table[cluster], column: (code == arm) * 1})
+        _check_sides(sides, cluster, [column])
 
 
 def _pairs(arms, reference, treatment):
