@@ -123,14 +123,12 @@ def main(replications):
 
 def arms(run):
     """Run treatments of several values, doses, and what a treatment is blamed for."""
-    ward = _Ward()
-    high = {m: _high_dose(m) for m in ("doubly_robust", "standardization", "weighting")}
-    high = {f"compare_arms, {method}": call for method, call in high.items()}
-    run("three doses, by need", ward, high, 500, "high - none")
-    run("three doses, by need", ward, {"compare_arms, all at a time": _all_arms}, 500, "all")
+    three = {"compare_arms": _high_dose}
+    run("three doses, by need", _Ward(), three, 500, "high - none")
+    run("three doses, by need", _Ward(), {"compare_arms, all at a time": _all_arms}, 500, "all")
     score = "E[score | do(hours={})]"
-    curve = {f"dose_response, at {h}": _at_hours(h) for h in (8, 10, 12)}
-    targets = dict(zip(curve, map(score.format, (8, 10, 12)), strict=True))
+    curve = {f"dose_response, at {h}": _at_hours(h) for h in (8, 12)}
+    targets = dict(zip(curve, map(score.format, (8, 12)), strict=True))
     run("coaching, by need", scenarios.dose(), curve, 1_000, targets)
     ladder = scenarios.ladder(incident=((0.08, 0.9), (0.5, 0.6)))
     run("deploys", ladder, {"excess_fraction": _excess}, 2_000, "PN at least")
@@ -161,8 +159,8 @@ COACH = {"outcome": "score", "dose": "hours", "adjust_for": ["need", "senior"]}
 INCIDENT = {"outcome": "incident", "treatment": "deploy", "adjust_for": "load"}
 
 
-def _high_dose(method):
-    return lambda d: compare_arms(d, **DOSED, reference="none", method=method).loc["high - none"]
+def _high_dose(data):
+    return compare_arms(data, **DOSED, reference="none").loc["high - none"]
 
 
 def _all_arms(data):

@@ -59,6 +59,19 @@ def test_with_two_arms_each_method_is_the_one_for_two_arms(estimand, among, mode
         np.testing.assert_array_equal(bounds, found[["ci_low", "ci_high"]])  # there is one only
 
 
+@pytest.mark.parametrize(("estimand", "among"), [("ATE", None), ("ATT", 1)])
+def test_with_two_arms_weights_and_clusters_are_those_for_two_arms(estimand, among):
+    data = hospital(300, rng=2).assign(w=np.arange(300) % 3 + 1, site=np.arange(300) % 20)
+    options = {"weights": "w", "cluster": "site"}
+    known = {
+        "weighting": weight(data, **COLUMNS, estimand=estimand, variance="stacked", **options),
+        "standardization": standardize(data, **COLUMNS, estimand=estimand, **options),
+    }
+    for method, expected in known.items():
+        found = compare_arms(data, **COLUMNS, method=method, among=among, **options)
+        np.testing.assert_allclose(found.iloc[0][ENTRIES], expected[ENTRIES], rtol=1e-9)
+
+
 def equations(data, method, among, model="linear"):
     """Return estimating functions of three arms' means and a solution, by statsmodels."""
     x, y = design(data), data["y"].to_numpy()

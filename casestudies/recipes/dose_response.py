@@ -65,7 +65,8 @@ def dose_response(
     bandwidth of `at` is rounded off. Standard errors come from each row's influence through the
     regression, both models and the means over covariates, with the bandwidth as given; they are
     valid if one of the models is right. In the world of `scenarios.dose` (1,000 rows, 1,000
-    samples) 95% intervals hold :math:`\theta(a)` in COVERAGE of samples.
+    samples) 95% intervals hold :math:`\theta(a)` at 8, 10 and 12 hours in 0.945, 0.956 and 0.942
+    of samples, all three of `all_low` to `all_high` in 0.951, with Monte Carlo errors of 0.007.
 
     Parameters
     ----------
