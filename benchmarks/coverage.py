@@ -11,7 +11,9 @@ import pandas as pd
 
 from casestudies import scenarios
 from casestudies.recipes import doubly_robust, weighting
+from casestudies.recipes.attribution import causation_bounds, excess_fraction
 from casestudies.recipes.difference_in_differences import doubly_robust_did, two_by_two
+from casestudies.recipes.dose_response import dose_response
 from casestudies.recipes.few_clusters import wild_bootstrap
 from casestudies.recipes.front_door import front_door
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
@@ -26,6 +28,7 @@ from casestudies.recipes.off_policy import (
 )
 from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
 from casestudies.recipes.regression_discontinuity import fuzzy, honest, sharp
+from casestudies.recipes.several_arms import compare_arms
 from casestudies.recipes.staggered_adoption import overall_att
 from casestudies.recipes.standardization import standardize
 from casestudies.recipes.weak_instruments import anderson_rubin, t_f
@@ -63,7 +66,7 @@ def hospital():
         return lambda d: standardize(d, **HEALTH, estimand=estimand)
 
     families = {"standardize": standard, "weight": weight, "doubly_robust": robust}
-    families["match"] = matching
+    families["match"] = match
     return {f"{name}, {e}": make(e) for name, make in families.items() for e in ("ATE", "ATT")}
 
 
@@ -119,12 +122,78 @@ def main(replications):
     run("counties, two dates", scenarios.minimum_wage_panel(), staggered, 100, "ATT")
     policies(run)
     rules(run)
+    arms(run)
 
     print("| recipe | estimand | world | n | coverage | its error |")
     print("|---|---|---|---:|---:|---:|")
     for name, estimand, story, n, coverage, error in rows:
         estimand = estimand.replace(" | ", " under ")  # a table has its own use for the bar
         print(f"| `{name}` | {estimand} | {story} | {n:,} | {coverage:.3f} | {error:.3f} |")
+
+
+def arms(run):
+    """Run treatments of several values, doses, and what a treatment is blamed for."""
+    three = {"compare_arms": _high_dose}
+    run("three doses, by need", _Ward(), three, 500, "high - none")
+    run("three doses, by need", _Ward(), {"compare_arms, all at a time": _all_arms}, 500, "all")
+    score = "E[score | do(hours={})]"
+    curve = {f"dose_response, at {h}": _at_hours(h) for h in (8, 12)}
+    targets = dict(zip(curve, map(score.format, (8, 12)), strict=True))
+    run("coaching, by need", scenarios.dose(), curve, 1_000, targets)
+    ladder = scenarios.ladder(incident=((0.08, 0.9), (0.5, 0.6)))
+    run("deploys", ladder, {"excess_fraction": _excess}, 2_000, "PN at least")
+    ends = [scenarios.ladder(incident=((0.08, 0.9), (0.5, 0.6)), agreement=a) for a in (1, 0)]
+    run("deploys, low end", ends[0], {"causation_bounds": _blame}, 2_000, "PN")
+    run("deploys, high end", ends[1], {"causation_bounds": _blame}, 2_000, "PN")
+
+
+class _Ward:
+    """Patients with three doses, by need; what the doses do grows with it."""
+
+    truth: ClassVar = {"high - none": 2.0, "all": 0.0}
+
+    def sample(self, n, *, rng):
+        """Return n patients."""
+        rng = np.random.default_rng(rng)
+        need, other, noise = rng.normal(size=(3, n))
+        odds = np.exp(np.stack([0 * need, 0.2 - 0.5 * need, 0.6 * need + 0.3 * other], axis=1))
+        chance = np.cumsum(odds / odds.sum(axis=1, keepdims=True), axis=1)
+        arm = (rng.random((n, 1)) > chance).sum(axis=1)
+        y = np.choose(arm, [0, 1 + 0.3 * need, 2 + need]) + 2 * need - other + noise
+        names = np.array(["none", "low", "high"])[arm]
+        return pd.DataFrame({"need": need, "other": other, "drug": names, "y": y})
+
+
+DOSED = {"outcome": "y", "treatment": "drug", "adjust_for": ["need", "other"]}
+COACH = {"outcome": "score", "dose": "hours", "adjust_for": ["need", "senior"]}
+INCIDENT = {"outcome": "incident", "treatment": "deploy", "adjust_for": "load"}
+
+
+def _high_dose(data):
+    return compare_arms(data, **DOSED, reference="none").loc["high - none"]
+
+
+def _all_arms(data):
+    """Tell by an interval around 0 whether all three intervals hold."""
+    found = compare_arms(data, **DOSED)
+    truth = np.array([-1.0, -2.0, -1.0])  # low - high, none - high, none - low
+    held = ((found["all_low"] < truth) & (truth < found["all_high"])).all()
+    ends = (-1.0, 1.0) if held else (1.0, 1.0)
+    return {"estimate": 0.0, "ci_low": ends[0], "ci_high": ends[1]}
+
+
+def _at_hours(hours):
+    return lambda d: dose_response(d, **COACH, at=hours).loc[hours]
+
+
+def _excess(data):
+    return excess_fraction(data, **INCIDENT)
+
+
+def _blame(data):
+    """Give the interval, which is for whatever lies between the ends."""
+    found = causation_bounds(data, **INCIDENT).loc["within cells"]
+    return {"estimate": found["set_low"], **found[["ci_low", "ci_high"]]}
 
 
 def designs(run):

@@ -10,7 +10,9 @@ from needs import package
 from scipy.special import expit
 
 from casestudies.recipes import (
+    attribution,
     difference_in_differences,
+    dose_response,
     doubly_robust,
     few_clusters,
     front_door,
@@ -24,6 +26,7 @@ from casestudies.recipes import (
     randomized_experiment,
     regression_discontinuity,
     sensitivity,
+    several_arms,
     staggered_adoption,
     standardization,
     time_varying,
@@ -37,6 +40,7 @@ EFFECT = {"outcome": "y", "treatment": "d"}
 ADJUSTED = {**EFFECT, "adjust_for": COVARIATES}
 SCORE = {"treatment": "d", "adjust_for": COVARIATES}
 IN_PAIRS = {"replace": False, "on_no_match": "drop"}
+ARMED = {"outcome": "y", "treatment": "arm", "adjust_for": COVARIATES}
 INSTRUMENT = {**EFFECT, "instrument": "z", "controls": ["x1", "ward"]}
 INSTRUMENTS = {**EFFECT, "instruments": ["z", "v"], "controls": ["x1", "ward"]}
 PANEL = {"outcome": "y", "unit": "unit"}
@@ -412,6 +416,32 @@ CALLS |= {
     "donut": (people, lambda f: regression_discontinuity.donut(f, **RULED, radii=[0, 0.125])),
     "honest": (people, lambda f: regression_discontinuity.honest(f, **RULED, curvature=1)),
 }
+BLAME = {"outcome": "z", "treatment": "d", "adjust_for": "ward"}
+CALLS |= {
+    "compare_arms": (
+        people,
+        lambda f: several_arms.compare_arms(
+            f.assign(arm=f["d"].astype(int) + f["z"].astype(int)), **ARMED, weights="w"
+        ),
+    ),
+    "compare_arms, by cluster": (
+        people,
+        lambda f: several_arms.compare_arms(
+            f, **{**ARMED, "treatment": "ward", "adjust_for": ["x1", "x2"]}, cluster="site"
+        ),
+    ),
+    "dose_response": (
+        people,
+        lambda f: dose_response.dose_response(
+            f, outcome="y", dose="v", adjust_for=COVARIATES, at=[-0.5, 0.5], reference=0
+        ),
+    ),
+    "causation_bounds": (people, lambda f: attribution.causation_bounds(f, **BLAME)),
+    "excess_fraction": (
+        people,
+        lambda f: attribution.excess_fraction(f, **BLAME, cluster="site"),
+    ),
+}
 WITHOUT_DATA = {
     "sample_size",
     "robustness_from_t",
@@ -423,7 +453,7 @@ WITHOUT_DATA = {
 }
 OF_AN_ENGINE = {"cell_moments", "bins", "merge"}  # see test_cell_moments.py
 BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
-TWO_MEANS = {"standardized_means"}  # checked below, since a shift moves both
+TWO_MEANS = {"standardized_means", "arm_means"}  # checked below, since a shift moves both
 MEANS = {
     "regime_mean": {},
     "weighted_regime_mean": {},
@@ -567,7 +597,7 @@ def test_the_unit_of_the_outcome_is_the_unit_of_the_answer(name, factor):
 def test_the_order_in_which_covariates_are_named_does_not_matter(name, monkeypatch):
     _, call = CALLS[name]
     expected = call(people())
-    for options in (ADJUSTED, SCORE):
+    for options in (ADJUSTED, SCORE, ARMED):
         monkeypatch.setitem(options, "adjust_for", COVARIATES[::-1])
     for options in (INSTRUMENT, INSTRUMENTS):
         monkeypatch.setitem(options, "controls", ["ward", "x1"])
@@ -585,6 +615,18 @@ def test_standardized_means_move_with_the_outcome_and_with_nothing_else(guise):
     expected = standardization.standardized_means(frame, **ADJUSTED)
     compare(standardization.standardized_means(guise(frame), **ADJUSTED), expected)
     moved = standardization.standardized_means(frame.assign(y=frame["y"] + 2**27), **ADJUSTED)
+    compare(moved["estimate"] - 2**27, expected["estimate"])
+    compare(moved["std_error"], expected["std_error"])
+
+
+@pytest.mark.parametrize("guise", GUISES, ids=lambda guise: guise.__name__)
+@pytest.mark.parametrize("method", ["doubly_robust", "standardization", "weighting"])
+def test_means_of_arms_move_with_the_outcome_and_with_nothing_else(method, guise):
+    options = {**ARMED, "treatment": "ward", "adjust_for": ["x1", "x2"], "method": method}
+    frame = people()
+    expected = several_arms.arm_means(frame, **options)
+    compare(several_arms.arm_means(guise(frame), **options), expected)
+    moved = several_arms.arm_means(frame.assign(y=frame["y"] + 2**27), **options)
     compare(moved["estimate"] - 2**27, expected["estimate"])
     compare(moved["std_error"], expected["std_error"])
 

@@ -14,14 +14,15 @@ from casestudies import copying
 
 FOLDER = ROOT / "book" / "recipes"
 RECIPES = copying.families()
-WITHOUT_CHAPTER = {"front_door"}
 WITHOUT_PUBLISHED = {
     "doubly_robust",
+    "dose_response",
     "honest_bounds",
     "pretrends",
     "staggered_adoption",
     "target_trials",
 }
+WITHOUT_CHAPTER = {"attribution", "dose_response", "front_door", "several_arms"}
 
 
 def loaded(path):
@@ -111,12 +112,13 @@ def test_the_figures_are_the_published_ones_to_their_last_digit(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_page_shows_promises_checks_refusals_coverage_chapters_and_the_file(recipe):
     text = text_of(recipe)
-    for directive in ("downloads", "summary", "checks", "chapters", "reference", "source"):
+    for directive in ("downloads", "summary", "checks", "reference", "source"):
         assert f"```{{recipe-{directive}}} {recipe}\n" in text
     measured = bool(pages().coverage(recipe))
     assert (f"```{{recipe-coverage}} {recipe}\n" in text) == measured
     assert "except ValueError as refusal" in text
     assert bool(pages().chapters_of(recipe)) == (recipe not in WITHOUT_CHAPTER)
+    assert (f"```{{recipe-chapters}} {recipe}\n" in text) == (recipe not in WITHOUT_CHAPTER)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -67,8 +67,9 @@ def _check_values(table, name, treated, alone):
     )
 
 
-def _check_arm(table, rows, names, treatment, arm):
+def _check_arm(table, rows, names, treatment, arm, other=None):
     """Raise if a group cannot speak for the other group in one of these covariates."""
+    other = 1 - arm if other is None else other
     for name in names:
         here, there = table[name][rows], table[name][~rows]
         if _numeric(table, name):
@@ -83,7 +84,7 @@ def _check_arm(table, rows, names, treatment, arm):
         if hopeless:
             raise ValueError(
                 f"no overlap: column {name!r} {held} where {treatment!r} is {arm}, unlike in "
-                f"{beyond.sum()} row(s) where it is {1 - arm}; merge categories, or keep only rows "
+                f"{beyond.sum()} row(s) where it is {other}; merge categories, or keep only rows "
                 "with counterparts in both groups and say so"
             )
 
