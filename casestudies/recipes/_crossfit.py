@@ -36,6 +36,7 @@ class _Sample(NamedTuple):
     y: np.ndarray
     counted: _Counted
     cluster: np.ndarray | None = None
+    others: tuple = ()  # more columns, by which rows can differ
 
 
 class _Models(NamedTuple):
@@ -44,6 +45,7 @@ class _Models(NamedTuple):
     outcome: object  # "linear", "logit" or a learner
     treatment: object = "logit"  # or a learner, or known probabilities
     least: float = 0.0
+    options: tuple = ("outcome_model", "treatment_model")  # what messages call them
 
 
 class _Fit(NamedTuple):
@@ -119,31 +121,35 @@ def _check_clusters(table, cluster, arms, folds):
             f"folds is {folds}, but column {cluster!r} has {count} cluster(s), and folds do not "
             "split them; ask for fewer"
         )
-    _check_sides(table, cluster, arms)
+    if arms:
+        _check_sides(table, cluster, arms)
 
 
-def _splits(sample, folds, splits, rng):
+def _splits(sample, folds, splits, rng, arms=True):
     """Deal the rows into folds, as often as asked for; give each row's fold and an order of rows.
 
-    The order depends on values alone unless a source of random numbers makes it.
+    Folds are even within the two arms of the treatment, if it has arms. The order depends on
+    values alone unless a source of random numbers makes it.
     """
     source = None if rng is None else _generator(rng)
     for split in range(_count("splits", splits)):
         if source is None:
-            weights, cluster = sample.counted.weights, sample.cluster
-            order = _shuffled(sample.table, sample.treated, sample.y, split, weights, cluster)
+            ties = (sample.counted.weights, *sample.others)
+            order = _shuffled(sample.table, sample.treated, sample.y, split, ties, sample.cluster)
         else:
             order = source.permutation(len(sample.y))
-        yield _deal(order, sample.treated, folds, sample.cluster), order
+        treated = sample.treated if arms else np.zeros(len(order))
+        yield _deal(order, treated, folds, sample.cluster), order
 
 
 def _deal(order, treated, folds, cluster=None):
     """Deal rows, or whole clusters, into folds, arm by arm, in an order."""
     if cluster is not None:
         return _deal_clusters(order, treated, folds, cluster)
-    smaller = int(min(treated.sum(), (1 - treated).sum()))
+    smaller = np.unique(treated, return_counts=True)[1].min()
     if folds > smaller:
-        raise ValueError(f"folds is {folds}, but the smaller arm has {smaller} rows; ask for fewer")
+        whose = f"the smaller arm has {smaller}" if treated.any() else f"data has {smaller}"
+        raise ValueError(f"folds is {folds}, but {whose} rows; ask for fewer")
     order = order[np.argsort(treated[order], kind="stable")]
     fold = np.empty(len(order), dtype=int)
     fold[order] = np.arange(len(order)) % folds
@@ -162,11 +168,12 @@ def _deal_clusters(order, treated, folds, cluster):
     return fold
 
 
-def _shuffled(covariates, treated, y, split=0, weights=None, cluster=None):
+def _shuffled(covariates, treated, y, split=0, ties=(), cluster=None):
     """Return an order of rows that looks random and depends on the order of values alone.
 
-    Rows are sorted by a hash of the ranks of their covariates, equal ones by outcome. How a
-    covariate's ranks go with treatment and outcome decides on its place in the hash. A later
+    Rows are sorted by a hash of the ranks of their covariates, equal ones by outcome,
+    treatment and `ties`. How a covariate's ranks go with treatment and outcome decides on its
+    place in the hash. A later
     split hashes its number and the rank of the outcome too. Rows of a cluster stay together.
     """
     ranks = [_ranks(covariates[name]) for name in covariates]
@@ -174,14 +181,14 @@ def _shuffled(covariates, treated, y, split=0, weights=None, cluster=None):
     if split:
         ranks += [np.full(len(y), split), _ranks(pd.Series(y))]
     hashed = _hash(*ranks)
-    weights = np.ones(len(y)) if weights is None else weights
+    keys = (*ties, treated, y, hashed)
     if cluster is None:
-        return np.lexsort((weights, treated, y, hashed))
-    whole = _hash(hashed.view(np.int64), _ranks(pd.Series(y)), treated.astype(int))
+        return np.lexsort(keys)
+    values = [_ranks(pd.Series(key)) for key in keys[:-1]]
     codes, names = pd.factorize(cluster)
     sums = np.zeros(len(names), dtype=np.uint64)
-    np.add.at(sums, codes, whole)
-    return np.lexsort((weights, treated, y, hashed, sums[codes]))
+    np.add.at(sums, codes, _hash(hashed.view(np.int64), *values))
+    return np.lexsort((*keys, sums[codes]))
 
 
 def _hash(*columns):
@@ -233,7 +240,7 @@ def _doubly_robust_scores(sample, fold, order, models, estimand="ATE"):
         predictions = [fit.predicted for fit in fits]
         observed = sample.treated[test], sample.y[test]
         if not isinstance(models.treatment, str):
-            _check_score(observed[0], predictions[0], estimand, models.least)
+            _check_score(observed[0], predictions[0], estimand, models)
         scores[test], gradients = _augmented(*observed, *predictions, estimand)
         backs += [(test, *back) for back in zip(fits, gradients, strict=True)]
 
@@ -249,6 +256,7 @@ def _doubly_robust_scores(sample, fold, order, models, estimand="ATE"):
 def _nuisances(sample, rows, test, order, models):
     """Fit the score and the outcome model of each arm in rows; predict in the test rows."""
     design, treated = sample.design, sample.treated
+    by_mean, by_score = models.options
     if isinstance(models.outcome, str):
         for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
             _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
@@ -256,10 +264,10 @@ def _nuisances(sample, rows, test, order, models):
         score = _Fit(models.treatment[test], lambda gradient: 0.0)
     else:
         places = (order[rows[0][order]], test)
-        score = _fit(sample, treated, *places, models.treatment, "treatment_model", "arms")
+        score = _fit(sample, treated, *places, models.treatment, by_score, "arms")
     kind = "outcomes 0 and 1 of an arm"
     means = [
-        _fit(sample, sample.y, order[fitted[order]], test, models.outcome, "outcome_model", kind)
+        _fit(sample, sample.y, order[fitted[order]], test, models.outcome, by_mean, kind)
         for fitted in rows[1:]
     ]
     return [score, *means]
@@ -301,6 +309,8 @@ def _learned(model, option, x, y, new, weights):
     kind = f"{option}, a {type(model).__name__},"
     if not len(y):
         raise ValueError(f"no row is left to fit {option}")
+    if y.min() == y.max():
+        return np.full(len(new), y[0])  # a classifier may refuse what needs no learning
     by_chance = hasattr(model, "predict_proba")
     if by_chance and not np.isin(y, (0, 1)).all():
         raise ValueError(
@@ -324,11 +334,8 @@ def _learned(model, option, x, y, new, weights):
 
 
 def _of_class_one(found, classes):
-    """Return the column of probabilities of 1, which is 0 where no row had a 1."""
-    if found.ndim == 1:
-        return found
-    at = [place for place, name in enumerate(classes) if name == 1]
-    return found[:, at[0]] if at else np.zeros(len(found))
+    """Return the column of probabilities of 1."""
+    return found if found.ndim == 1 else found[:, list(classes).index(1)]
 
 
 def _checked(kind, found, count):
@@ -341,19 +348,20 @@ def _checked(kind, found, count):
     return found.reshape(count)
 
 
-def _check_score(treated, score, estimand, least):
+def _check_score(treated, score, estimand, models):
     """Raise if a learner's scores are no probabilities, or would make a few rows count for all."""
+    least, option = models.least, models.options[1]
     if score.min() < 0 or score.max() > 1:
         worst = score.max() if score.max() > 1 else score.min()
         raise ValueError(
-            f"treatment_model predicts {worst:.3g}, which is no probability of treatment; use a "
+            f"{option} predicts {worst:.3g}, which is no probability; use a "
             "learner with predict_proba, a classifier"
         )
     own = np.where(treated, 1 if estimand == "ATT" else score, 1 - score)
     if own.min() < least:
         raise ValueError(
-            f"no overlap: treatment_model gives {(own < least).sum()} row(s) a probability below "
-            f"{least:g}, the least {own.min():.2g}, of the treatment that they have; smooth the "
+            f"no overlap: {option} gives {(own < least).sum()} row(s) a probability below "
+            f"{least:g}, the least {own.min():.2g}, of the arm that they are in; smooth the "
             f"learner (larger leaves, a stronger penalty, calibration), {OVERLAP}, or lower "
             "min_score if so small a probability is real"
         )

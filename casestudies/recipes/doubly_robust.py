@@ -8,7 +8,6 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-
 from casestudies.recipes._columns import _check_choice, _count, _real, _result
 from casestudies.recipes._crossfit import (
     _choose,
@@ -118,6 +117,7 @@ def doubly_robust(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> data = pd.DataFrame({"old": [0, 0, 0, 0, 1, 1, 1, 1], "drug": [1, 0, 0, 0, 1, 1, 1, 0]})
     >>> data["days"] = [3, 5, 6, 4, 7, 9, 8, 10]
     >>> doubly_robust(data, outcome="days", treatment="drug", adjust_for="old", folds=1).round(3)
