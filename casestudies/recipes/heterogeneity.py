@@ -372,7 +372,7 @@ def targeting_curve(
     priority : str
         Numeric column; the highest are treated first.
     shares : float or list of float
-        Shares u of all people, in (0, 1].
+        Shares u of all people, between 0 and 1.
     curve : {"toc", "qini"}
         Which curve.
     weights : str, optional
@@ -409,7 +409,7 @@ def targeting_curve(
     0.50        1.0  4.0
     """
     _check_choice("curve", curve, ("toc", "qini"))
-    shares = np.unique(_reals("shares", shares, above=0, most=1))
+    shares = np.unique(_reals("shares", shares, above=0, below=1))
     ranked = _read_ranked(data, score, priority, weights, cluster)
     rows = [_at_share(ranked, share) for share in shares]
     scale = shares if curve == "qini" else np.ones(len(shares))
