@@ -15,6 +15,7 @@ from casestudies import copying
 FOLDER = ROOT / "book" / "recipes"
 RECIPES = copying.families()
 WITHOUT_PUBLISHED = {"doubly_robust", "honest_bounds", "pretrends", "staggered_adoption"}
+WITHOUT_CHAPTER = {"double_machine_learning", "heterogeneity"}
 
 
 def loaded(path):
@@ -104,12 +105,13 @@ def test_the_figures_are_the_published_ones_to_their_last_digit(recipe):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_page_shows_promises_checks_refusals_coverage_chapters_and_the_file(recipe):
     text = text_of(recipe)
-    for directive in ("downloads", "summary", "checks", "chapters", "reference", "source"):
+    for directive in ("downloads", "summary", "checks", "reference", "source"):
         assert f"```{{recipe-{directive}}} {recipe}\n" in text
     measured = bool(pages().coverage(recipe))
     assert (f"```{{recipe-coverage}} {recipe}\n" in text) == measured
     assert "except ValueError as refusal" in text
-    assert pages().chapters_of(recipe)
+    assert bool(pages().chapters_of(recipe)) == (recipe not in WITHOUT_CHAPTER)
+    assert (f"```{{recipe-chapters}} {recipe}\n" in text) == (recipe not in WITHOUT_CHAPTER)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

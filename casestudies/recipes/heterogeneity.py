@@ -544,7 +544,7 @@ def _groups(column):
     order = np.argsort(np.asarray(names, dtype=None if column.dtype.kind in "if" else str))
     place = np.empty(len(names), dtype=int)
     place[order] = np.arange(len(names))
-    return list(np.asarray(names)[order]), place[codes]
+    return np.asarray(names)[order].tolist(), place[codes]
 
 
 def _check_groups(table, by, codes, names, cluster):
