@@ -208,7 +208,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
     if cluster is None:
         influence = influence * np.sqrt(count / (count - 1))
     covariance, df = _covariance(influence, table, cluster)
-    frame = _joint(names, estimate, _root(covariance), n=np.nan, level=level, df=df)
+    frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
     return _about(frame.assign(n=count).rename_axis(by), "ATE in each group")
 
 
@@ -265,7 +265,7 @@ def best_linear_projection(data, *, score, on, weights=None, cluster=None, level
     age           1.05       0.10    0.75     1.35
     """
     names, estimate, covariance, n, df = _projection(data, score, on, weights, cluster)
-    frame = _joint(names, estimate, _root(covariance), n=n, level=level, df=df)
+    frame = _joint(names, estimate, _unitless_root(covariance), n=n, level=level, df=df)
     return _about(frame, "best linear projection of the CATE")
 
 
@@ -416,7 +416,9 @@ def targeting_curve(
     estimate = scale * [row[0] for row in rows]
     influence = scale * np.column_stack([row[1] for row in rows])
     covariance, df = _covariance(influence, ranked["table"], cluster)
-    frame = _joint(shares, estimate, _root(covariance), n=len(influence), level=level, df=df)
+    frame = _joint(
+        shares, estimate, _unitless_root(covariance), n=len(influence), level=level, df=df
+    )
     return _about(frame.rename_axis("share"), curve)
 
 
@@ -536,6 +538,13 @@ def _covariance(influence, table, cluster):
     if cluster is None:
         return influence.T @ influence, np.inf
     return _clustered(influence, table[cluster].to_numpy())
+
+
+def _unitless_root(covariance):
+    """Return a root of a covariance that scales with its units."""
+    scale = np.sqrt(np.diag(covariance))
+    scale = np.where(scale > 0, scale, 1.0)
+    return scale[:, np.newaxis] * _root(covariance / np.outer(scale, scale))
 
 
 def _groups(column):
