@@ -2,16 +2,13 @@
 
 import copy
 
-import doubleml
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from confounded import fits, m_estimator
+from needs import package
 from scipy.special import expit
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from casestudies.recipes import _crossfit
 from casestudies.recipes.double_machine_learning import (
@@ -20,6 +17,14 @@ from casestudies.recipes.double_machine_learning import (
     partially_linear_iv,
 )
 
+linear = pytest.importorskip("sklearn.linear_model")
+LinearRegression, LogisticRegression = linear.LinearRegression, linear.LogisticRegression
+KNeighborsRegressor = pytest.importorskip("sklearn.neighbors").KNeighborsRegressor
+tree = pytest.importorskip("sklearn.tree")
+DecisionTreeClassifier, DecisionTreeRegressor = (
+    tree.DecisionTreeClassifier,
+    tree.DecisionTreeRegressor,
+)
 LINEAR = {"outcome": "y", "treatment": "d", "adjust_for": ["x1", "x2", "ward"]}
 MOVED = {**LINEAR, "instrument": "z"}
 OFFERED = {**MOVED, "treatment": "took"}
@@ -50,12 +55,15 @@ def design(data):
 
 def reference(model, data, splitting, *learners, **options):
     """Return a model of DoubleML, fitted on given splits."""
+    doubleml = package("doubleml")
     covariates = ["x1", "x2", "ward_b", "ward_c"]
     roles = {"y_col": "y", "d_cols": options.pop("d_cols", "d"), "x_cols": covariates}
-    if model is not doubleml.DoubleMLPLR:
+    if model != "DoubleMLPLR":
         roles["z_cols"] = "z"
     source = doubleml.DoubleMLData(numbers(data), **roles)
-    found = model(source, *map(copy.deepcopy, learners), n_rep=len(splitting), **options)
+    found = getattr(doubleml, model)(
+        source, *map(copy.deepcopy, learners), n_rep=len(splitting), **options
+    )
     found.set_sample_splitting(splitting)
     found.fit()
     return found
@@ -79,7 +87,7 @@ def test_partially_linear_is_that_of_doubleml(splitting, learner):
     data = world(300, 1)
     models = {"outcome_model": learner, "treatment_model": learner}
     found = partially_linear(data, **LINEAR, **models, folds=3)
-    same(found, reference(doubleml.DoubleMLPLR, data, splitting, learner, learner))
+    same(found, reference("DoubleMLPLR", data, splitting, learner, learner))
 
 
 @pytest.mark.parametrize("learner", [LinearRegression(), KNeighborsRegressor(7)])
@@ -87,16 +95,17 @@ def test_partially_linear_iv_is_that_of_doubleml(splitting, learner):
     data = world(300, 1)
     models = dict.fromkeys(["outcome_model", "treatment_model", "instrument_model"], learner)
     found = partially_linear_iv(data, **MOVED, **models, folds=3)
-    same(found, reference(doubleml.DoubleMLPLIV, data, splitting, *[learner] * 3))
+    same(found, reference("DoubleMLPLIV", data, splitting, *[learner] * 3))
 
 
 def test_interactive_iv_is_that_of_doubleml(splitting):
     data = world(300, 1)
-    tree, line = DecisionTreeClassifier(min_samples_leaf=20, random_state=0), LinearRegression()
-    models = {"outcome_model": line, "treatment_model": tree, "instrument_model": LOGIT}
+    leaves = DecisionTreeClassifier(min_samples_leaf=20, random_state=0)
+    line = LinearRegression()
+    models = {"outcome_model": line, "treatment_model": leaves, "instrument_model": LOGIT}
     found = interactive_iv(data, **OFFERED, **models, folds=3)
     other = reference(
-        doubleml.DoubleMLIIVM, data, splitting, line, LOGIT, tree, d_cols="took",
+        "DoubleMLIIVM", data, splitting, line, LOGIT, leaves, d_cols="took",
         subgroups={"always_takers": True, "never_takers": True},
     )  # fmt: skip
     same(found, other)

@@ -6,9 +6,6 @@ import pytest
 import statsmodels.api as sm
 from confounded import COLUMNS, coarse, fits, hospital
 from scipy import integrate, stats
-from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from casestudies import scenarios
 from casestudies.recipes import heterogeneity
@@ -20,6 +17,14 @@ from casestudies.recipes.heterogeneity import (
     heterogeneity_test,
     rank_weighted_effect,
     targeting_curve,
+)
+
+LinearRegression = pytest.importorskip("sklearn.linear_model").LinearRegression
+KNeighborsRegressor = pytest.importorskip("sklearn.neighbors").KNeighborsRegressor
+tree = pytest.importorskip("sklearn.tree")
+DecisionTreeClassifier, DecisionTreeRegressor = (
+    tree.DecisionTreeClassifier,
+    tree.DecisionTreeRegressor,
 )
 
 
@@ -63,12 +68,12 @@ def test_known_probabilities_take_the_place_of_the_fitted_score():
 def test_scores_do_not_depend_on_the_order_of_rows():
     data = coarse(300, rng=3).assign(p=0.5, w=lambda d: 1 + (d["x2"] > 0), site=range(300))
     data["site"] //= 4
-    tree = DecisionTreeRegressor(min_samples_leaf=10, random_state=0)
+    leaves = DecisionTreeRegressor(min_samples_leaf=10, random_state=0)
     shuffled = data.sample(frac=1, random_state=1)
     experiment = {"outcome": "y", "treatment": "a", "propensity": "p"}
     for options in (
         COLUMNS,
-        {**COLUMNS, "outcome_model": tree, "cluster": "site"},
+        {**COLUMNS, "outcome_model": leaves, "cluster": "site"},
         {**experiment, "weights": "w"},
         {**experiment, "adjust_for": "x1", "model": "linear"},
     ):
@@ -164,13 +169,13 @@ def test_the_test_rejects_as_often_as_it_says_and_more_where_effects_differ():
         np.mean(
             [
                 heterogeneity_test(scored(150, rng, slope), score="score", on=columns)["p_value"]
-                for rng in range(200)
+                for rng in range(100)
             ]
             < np.array(0.05)
         )
         for slope, columns in ((0, ["priority", "ward"]), (0.7, ["priority", "ward"]))
     )
-    assert abs(null - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 200)
+    assert abs(null - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 100)
     assert alternative > 0.6
 
 
@@ -231,7 +236,7 @@ def test_the_area_is_the_integral_of_the_curve(digits, weights):
 ROLES = {"score": "score", "priority": "priority"}
 
 
-def replicated(answer, draw, replications=200):
+def replicated(answer, draw, replications=120):
     """Return estimates and stated errors over samples, a column for each answer."""
     found = [answer(draw(rng)) for rng in range(replications)]
     return np.array([[part["estimate"], part["std_error"]] for part in found])
