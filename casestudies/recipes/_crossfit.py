@@ -39,7 +39,7 @@ class _Sample(NamedTuple):
     others: tuple = ()  # more columns, by which rows can differ
 
 
-class _Models(NamedTuple):
+class _Choice(NamedTuple):
     """What models outcome and treatment, and the least probability that may divide."""
 
     outcome: object  # "linear", "logit" or a learner
@@ -72,7 +72,7 @@ def _read_sample(data, treatment, adjust_for, models, folds, *, outcome, weights
         y = y - y.mean()  # digits that a far-off origin would cost
     groups = None
     if cluster is not None:
-        _check_clusters(table, cluster, [treatment], folds)
+        _check_foldable(table, cluster, [treatment], folds)
         groups = table[cluster].to_numpy()
     covariates = table[_names("adjust_for", adjust_for)]
     return _Sample(covariates, design, treated, y, counted, groups)
@@ -88,7 +88,7 @@ def _choose(model, outcome_model, treatment_model, least, folds):
             f"model={model!r} and outcome_model both say how to model the outcome; leave one out"
         )
     outcome = model if outcome_model is None else outcome_model
-    return _Models(outcome, "logit" if treatment_model is None else treatment_model, least)
+    return _Choice(outcome, "logit" if treatment_model is None else treatment_model, least)
 
 
 def _check_learner(option, learner, folds):
@@ -113,7 +113,7 @@ def _check_learner(option, learner, folds):
         )
 
 
-def _check_clusters(table, cluster, arms, folds):
+def _check_foldable(table, cluster, arms, folds):
     """Raise unless there are as many clusters as folds and none makes up an arm by itself."""
     count = table[cluster].nunique()
     if folds > count:
@@ -264,10 +264,10 @@ def _nuisances(sample, rows, test, order, models):
         score = _Fit(models.treatment[test], lambda gradient: 0.0)
     else:
         places = (order[rows[0][order]], test)
-        score = _fit(sample, treated, *places, models.treatment, by_score, "arms")
+        score = _fit_one(sample, treated, *places, models.treatment, by_score, "arms")
     kind = "outcomes 0 and 1 of an arm"
     means = [
-        _fit(sample, sample.y, order[fitted[order]], test, models.outcome, by_mean, kind)
+        _fit_one(sample, sample.y, order[fitted[order]], test, models.outcome, by_mean, kind)
         for fitted in rows[1:]
     ]
     return [score, *means]
@@ -286,7 +286,7 @@ def _augmented(treated, y, score, mean0, mean1, estimand):
     return terms, (sign * derivative * residual, *by_means)
 
 
-def _fit(sample, target, places, test, model, option, classes):
+def _fit_one(sample, target, places, test, model, option, classes):
     """Fit a model to some rows, in the order of their places, and predict the test rows."""
     design, weights = sample.design, sample.counted.weights
     if isinstance(model, str):

@@ -23,13 +23,13 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._crossfit import (
-    _check_clusters,
+    _check_foldable,
     _check_learner,
+    _Choice,
     _doubly_robust_scores,
-    _fit,
+    _fit_one,
     _held_out,
     _in_fold,
-    _Models,
     _over_splits,
     _read_sample,
     _Sample,
@@ -133,7 +133,7 @@ def partially_linear(
     found, w = [], sample.counted.weights
     for fold, order in _splits(sample, int(folds), splits, rng, arms=False):
         u, v = _residuals(sample, fold, order, columns, models)
-        _check_left(v, columns["treatment"], treatment)
+        _check_residual(v, columns["treatment"], treatment)
         estimate, influence = _slope(u, v, v, w)
         std_error, df = sample.counted.error(influence, 0.0, sample.cluster)
         found.append((estimate, std_error))
@@ -245,8 +245,8 @@ def partially_linear_iv(
     found, strengths, w = [], [], sample.counted.weights
     for fold, order in _splits(sample, int(folds), splits, rng, arms=False):
         u, v, z = _residuals(sample, fold, order, columns, models)
-        _check_left(v, columns["treatment"], treatment)
-        _check_left(z, columns["instrument"], instrument)
+        _check_residual(v, columns["treatment"], treatment)
+        _check_residual(z, columns["instrument"], instrument)
         first, influence = _slope(v, z, z, w)
         first_error, df = sample.counted.error(influence, 0.0, sample.cluster)
         estimate, influence = _slope(u, v, z, w)
@@ -374,8 +374,8 @@ def interactive_iv(
     taken = _zero_one(table, treatment)
     score = instrument_model or "logit"
     names = ("outcome_model", "instrument_model"), ("treatment_model", "instrument_model")
-    by_outcome = _Models(outcome_model or "linear", score, least, names[0])
-    by_treatment = _Models(treatment_model or "linear", score, least, names[1])
+    by_outcome = _Choice(outcome_model or "linear", score, least, names[0])
+    by_treatment = _Choice(treatment_model or "linear", score, least, names[1])
     others = {"outcome": outcome, "weights": weights, "cluster": cluster}
     sample = _read_sample(data, instrument, adjust_for, by_outcome, folds, **others)
     sample = sample._replace(others=(taken,))
@@ -416,7 +416,7 @@ def _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles):
         columns["outcome"] = y = y - y.mean()  # digits that a far-off origin would cost
     groups = None
     if cluster is not None:
-        _check_clusters(table, cluster, [], folds)
+        _check_foldable(table, cluster, [], folds)
         groups = table[cluster].to_numpy()
     design = _design(table, names)
     others = tuple(columns.values())
@@ -432,7 +432,7 @@ def _residuals(sample, fold, order, columns, models):
         with _in_fold(number, fold):
             for role, values in columns.items():
                 model = "linear" if models[role] is None else models[role]
-                fit = _fit(sample, values, places, test, model, f"{role}_model", "")
+                fit = _fit_one(sample, values, places, test, model, f"{role}_model", "")
                 left[role][test] = values[test] - fit.predicted
     return left.values()
 
@@ -461,7 +461,7 @@ def _check_moved(share, instrument, treatment):
         )
 
 
-def _check_left(residual, values, name):
+def _check_residual(residual, values, name):
     """Raise if covariates predict a column so well that nothing is left of it."""
     if residual @ residual <= 1e-12 * np.square(values - values.mean()).sum():
         raise ValueError(

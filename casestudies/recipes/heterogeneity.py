@@ -34,7 +34,7 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._crossfit import (
-    _check_clusters,
+    _check_foldable,
     _choose,
     _doubly_robust_scores,
     _read_sample,
@@ -199,7 +199,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
     """
     table, counted = _read_scores(data, score, cluster, weights, by=by)
     names, codes = _groups(table[by])
-    _check_groups(table, by, codes, names, cluster)
+    _check_sized(table, by, codes, names, cluster)
     members = codes[:, np.newaxis] == np.arange(len(names))
     share = members * counted.weights[:, np.newaxis] / (members.T @ counted.weights)
     gamma, count = table[score].to_numpy(), members.sum(axis=0)
@@ -207,7 +207,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
     influence = share * (gamma[:, np.newaxis] - estimate)
     if cluster is None:
         influence = influence * np.sqrt(count / (count - 1))
-    covariance, df = _covariance(influence, table, cluster)
+    covariance, df = _joint_covariance(influence, table, cluster)
     frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
     return _about(frame.assign(n=count).rename_axis(by), "ATE in each group")
 
@@ -415,7 +415,7 @@ def targeting_curve(
     scale = shares if curve == "qini" else np.ones(len(shares))
     estimate = scale * [row[0] for row in rows]
     influence = scale * np.column_stack([row[1] for row in rows])
-    covariance, df = _covariance(influence, ranked["table"], cluster)
+    covariance, df = _joint_covariance(influence, ranked["table"], cluster)
     frame = _joint(
         shares, estimate, _unitless_root(covariance), n=len(influence), level=level, df=df
     )
@@ -486,7 +486,7 @@ def rank_weighted_effect(
     _check_choice("curve", curve, ("toc", "qini"))
     ranked = _read_ranked(data, score, priority, weights, cluster)
     estimate, influence = _area(ranked, curve)
-    covariance, df = _covariance(influence[:, np.newaxis], ranked["table"], cluster)
+    covariance, df = _joint_covariance(influence[:, np.newaxis], ranked["table"], cluster)
     settings = {"n": len(influence), "level": level, "df": df}
     result = _result("rank_weighted_effect", estimate, np.sqrt(covariance.item()), **settings)
     return _about(result, {"toc": "AUTOC", "qini": "Qini coefficient"}[curve])
@@ -515,7 +515,7 @@ def _read_experiment(
     y, treated = _outcome(table, outcome, kind), _zero_one(table, treatment)
     y = y - y.mean() if models.outcome == "linear" else y
     if cluster is not None:
-        _check_clusters(table, cluster, [], folds)
+        _check_foldable(table, cluster, [], folds)
         groups = table[cluster].to_numpy()
     covariates = table[[*names, propensity]]
     sample = _Sample(covariates, _design(table, names), treated, y, counted, groups)
@@ -529,11 +529,11 @@ def _read_scores(data, score, cluster, weights, several=None, **roles):
     )
     table[score] = _numbers(table, score)
     if cluster is not None:
-        _check_clusters(table, cluster, [], 2)
+        _check_foldable(table, cluster, [], 2)
     return table, counted
 
 
-def _covariance(influence, table, cluster):
+def _joint_covariance(influence, table, cluster):
     """Return the covariance of sums of influences, by clusters if any, and its degrees."""
     if cluster is None:
         return influence.T @ influence, np.inf
@@ -556,7 +556,7 @@ def _groups(column):
     return np.asarray(names)[order].tolist(), place[codes]
 
 
-def _check_groups(table, by, codes, names, cluster):
+def _check_sized(table, by, codes, names, cluster):
     """Raise unless there are several groups, each of several rows and clusters."""
     if len(names) < 2:
         raise ValueError(f"column {by!r} has one value in all rows, {names[0]}; there is one group")
@@ -592,7 +592,7 @@ def _projection(data, score, on, weights, cluster):
     back = np.eye(len(coefficients))
     back[1:, 1:], back[0, 1:] = axes.turn, -axes.centre @ axes.turn
     influence = (x * residual[:, np.newaxis]) @ inverse @ back.T
-    covariance, df = _covariance(influence, table, cluster)
+    covariance, df = _joint_covariance(influence, table, cluster)
     df = len(x) - len(coefficients) if cluster is None else df
     return ["constant", *design.labels], back @ coefficients, covariance, len(x), df
 
@@ -617,14 +617,14 @@ def _at_share(ranked, share):
     """Return TOC at a share, and each row's influence on it."""
     gamma, part, codes = (ranked[name] for name in ("gamma", "part", "codes"))
     taken = np.clip((share - ranked["starts"]) / ranked["mass"], 0, 1)[codes]
-    edge = _near(ranked, share)
+    edge = _at_edge(ranked, share)
     everybody = part @ gamma
     top = (part * taken) @ gamma / share
     influence = part * (taken * (gamma - edge) / share + edge - top - (gamma - everybody))
     return top - everybody, influence
 
 
-def _near(ranked, share):
+def _at_edge(ranked, share):
     """Return the average effect at the edge of the top share."""
     apart = np.maximum(ranked["starts"] - share, share - ranked["ends"])
     width = len(ranked["gamma"]) ** (-1 / 3)
