@@ -8,12 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import special
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from casestudies import scenarios
-from casestudies.recipes import doubly_robust, weighting
+from casestudies.recipes import doubly_robust, heterogeneity, weighting
 from casestudies.recipes.attribution import causation_bounds, excess_fraction
 from casestudies.recipes.difference_in_differences import doubly_robust_did, two_by_two
 from casestudies.recipes.dose_response import dose_response
+from casestudies.recipes.double_machine_learning import (
+    interactive_iv,
+    partially_linear,
+    partially_linear_iv,
+)
 from casestudies.recipes.few_clusters import wild_bootstrap
 from casestudies.recipes.front_door import front_door
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
@@ -123,6 +130,8 @@ def main(replications):
     policies(run)
     rules(run)
     arms(run)
+    learners(run)
+    differing(run)
 
     print("| recipe | estimand | world | n | coverage | its error |")
     print("|---|---|---|---:|---:|---:|")
@@ -313,6 +322,108 @@ def policies(run):
     ).loc[24]
     careers = _Logs(scenarios.retention(), halved)
     run("24 months, odds halved", careers, weighted, 3_000, "retained 24 | odds halved")
+
+
+class _Drawn:
+    """A world of a drawing function, with its truths."""
+
+    def __init__(self, draw, **truth):
+        """Take a function of size and generator, and truths by estimand."""
+        self.draw, self.truth = draw, truth
+
+    def sample(self, n, *, rng):
+        """Return n units."""
+        return self.draw(n, np.random.default_rng(rng))
+
+
+def learners(run):
+    """Run double machine learning where lines fail, and with instruments."""
+    bent = {"outcome": "y", "treatment": "d", "adjust_for": "x"}
+    trees = {
+        "outcome_model": DecisionTreeRegressor(min_samples_leaf=20),
+        "treatment_model": DecisionTreeClassifier(min_samples_leaf=40),
+    }
+    robust = doubly_robust.doubly_robust
+    analyses = {
+        "doubly_robust, trees": lambda d: robust(d, **bent, **trees),
+        "doubly_robust, lines": lambda d: robust(d, **bent),
+        "partially_linear, trees": lambda d: partially_linear(d, **bent, **trees),
+        "partially_linear, lines": lambda d: partially_linear(d, **bent),
+    }
+    run("bent confounding", _Drawn(_bent, ATE=1.0), analyses, 1_000, "ATE")
+    offered = {**bent, "instrument": "z"}
+    ratios = {
+        "interactive_iv": lambda d: interactive_iv(d, **offered),
+        "partially_linear_iv": lambda d: partially_linear_iv(d, **offered),
+    }
+    named = ("LATE", "LATEs weighted by Cov(Z, D given X)")
+    world = _Drawn(_complied, **dict(zip(named, (7 / 3, 121 / 57), strict=True)))
+    run("offer, compliers differ", world, ratios, 2_000, dict(zip(ratios, named, strict=True)))
+
+
+def differing(run):
+    """Run effects by group and by rank on scores of known propensities."""
+    lot = {"outcome": "y", "treatment": "d", "propensity": "p", "adjust_for": "x"}
+    top = 1 + np.exp(-(special.ndtri(0.8) ** 2) / 2) / np.sqrt(2 * np.pi) / 0.2
+
+    def scored(answer):
+        return lambda d: answer(d.assign(score=heterogeneity.effect_scores(d, **lot)))
+
+    columns, ranked = {"score": "score"}, {"score": "score", "priority": "x"}
+    analyses = {
+        "group_effects": lambda d: heterogeneity.group_effects(d, **columns, by="old").loc[1],
+        "group_effects, all at a time": _all_groups,
+        "best_linear_projection": lambda d: heterogeneity.best_linear_projection(
+            d, **columns, on="x"
+        ).loc["x"],
+        "targeting_curve": lambda d: heterogeneity.targeting_curve(d, **ranked, shares=0.2).loc[
+            0.2
+        ],
+        "rank_weighted_effect": lambda d: heterogeneity.rank_weighted_effect(d, **ranked),
+    }
+    truth = {"ATE of a group": 1 + np.sqrt(2 / np.pi), "ATE of two groups": 0.0, "slope": 1.0}
+    truth |= {"TOC at 20%": top - 1, "AUTOC": AUTOC}
+    world, targets = _Drawn(_ranked, **truth), dict(zip(analyses, truth, strict=True))
+    analyses = {name: scored(answer) for name, answer in analyses.items()}
+    run("trial, effect 1 + x", world, analyses, 1_000, targets)
+
+
+AUTOC = 0.9031972  # integral of phi(z(u)) / u, with the upper quantile z(u) of a normal
+
+
+def _bent(n, rng):
+    """Draw a confounder that acts beyond one standard deviation, to either side; effect 1."""
+    x, noise = rng.normal(size=(2, n))
+    bend = 1.5 * (np.abs(x) > 1)
+    d = (rng.random(n) < special.expit(bend - 0.5)) * 1
+    return pd.DataFrame({"x": x, "d": d, "y": d + 3 * bend + noise})
+
+
+def _complied(n, rng):
+    """Draw compliers, 40% and 80%, who gain 1 and 3; nobody else takes it."""
+    x = rng.integers(0, 2, n)
+    z = (rng.random(n) < np.where(x, 0.8, 0.5)) * 1
+    complier = rng.random(n) < np.where(x, 0.8, 0.4)
+    d = z * complier
+    y = d * (1 + 2 * x) + x + complier + rng.normal(size=n)
+    return pd.DataFrame({"x": x, "z": z, "d": d, "y": y})
+
+
+def _ranked(n, rng):
+    """Draw a trial of unequal known chances, and an effect of 1 + x."""
+    x, noise = rng.normal(size=(2, n))
+    p = np.where(x > 0, 0.6, 0.4)
+    d = (rng.random(n) < p) * 1
+    return pd.DataFrame({"x": x, "old": (x > 0) * 1, "p": p, "d": d, "y": d * (1 + x) + x + noise})
+
+
+def _all_groups(data):
+    """Return an interval that covers 0 if both groups' joint intervals hold their truths."""
+    found = heterogeneity.group_effects(data, score="score", by="old")
+    truth = 1 + np.sqrt(2 / np.pi) * np.array([-1, 1])
+    holds = ((found["all_low"] <= truth) & (truth <= found["all_high"])).all()
+    low = -1.0 if holds else 1.0
+    return pd.Series({"estimate": 0.0, "std_error": 1.0, "ci_low": low, "ci_high": 2.0, "n": 1})
 
 
 class _Rule:

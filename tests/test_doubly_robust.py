@@ -7,7 +7,7 @@ import statsmodels.api as sm
 from confounded import COLUMNS, coarse, design, fits, hospital, m_estimator
 from scipy.special import expit
 
-from casestudies.recipes import doubly_robust as dr
+from casestudies.recipes import _crossfit
 from casestudies.recipes.doubly_robust import doubly_robust
 from casestudies.recipes.weighting import weight
 
@@ -45,7 +45,7 @@ def test_doubly_robust_error_is_that_of_the_stacked_equations(estimand, model):
 def test_cross_fitting_predicts_each_fold_from_the_others(monkeypatch):
     data = hospital(300, rng=12)
     fold = np.random.default_rng(0).integers(0, 3, 300)
-    monkeypatch.setattr(dr, "_deal", lambda *_: fold)
+    monkeypatch.setattr(_crossfit, "_deal", lambda *_: fold)
     x, a, y = design(data), data["a"].to_numpy(), data["y"].to_numpy()
     terms = np.empty(300)
     for number in range(3):
@@ -72,7 +72,7 @@ def test_cross_fitted_error_is_close_to_that_without_folds_in_a_large_sample():
 def test_folds_are_even_within_each_arm():
     treated = hospital(203, rng=14)["a"].to_numpy()
     for order in (np.arange(203), np.random.default_rng(1).permutation(203)):
-        sizes = pd.crosstab(dr._deal(order, treated, 4), treated)
+        sizes = pd.crosstab(_crossfit._deal(order, treated, 4), treated)
         assert sizes.shape == (4, 2)
         assert (sizes.max() - sizes.min()).max() <= 1
 
@@ -128,16 +128,18 @@ def test_default_folds_look_random():
     spread = []
     for rng in range(100):
         data = hospital(500, rng=rng)
-        order = dr._shuffled(data[["x1", "x2"]], data["a"].to_numpy(), data["y"].to_numpy())
-        fold = dr._deal(order, data["a"].to_numpy(), 5)
+        order = _crossfit._shuffled(data[["x1", "x2"]], data["a"].to_numpy(), data["y"].to_numpy())
+        fold = _crossfit._deal(order, data["a"].to_numpy(), 5)
         spread.append(data.groupby(fold)["x1"].mean().var(ddof=1) * 100 / data["x1"].var())
     assert abs(np.mean(spread) - 1) < 4 * np.sqrt(2 / 4 / 100)
 
 
 def test_equal_rows_are_dealt_by_outcome():
     data = pd.DataFrame({"x": np.repeat([0, 1], 20), "a": np.tile([0, 1], 20), "y": range(40)})
-    order = dr._shuffled(data[["x"]], data["a"].to_numpy(), data["y"].to_numpy())
-    for _, cell in data.assign(fold=dr._deal(order, data["a"].to_numpy(), 5)).groupby(["x", "a"]):
+    order = _crossfit._shuffled(data[["x"]], data["a"].to_numpy(), data["y"].to_numpy())
+    for _, cell in data.assign(fold=_crossfit._deal(order, data["a"].to_numpy(), 5)).groupby(
+        ["x", "a"]
+    ):
         dealt = cell.sort_values("y")["fold"].to_numpy()
         assert (np.diff(dealt) % 5 == 1).all()
 

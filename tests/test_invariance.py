@@ -13,9 +13,11 @@ from casestudies.recipes import (
     attribution,
     difference_in_differences,
     dose_response,
+    double_machine_learning,
     doubly_robust,
     few_clusters,
     front_door,
+    heterogeneity,
     honest_bounds,
     instrumental_variables,
     matching,
@@ -440,6 +442,52 @@ CALLS |= {
     "excess_fraction": (
         people,
         lambda f: attribution.excess_fraction(f, **BLAME, cluster="site"),
+    ),
+}
+OFFER = {**ADJUSTED, "instrument": "z"}
+SCORED = {"score": "x1"}
+LOT = {"outcome": "y", "treatment": "d", "propensity": "w"}
+CALLS |= {
+    "doubly_robust, weighted and clustered": (
+        people,
+        lambda f: doubly_robust.doubly_robust(f, **ADJUSTED, weights="w", cluster="site", splits=2),
+    ),
+    "partially_linear": (
+        people,
+        lambda f: double_machine_learning.partially_linear(f, **ADJUSTED, cluster="site"),
+    ),
+    "partially_linear_iv": (
+        people,
+        lambda f: double_machine_learning.partially_linear_iv(f, **OFFER, weights="w"),
+    ),
+    "interactive_iv": (people, lambda f: double_machine_learning.interactive_iv(f, **OFFER)),
+    "effect_scores": (
+        people,
+        lambda f: np.sort(heterogeneity.effect_scores(f, **ADJUSTED)),
+    ),
+    "effect_scores, known": (
+        decisions,
+        lambda f: np.sort(heterogeneity.effect_scores(f, **LOT | {"propensity": "p"})),
+    ),
+    "group_effects": (
+        decisions,
+        lambda f: heterogeneity.group_effects(f, **SCORED, by="ward", weights="w"),
+    ),
+    "best_linear_projection": (
+        decisions,
+        lambda f: heterogeneity.best_linear_projection(f, **SCORED, on=["x2", "ward"]),
+    ),
+    "heterogeneity_test": (
+        decisions,
+        lambda f: heterogeneity.heterogeneity_test(f, **SCORED, on=["x2", "ward"]).iloc[1:],
+    ),
+    "targeting_curve": (
+        decisions,
+        lambda f: heterogeneity.targeting_curve(f, **SCORED, priority="x2", cluster="site"),
+    ),
+    "rank_weighted_effect": (
+        decisions,
+        lambda f: heterogeneity.rank_weighted_effect(f, **SCORED, priority="x2", weights="w"),
     ),
 }
 WITHOUT_DATA = {

@@ -22,7 +22,14 @@ WITHOUT_PUBLISHED = {
     "staggered_adoption",
     "target_trials",
 }
-WITHOUT_CHAPTER = {"attribution", "dose_response", "front_door", "several_arms"}
+WITHOUT_CHAPTER = {
+    "attribution",
+    "dose_response",
+    "double_machine_learning",
+    "front_door",
+    "heterogeneity",
+    "several_arms",
+}
 
 
 def loaded(path):

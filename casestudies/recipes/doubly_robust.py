@@ -8,18 +8,15 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-import numpy as np
-import pandas as pd
-
-from casestudies.recipes._columns import (
-    _check_choice,
-    _count,
-    _generator,
-    _group_basis,
-    _outcome,
-    _result,
+from casestudies.recipes._columns import _check_choice, _count, _real, _result
+from casestudies.recipes._crossfit import (
+    _choose,
+    _doubly_robust_scores,
+    _over_splits,
+    _read_sample,
+    _splits,
 )
-from casestudies.recipes._score import _inverse, _named, _read_covariates, _regress
+from casestudies.recipes._score import _named
 
 
 def doubly_robust(
@@ -31,6 +28,12 @@ def doubly_robust(
     estimand="ATE",
     model="linear",
     folds=5,
+    splits=1,
+    outcome_model=None,
+    treatment_model=None,
+    min_score=0.01,
+    weights=None,
+    cluster=None,
     rng=None,
     level=0.95,
 ):
@@ -44,6 +47,11 @@ def doubly_robust(
     and the ATT that of :math:`(A - (1 - A) e / (1 - e)) (Y - m_0) / P(A = 1)`. It is consistent
     if the outcome models or the score are right. The standard error comes from the influence
     function, the estimation of score and outcome models included, and is valid in the same cases.
+    With a learner of your choice the predictions are taken as known: that asks more, namely that
+    both converge to the truth and that the product of their errors falls faster than
+    :math:`1 / \sqrt n`. With several splits :math:`s` the estimate is the median
+    :math:`\hat\theta` of theirs, with the variance
+    :math:`\operatorname{med}_s \{\hat\sigma_s^2 + (\hat\theta_s - \hat\theta)^2\}`.
 
     Parameters
     ----------
@@ -62,7 +70,26 @@ def doubly_robust(
         Outcome model of each arm.
     folds : int
         Number of folds, at most the rows of the smaller arm; 1 fits on all rows, without a
-        split.
+        split, and is refused with a learner.
+    splits : int
+        How often the rows are dealt into folds; more than once where another deal would give a
+        visibly different answer, as learners and small samples do.
+    outcome_model : object, optional
+        Instead of `model`, anything with ``fit(x, y)`` and ``predict(x)``, or ``predict_proba(x)``
+        for an outcome of 0 and 1; fitted to each arm. `x` is an array of the covariates in the
+        order of `adjust_for`, categories as dummies. A copy is fitted; give it a seed if it draws.
+    treatment_model : object, optional
+        Instead of the logit, the same for the treatment; it must give probabilities.
+    min_score : float
+        Least probability of the treatment that a row has which a `treatment_model` may give;
+        nothing is clipped.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, in any unit. The average
+        is then that of the population sampled. Learners get them as ``sample_weight``.
+    cluster : str, optional
+        Column of clusters, independent of one another: no fold splits one, and the standard
+        error sums influences by cluster, times :math:`\sqrt{G / (G - 1)}`, for t on
+        :math:`G - 1`.
     rng : int, numpy.random.Generator or numpy.random.RandomState, optional
         Deals the rows into folds. Default: they are dealt in the order of a hash of the ranks
         of their covariates, equal ones by outcome, which needs no seed and depends neither on
@@ -78,8 +105,9 @@ def doubly_robust(
     Raises
     ------
     ValueError
-        If a column or an option is unfit, the arms do not overlap, or the rows outside a fold
-        cannot carry the models.
+        If a column or an option is unfit, the arms do not overlap, the rows outside a fold
+        cannot carry the models, or a learner fails, predicts no numbers or gives probabilities
+        outside 0 and 1 or below `min_score`.
 
     References
     ----------
@@ -89,6 +117,7 @@ def doubly_robust(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> data = pd.DataFrame({"old": [0, 0, 0, 0, 1, 1, 1, 1], "drug": [1, 0, 0, 0, 1, 1, 1, 0]})
     >>> data["days"] = [3, 5, 6, 4, 7, 9, 8, 10]
     >>> doubly_robust(data, outcome="days", treatment="drug", adjust_for="old", folds=1).round(3)
@@ -100,100 +129,19 @@ def doubly_robust(
     Name: doubly_robust, dtype: float64
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
-    _check_choice("model", model, ("linear", "logit"))
     folds = _count("folds", folds)
-    table, treated, design = _read_covariates(data, treatment, adjust_for, outcome=outcome)
-    y = _outcome(table, outcome, model)
-    y = y - y.mean() * (model == "linear")  # digits that a far-off origin would cost
-    order = _shuffled(table.drop(columns=[treatment, outcome]), treated, y)
-    if rng is not None:
-        order = _generator(rng).permutation(len(y))
-    fold = _deal(order, treated, folds)
-    terms, carried = np.zeros((2, len(y)))
-    share = np.ones(len(y)) if estimand == "ATE" else treated
-    for number in range(folds):
-        test = fold == number
-        train = ~test if folds > 1 else test
-        rows = (train, train & (treated == 0), train & (treated == 1))
-        try:
-            predicted, carries = _nuisances(design, treated, y, rows, test, model)
-        except ValueError as error:
-            where = (
-                f"in the rows that fit fold {number + 1} of {folds}: {error}; fewer folds leave "
-            )
-            raise ValueError(f"{where}more rows to each fit" if folds > 1 else error) from None
-        terms[test], gradients = _augmented(treated[test], y[test], *predicted, estimand)
-        for fitted, carry, gradient in zip(rows, carries, gradients, strict=True):
-            carried[fitted] += carry(gradient)
-    estimate = terms.sum() / share.sum()
-    influence = (terms - share * estimate + carried) / share.sum()
-    std_error = np.sqrt(influence @ influence)
-    result = _result("doubly_robust", estimate, std_error, n=len(y), level=level)
-    return _named(result, estimand, table)
-
-
-def _augmented(treated, y, score, mean0, mean1, estimand):
-    """Return the terms of the AIPW sum and their gradients by score and outcome predictions."""
-    weights, derivative = _inverse(treated, score, estimand)
-    sign = 2 * treated - 1
-    if estimand == "ATT":
-        signed = sign * weights
-        return signed * (y - mean0), (sign * derivative * (y - mean0), -signed, 0 * y)
-    residual = y - np.where(treated, mean1, mean0)
-    terms = mean1 - mean0 + sign * weights * residual
-    by_means = (1 - treated) * weights - 1, 1 - treated * weights
-    return terms, (sign * derivative * residual, *by_means)
-
-
-def _nuisances(design, treated, y, rows, test, model):
-    """Fit the score and the outcome model of each arm in rows; predict in the test rows.
-
-    Return the three predictions, and what carries gradients by them back to the rows.
-    """
-
-    def fit(target, fitted, kind, classes):
-        here, there = (design._replace(columns=design.columns[part]) for part in (fitted, test))
-        return _regress(here, target[fitted], there, kind, classes)
-
-    for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
-        _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
-    fits = [
-        fit(treated, rows[0], "logit", "arms"),
-        *(fit(y, fitted, model, "outcomes 0 and 1 of an arm") for fitted in rows[1:]),
-    ]
-    return zip(*fits, strict=True)
-
-
-def _deal(order, treated, folds):
-    """Deal rows into folds, arm by arm, in an order."""
-    smaller = int(min(treated.sum(), (1 - treated).sum()))
-    if folds > smaller:
-        raise ValueError(f"folds is {folds}, but the smaller arm has {smaller} rows; ask for fewer")
-    order = order[np.argsort(treated[order], kind="stable")]
-    fold = np.empty(len(order), dtype=int)
-    fold[order] = np.arange(len(order)) % folds
-    return fold
-
-
-def _shuffled(covariates, treated, y):
-    """Return an order of rows that looks random and depends on the order of values alone.
-
-    Rows are sorted by a hash of the ranks of their covariates, equal ones by outcome. How a
-    covariate's ranks go with treatment and outcome decides on its place in the hash.
-    """
-    ranks = [_ranks(covariates[name]) for name in covariates]
-    ranks.sort(key=lambda rank: (rank @ treated, rank @ y))
-    hashed = pd.util.hash_pandas_object(pd.DataFrame(np.column_stack(ranks)), index=False)
-    return np.lexsort((y, hashed))
-
-
-def _ranks(column):
-    """Return how many rows have a smaller value; text is ranked as it sorts."""
-    if not pd.api.types.is_numeric_dtype(column):
-        column = pd.Series(pd.factorize(column.astype(str), sort=True)[0])
-    values = column.to_numpy(dtype=float)
-    order = np.argsort(values, kind="stable")
-    larger = np.diff(values[order], prepend=-np.inf) > 1e-14 * np.abs(values[order])
-    ranks = np.empty(len(values), dtype=int)
-    ranks[order] = np.maximum.accumulate(np.where(larger, np.arange(len(values)), 0))
-    return ranks
+    least = _real("min_score", min_score, above=0, below=0.5)
+    models = _choose(model, outcome_model, treatment_model, least, folds)
+    roles = {"outcome": outcome, "weights": weights, "cluster": cluster}
+    sample = _read_sample(data, treatment, adjust_for, models, folds, **roles)
+    share = sample.counted.weights * (1.0 if estimand == "ATE" else sample.treated)
+    found = []
+    for fold, order in _splits(sample, folds, splits, rng):
+        terms = _doubly_robust_scores(sample, fold, order, models, estimand)
+        weighed = sample.counted.weights * terms.scores
+        estimate = weighed.sum() / share.sum()
+        influence = weighed - share * estimate + terms.carry(sample.counted.weights)
+        std_error, df = sample.counted.error(influence / share.sum(), 0.0, sample.cluster)
+        found.append((estimate, std_error))
+    result = _result("doubly_robust", *_over_splits(found), n=sample.counted.n, level=level, df=df)
+    return _named(result, estimand, sample.table)
