@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from casestudies.recipes._clusters import _clustered
+from casestudies.recipes._clusters import _by_leverage, _clustered, _ways
 from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
@@ -17,10 +17,12 @@ from casestudies.recipes._columns import (
     _names,
     _numbers,
     _one,
+    _read,
     _result,
 )
 from casestudies.recipes._counted import _pool, _read_counted
 
+BY_CLUSTER = ("clustered", "CR2", "CR3")
 WEAK = 10  # the rule of thumb for a first-stage F of Staiger and Stock (1997)
 
 
@@ -42,7 +44,7 @@ class _Design:
     treatments: list | str
     size: np.ndarray
     group: np.ndarray
-    cluster: pd.Series | None
+    cluster: pd.DataFrame | None
     scale: np.ndarray
     within: np.ndarray
     targets: np.ndarray
@@ -99,7 +101,7 @@ def _partial_out(
     """Check the input, reduce the rows to cells and take the controls out."""
     _check_level(level)
     _check_cov(cov, cluster, more_cov)
-    clusters = [] if cluster is None else [_one("cluster", cluster)]
+    clusters = _check_clusters(cov, cluster)
     treatments = _names("treatment", treatment)
     terms = {"controls": controls, "instruments": instruments}
     terms = {role: _split(data, role, names) for role, names in terms.items()}
@@ -108,7 +110,9 @@ def _partial_out(
         if not roles[role] and not any(terms.get(role, ())):
             raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
     measured = ("outcome", "treatment")
-    table, counted = _read_counted(data, size, measured, several=roles, cluster=cluster, **outcome)
+    first = clusters[0] if clusters else None
+    table, counted = _read_counted(data, size, measured, several=roles, cluster=first, **outcome)
+    _add_clusters(table, data, clusters[1:])
     names = list(table.columns[: len(outcome) + len(treatments)])
     cells, code = _cells(table, dict.fromkeys([*table.columns[len(names) :], *clusters]))
     size, means, within, scale, limits = _standard_moments(table, names, counted, code)
@@ -118,7 +122,7 @@ def _partial_out(
         level=level,
         treatments=treatment if isinstance(treatment, str) else treatments,
         size=size,
-        cluster=cells[clusters[0]] if clusters else None,
+        cluster=cells[clusters] if clusters else None,
         scale=scale,
         within=within,
         **_reduce(cells, terms, means, size),
@@ -131,11 +135,37 @@ def _partial_out(
 def _check_cov(cov, cluster, more):
     """Raise unless the covariance is known and the cluster column comes with its own."""
     _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
-    if (cov == "clustered") != (cluster is not None):
+    if (cov in BY_CLUSTER) != (cluster is not None):
         raise ValueError(
             f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
             "of clusters go together; give both or neither"
         )
+
+
+def _check_clusters(cov, cluster):
+    """Return the columns of clusters, one or two, or raise."""
+    if cluster is None or isinstance(cluster, str):
+        return [] if cluster is None else [_one("cluster", cluster)]
+    names = _names("cluster", cluster)
+    if len(set(names)) != len(names) or len(names) > 2 or not names:
+        raise ValueError(
+            f"cluster must name one column, or two different ones, got {cluster!r}; rows are "
+            "clustered in one or two ways"
+        )
+    if len(names) == 2 and cov != "clustered":
+        raise ValueError(
+            f"cov={cov!r} with two columns of clusters, {_listed(names)}: its adjustment is known "
+            "for clusters in one way; take cov='clustered', or one column"
+        )
+    return names
+
+
+def _add_clusters(table, data, names):
+    """Add further columns of clusters to what was read."""
+    for name in names:
+        more = _read(data, cluster=name)
+        table[name] = table[name] if name in table else more[name]
+        table.attrs["precision"].update(more.attrs["precision"])
 
 
 def _split(data, role, columns):
@@ -374,11 +404,14 @@ def _k_class(method, design, kappa):
     contrast = np.concatenate([[1.0], -bread @ form[1:, 0]])
     covariance, df = _covariance(design, contrast, bread, kappa)
     unit = design.scale[0] / design.scale[1:]
-    parts = zip(-contrast[1:] * unit, np.sqrt(covariance.diagonal()) * unit, strict=True)
-    options = {"n": design.n, "level": design.level, "df": df}
+    errors, df = np.sqrt(covariance.diagonal()) * unit, np.broadcast_to(df, len(unit))
+    names = [method] if isinstance(design.treatments, str) else design.treatments
+    rows = [
+        _result(*row, n=design.n, level=design.level, df=degrees)
+        for *row, degrees in zip(names, -contrast[1:] * unit, errors, df, strict=True)
+    ]
     if isinstance(design.treatments, str):
-        return _result(method, *next(parts), **options)
-    rows = [_result(name, *next(parts), **options) for name in design.treatments]
+        return rows[0]
     return _warned(pd.DataFrame(rows), design)
 
 
@@ -446,6 +479,11 @@ def _covariance(design, contrast, bread, kappa):
         return variance * bread @ middle @ bread, np.inf
     scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
     _check_alone(design, design.fitted[:, 1:])
+    if design.cov in ("CR2", "CR3"):
+        (codes,), regressors = _ways(design.cluster), design.fitted[:, 1:]
+        absorbed, basis = _crossing_means(design, codes), _projection(design, regressors)
+        parts = regressors @ bread, design.net @ contrast, basis, codes
+        return _by_leverage(design.cov, *parts, absorbed=(design.group, absorbed))
     meat, df = _meat(design, design.fitted[:, 1:], design.net @ contrast, scatter)
     return bread @ meat @ bread, df
 
@@ -468,25 +506,39 @@ def _check_alone(design, regressors):
     least squares makes its products with the residuals sum to zero there. Such a cluster has
     an eigenvalue of one in its block of the projection on constant, controls and regressors.
     """
-    if design.cov != "clustered":
+    if design.cluster is None:
         return
-    known = design.basis[:, : design.controls]
-    basis = np.hstack([known, np.linalg.qr(regressors)[0]])
-    codes, names = pd.factorize(design.cluster)
-    names = pd.Index(names).tolist()
-    pairs = np.unique(design.group * len(names) + codes) // len(names)
+    basis = _projection(design, regressors)
+    for name in design.cluster:
+        codes, names = pd.factorize(design.cluster[name])
+        _check_each_alone(design, basis, regressors.shape[1], codes, pd.Index(names, name=name))
+
+
+def _projection(design, regressors):
+    """Return an orthonormal basis of controls and regressors net of them, by cell."""
+    return np.hstack([design.basis[:, : design.controls], np.linalg.qr(regressors)[0]])
+
+
+def _crossing_means(design, codes):
+    """Return each cell's entry in the basis of its group's mean, 0 of groups within a cluster."""
+    pairs = np.unique(design.group * (codes.max() + 1) + codes) // (codes.max() + 1)
     crossing = np.bincount(pairs)[design.group] > 1  # a group within a cluster tells nothing
-    means = crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
+    return crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
+
+
+def _check_each_alone(design, basis, width, codes, names):
+    """Raise if a cluster alone tells a combination of the last columns of the basis."""
+    means = _crossing_means(design, codes)
     share = np.bincount(codes, means**2 + np.einsum("cj,cj->c", basis, basis))
     for code in np.flatnonzero(share > 1 - 1e-8):
         rows = np.flatnonzero(codes == code)
-        groups = design.group[rows, np.newaxis] == np.unique(design.group[rows][crossing[rows]])
+        groups = design.group[rows, np.newaxis] == np.unique(design.group[rows][means[rows] > 0])
         block = np.hstack([groups * means[rows, np.newaxis], basis[rows]])
         _, values, axes = np.linalg.svd(block, full_matrices=False)
-        alone = axes[values > 1 - 1e-8][:, -regressors.shape[1] :]
+        alone = axes[values > 1 - 1e-8][:, -width:]
         if np.abs(alone).max(initial=0) > 1e-6:
             raise ValueError(
-                f"column {design.cluster.name!r} has {len(names)} clusters, and {names[code]!r} "
+                f"column {names.name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
                 "alone makes up an arm, or all that an instrument moves once the controls are "
                 "held fixed: its residuals sum to zero there, so a clustered standard error would "
                 "count its shocks as none. Cluster by a finer column, or leave cluster out and "

@@ -377,7 +377,7 @@ def _joint_strength(design):
 
 def _residual_df(design):
     """Return the residual degrees of freedom: rows less coefficients, or clusters less one."""
-    return design.cluster.nunique() - 1 if design.cov == "clustered" else design.df
+    return design.cluster.nunique().min() - 1 if design.cov == "clustered" else design.df
 
 
 def _small_sample(design):
