@@ -5,11 +5,13 @@ import functools
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from cells import moments
 from linearmodels.iv import IV2SLS
 
 from casestudies.recipes import difference_in_differences, staggered_adoption
+from casestudies.recipes._counted import _read_counted
 from casestudies.recipes.difference_in_differences import placebo, two_by_two
 from casestudies.recipes.instrumental_variables import (
     limited_information,
@@ -521,3 +523,64 @@ def test_cells_neither_change_nor_depend_on_their_order():
         found = call(made.sample(frac=1, random_state=1), size="n", **columns)
         pd.testing.assert_frame_equal(made, before)
         compare(found, call(made, size="n", **columns))
+
+
+SAMPLED = ROWS.assign(w=1 + ROWS["age"] + ROWS["site"] % 3)
+
+
+def read(frame, size=None, weights="w"):
+    return _read_counted(frame, size, outcome="y", treatment="d", weights=weights)
+
+
+def test_sampling_weights_have_mean_1_over_the_rows_behind_and_leave_the_table():
+    table, rows = read(SAMPLED)
+    assert list(table) == ["y", "d"]
+    np.testing.assert_allclose(rows.weights, SAMPLED["w"] / SAMPLED["w"].mean())
+    _, behind = read(moments(SAMPLED, ["d", "w"]), "n")
+    assert len(behind.size) == 10
+    assert behind.n == rows.n == len(SAMPLED)
+    np.testing.assert_allclose(behind.mass.sum(), len(SAMPLED))
+    np.testing.assert_allclose(behind.of(slice(3)).mass, behind.mass[:3])
+    huge = SAMPLED.assign(w=SAMPLED["w"] * 1e307)
+    np.testing.assert_allclose(read(huge)[1].weights, rows.weights, rtol=1e-12)
+    assert (read(SAMPLED, weights=None)[1].weights == 1).all()
+
+
+def test_weighted_errors_from_cells_are_those_of_the_rows_with_clusters_and_without():
+    rows, cells = SAMPLED, moments(SAMPLED, ["d", "w", "site"])
+    found = []
+    for frame, size in ((rows, None), (cells, "n")):
+        table, counted = read(frame, size)
+        slope = counted.mass / counted.mass.sum()
+        total = slope * (table["y"] - slope @ table["y"]).to_numpy()
+        clusters = counted.error(total, slope, frame["site"])
+        found.append([counted.std_error(total, slope), *counted.error(total, slope), *clusters])
+    np.testing.assert_allclose(*found, rtol=1e-10)
+    fit = sm.WLS(rows["y"], np.ones(len(rows)), weights=rows["w"])
+    np.testing.assert_allclose(found[0][1], fit.fit(cov_type="HC0").bse.iloc[0], rtol=1e-10)
+    groups = {"groups": rows["site"], "use_correction": False}
+    clustered = fit.fit(cov_type="cluster", cov_kwds=groups).bse.iloc[0] * np.sqrt(15 / 14)
+    np.testing.assert_allclose(found[0][2:], [np.inf, clustered, 14], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "advised"),
+    [
+        (lambda f: f["w"].where(f.index > 5, 0), "'w' has a weight of 0; .* rows above 0", 6),
+        (lambda f: f["w"].where(f.index > 3, -2.5), "'w' has a weight of -2.5", 4),
+        (lambda f: f["w"].where(f.index > 0, np.inf), "'w' has 1 infinite value", 1),
+        (lambda f: f["w"].astype(str), "'w' holds .*not numbers", 0),
+    ],
+)
+def test_weights_of_nobody_are_refused_and_the_advice_works(changed, message, advised):
+    frame = SAMPLED.assign(w=changed(SAMPLED))
+    with pytest.raises(ValueError, match=message):
+        read(frame)
+    frame["w"] = pd.to_numeric(frame["w"])
+    assert read(frame[(frame["w"] > 0) & np.isfinite(frame["w"])])[1].n == len(SAMPLED) - advised
+
+
+def test_weights_that_vary_inside_the_cells_are_refused_and_the_advice_works():
+    with pytest.raises(ValueError, match="'w': the cells hold its moments, but weights needs its"):
+        read(moments(SAMPLED, ["d"], ["y", "w"]), "n")
+    assert read(moments(SAMPLED, ["d", "w"]), "n")[1].n == len(SAMPLED)

@@ -6,18 +6,26 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import _names, _numbers, _read
 
 
 class _Counted(NamedTuple):
     """How many rows stand behind each, and how measures scatter around their means there.
 
-    Where an estimate solves equations that are linear in the outcome, `size` weighs the rows in
+    Where an estimate solves equations that are linear in the outcome, `mass` weighs the rows in
     them, and a standard error adds what varies behind a row to the square of what it says itself.
+    `n` counts rows whatever their weights.
     """
 
     size: np.ndarray
     scatter: np.ndarray  # sums of squares and products, of every two measures; one 0 for all rows
+    weights: np.ndarray  # sampling weights, of mean 1 over the rows behind; ones without
+
+    @property
+    def mass(self):
+        """How many rows of average weight each stands for."""
+        return self.size * self.weights
 
     @property
     def n(self):
@@ -32,28 +40,48 @@ class _Counted(NamedTuple):
     def of(self, rows):
         """Return the same of some rows."""
         scatter = self.scatter if len(self.scatter) == 1 else self.scatter[rows]
-        return _Counted(self.size[rows], scatter)
+        return _Counted(self.size[rows], scatter, self.weights[rows])
 
     def std_error(self, total, slope):
-        """Return the root of the sum of squared influences over the rows behind.
+        r"""Return the root of the sum of squared influences over the rows behind.
 
         `total` is what those behind a row add to the estimate at their mean outcome, and `slope`
-        by how much a shift of all their outcomes moves it.
+        by how much a shift of all their outcomes moves it. Sampling weights are in both, as the
+        mass is: :math:`(n w \psi)^2 / n = n (w \psi)^2`, :math:`n` rows of influence
+        :math:`w \psi`.
         """
         return np.sqrt(np.sum((total**2 + slope**2 * self.variance) / self.size))
 
+    def error(self, total, slope, cluster=None):
+        r"""Return the standard error and its degrees of freedom, by clusters if there are any.
 
-def _read_counted(data, size, measured=("outcome",), *, several=None, cluster=None, **roles):
+        Clusters sum `total`, for what varies behind a row sums to zero inside its cluster; times
+        :math:`\sqrt{G / (G - 1)}`, for t on :math:`G - 1`. Without them, `std_error` and inf.
+        """
+        if cluster is None:
+            return self.std_error(total, slope), np.inf
+        covariance, df = _clustered(total[:, np.newaxis], cluster)
+        return np.sqrt(covariance.item()), df
+
+
+def _read_counted(
+    data, size, measured=("outcome",), *, several=None, cluster=None, weights=None, **roles
+):
     """Return columns as `_read` does, and how many rows stand behind each: one without a `size`.
 
     With a `size`, a name in a role that is `measured` may stand for the moments of a column that
     varies inside the cells: y for y_mean (which the table then has as y), y_var and cov_x_y.
+    `weights` names a column of sampling weights, inverse probabilities of selection; with a
+    `size`, each is that of every row behind.
     """
+    if weights is not None:
+        roles = {**roles, "weights": weights}
     named = {**roles, **(several or {})}
     names = [name for role in measured if role in named for name in _names(role, named[role])]
     if size is None:
         table = _read(data, several=several, cluster=cluster, **roles)
-        return table, _Counted(np.ones(len(table)), np.zeros((1, len(names), len(names))))
+        count, scatter = np.ones(len(table)), np.zeros((1, len(names), len(names)))
+        return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
     held = {name for name in getattr(data, "columns", ()) if isinstance(name, str)}
     for role, columns in {**named, "cluster": [] if cluster is None else cluster}.items():
         for name in _names(role, columns):
@@ -74,7 +102,22 @@ def _read_counted(data, size, measured=("outcome",), *, several=None, cluster=No
     if vary:
         places = [names.index(name) for name in vary]
         _check_scatter(table, vary, count, scatter[:, places][:, :, places])
-    return table, _Counted(count, scatter)
+    return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
+
+
+def _sampling_weights(table, name, size=1.0):
+    """Take sampling weights out of a table: of mean 1 over the rows behind, or raise."""
+    if name is None:
+        return np.ones(len(table))
+    values = _numbers(table, name)
+    for value in values[values <= 0]:
+        raise ValueError(
+            f"column {name!r} has a weight of {value:g}; a weight counts units, so keep the rows "
+            f"above 0, data[data[{name!r}] > 0]"
+        )
+    table.pop(name)
+    values = values / values.max()  # a sum of weights may overflow
+    return values / np.average(values, weights=size * np.ones(len(values)))
 
 
 def _check_held(name, role, held, may_vary):

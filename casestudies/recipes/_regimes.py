@@ -18,6 +18,7 @@ from casestudies.recipes._columns import (
     _read,
     _zero_one,
 )
+from casestudies.recipes._counted import _sampling_weights
 
 
 class _Decision(NamedTuple):
@@ -65,7 +66,7 @@ def _read_course(data, *, outcome, treatments, histories, regime, weights, censo
         if (table[name] == table[name].iloc[0]).all():
             raise ValueError(f"column {name!r} has one value in all rows; drop it from histories")
     decisions = _decisions(table, treatments, known, losses, gone, regime)
-    w = _sampling_weights(table, weights)
+    w = _sampling_weights(table, weights) / len(table)
     y, stayed = _numbers(table, outcome), ~gone[-1]
     _outcome(table[stayed], outcome, model)
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
@@ -224,19 +225,6 @@ def _parameters_of(rule, treatment):
         if parameter.default is parameter.empty:
             names.append(name)
     return names
-
-
-def _sampling_weights(table, weights):
-    """Return sampling weights of sum 1, equal ones by default, or raise."""
-    if weights is None:
-        return np.full(len(table), 1 / len(table))
-    values = _numbers(table, weights)
-    for value in values[values <= 0]:
-        raise ValueError(
-            f"column {weights!r} has a weight of {value:g}; a weight counts units, so keep the "
-            f"rows above 0, data[data[{weights!r}] > 0]"
-        )
-    return values / values.sum()
 
 
 def _follows(course):

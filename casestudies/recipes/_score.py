@@ -31,12 +31,14 @@ def _read_covariates(data, treatment, adjust_for, alone=(0, 1), **others):
     return table, treated, design
 
 
-def _read_counted_covariates(data, treatment, adjust_for, size, alone=(0, 1), **others):
+def _read_counted_covariates(
+    data, treatment, adjust_for, size, alone=(0, 1), several=None, **others
+):
     """Return the same, and how many rows stand behind each."""
     names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")
-    roles = {"treatment": treatment, "several": {"adjust_for": names}}
+    roles = {"treatment": treatment, "several": {"adjust_for": names, **(several or {})}}
     table, counted = _read_counted(data, size, **roles, **others)
     treated = _zero_one(table, treatment)
     for name in names:

@@ -7,7 +7,7 @@ overlap are properties of recorded covariates: neither says anything about one t
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._columns import _numbers, _real
+from casestudies.recipes._columns import _numbers, _one, _real
 from casestudies.recipes._score import TIE, _among, _effective, _inverse, _read_covariates, _score
 
 
@@ -153,8 +153,8 @@ def balance(data, *, treatment, adjust_for, weights=None):
     ratio_after          1.0
     Name: old, dtype: float64
     """
-    others = {} if weights is None else {"weights": weights}
-    table, treated, design = _read_covariates(data, treatment, adjust_for, (), **others)
+    others = {} if weights is None else {"weights": _one("weights", weights)}
+    table, treated, design = _read_covariates(data, treatment, adjust_for, (), several=others)
     before = _weighted_moments(design, treated, np.ones(len(treated)))
     found = _differences(before, before, "before")
     if weights is not None:
