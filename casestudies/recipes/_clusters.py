@@ -61,12 +61,12 @@ def _by_leverage(cov, columns, residual, basis, cluster, absorbed=None):
 
     .. math:: (I - H_g)^{-1/2} \text{ (CR2)}, \quad (I - H_g)^{-1} \text{ (CR3)},
 
-    (pseudo-inverses), and CR3's sum has the factor :math:`(G - 1) / G`, with which it is the
-    jackknife over clusters (Bell and McCaffrey 2002). The degrees are those of the chi-squared
-    variable whose mean and variance are in the ratio of the estimated variance's own,
-    if errors are independent, normal and of one variance (Satterthwaite).
+    (pseudo-inverses); CR3 is the jackknife over clusters without its factor :math:`(G - 1) / G`
+    (Bell and McCaffrey 2002). The degrees are those of the chi-squared variable whose mean and
+    variance are in the ratio of the estimated variance's own, if errors are independent, normal
+    and of one variance (Satterthwaite).
     """
-    codes, names = pd.factorize(np.asarray(cluster))
+    codes = pd.factorize(np.asarray(cluster))[0]
     order = np.argsort(codes, kind="stable")
     blocks = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
     parts = [
@@ -74,11 +74,10 @@ def _by_leverage(cov, columns, residual, basis, cluster, absorbed=None):
         for rows in blocks
     ]
     sums, own, reach = (np.array(part) for part in zip(*parts, strict=True))
-    factor = 1 if cov == "CR2" else (len(names) - 1) / len(names)
     far = (reach**2).sum(axis=1)
     square = (own**2 - 2 * own * far).sum(axis=0)
     square += [np.sum((part.T @ part) ** 2) for part in np.moveaxis(reach, 2, 0)]
-    return factor * sums.T @ sums, (own - far).sum(axis=0) ** 2 / square
+    return sums.T @ sums, (own - far).sum(axis=0) ** 2 / square
 
 
 def _in_cluster(power, columns, residual, basis, absorbed, rows):
