@@ -651,7 +651,7 @@ REFUSED = {
         {"instruments": ["group:offer", "group:draw", "group:site"]},
         "60 rows cannot carry 60 coefficients",
     ),
-    "unknown covariance": ({"cov": "HC3"}, "cov must be one of .*'clustered', got 'HC3'"),
+    "unknown covariance": ({"cov": "HC3"}, "cov must be one of .*'clustered', .*got 'HC3'"),
     "no covariance": ({"cov": None}, "cov must be one of 'unadjusted', .*, got None"),
     "clusters without a column": ({"cov": "clustered"}, "cov='clustered' with cluster=None"),
     "three columns of clusters": ({"cov": "clustered", "cluster": ["site", "x", "y"]}, "one column"),
@@ -673,8 +673,6 @@ REFUSED = {
 @pytest.mark.parametrize(("changed", "message"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("estimator", [two_stage_least_squares, limited_information])
 def test_bad_input_is_refused_by_name_with_the_remedy(estimator, changed, message):
-    if estimator is limited_information:
-        message = message.replace("'clustered', got", "'clustered', 'bekker', got")
     with pytest.raises(ValueError, match=message):
         estimator(awkward(), **{**MODEL, "instruments": "offer", **changed})
 

@@ -190,7 +190,7 @@ def _pool(values, counted, code, groups=0):
     their means.
     """
     size = np.bincount(code, counted.size, groups)
-    known, width = np.maximum(size, 1), values.shape[1]
+    known, width = np.where(size > 0, size, 1), values.shape[1]
     sums = [np.bincount(code, counted.size * column, groups) for column in values.T]
     means = np.stack(sums, axis=-1) / known[:, np.newaxis]
     for column, mean in zip(values.T, means.T, strict=True):

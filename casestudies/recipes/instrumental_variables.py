@@ -1,4 +1,4 @@
-r"""Instrumental variables: ratios, two-stage least squares and LIML.
+r"""Instrumental variables: ratios, two-stage least squares and LIML; least squares beside them.
 
 The model is :math:`Y = \beta D + W'\gamma + u`, with treatment :math:`D`, controls
 :math:`W` (a constant is always added) and instruments :math:`Z` that must be relevant
@@ -23,10 +23,20 @@ is lost: estimates and covariances are those of the rows. So `data` may as well 
 made where the rows are (``size="n"``).
 """
 
-import numpy as np
+import dataclasses
 
-from casestudies.recipes._cells import _k_class, _least_moved, _partial_out
-from casestudies.recipes._columns import _listed, _names, _one, _zero_one
+import numpy as np
+from scipy import linalg
+
+from casestudies.recipes._cells import (
+    BY_LEVERAGE,
+    _answer,
+    _k_class,
+    _least_moved,
+    _partial_out,
+    _sandwich,
+)
+from casestudies.recipes._columns import _listed, _names, _numbers, _one, _read, _zero_one
 from casestudies.recipes._counted import _read_counted
 
 
@@ -40,6 +50,7 @@ def wald(
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Estimate the effect as the outcome's jump over the treatment's jump.
@@ -65,17 +76,24 @@ def wald(
         Column of zeros and ones, both present.
     controls : str or list of str, default ()
         Columns or products of columns.
-    cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
         Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
-        the t distribution on :math:`G - 1` degrees.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
+        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
+        are Bell and McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -112,7 +130,9 @@ def wald(
     arms, _ = _read_counted(data, size, (), instrument=instrument)
     _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
     design = _partial_out(
-        data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
+        *(data, treatment, instrument, controls, cov, cluster, level, size, *BY_LEVERAGE),
+        weights=weights,
+        outcome=outcome,
     )
     return _k_class("wald", design, 1.0)
 
@@ -124,9 +144,11 @@ def two_stage_least_squares(
     treatment,
     instruments,
     controls=(),
+    absorb=(),
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Estimate the effect with the part of the treatment that the instruments predict.
@@ -170,17 +192,31 @@ def two_stage_least_squares(
         Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
-    cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
+    absorb : str or list of two str, default ()
+        Columns of fixed effects with many levels, such as worker and firm, taken out without
+        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
+        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
+        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
+        coefficients, fixed effects among them, less those of a column whose levels each lie in
+        one cluster (but one); CR2 and CR3 have none.
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
         Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
-        the t distribution on :math:`G - 1` degrees.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
+        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
+        are Bell and McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -204,6 +240,9 @@ def two_stage_least_squares(
     References
     ----------
     Angrist and Krueger (1991), Quarterly Journal of Economics 106(4), 979-1014.
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
+    Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29(2), 238-249.
+    Pustejovsky and Tipton (2018), Journal of Business & Economic Statistics 36(4), 672-683.
     White (1982), Econometrica 50(2), 483-499.
     Cragg and Donald (1993), Econometric Theory 9(2), 222-240.
     Staiger and Stock (1997), Econometrica 65(3), 557-586.
@@ -223,9 +262,136 @@ def two_stage_least_squares(
     {'estimate': 2.429, 'std_error': 0.293, 'ci_low': 1.855, 'ci_high': 3.002, 'n': 12.0}
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, size, outcome=outcome
+        *(data, treatment, instruments, controls, cov, cluster, level, size, *BY_LEVERAGE),
+        weights=weights,
+        absorb=absorb,
+        outcome=outcome,
     )
     return _k_class("two_stage_least_squares", design, 1.0)
+
+
+def least_squares(
+    data,
+    *,
+    outcome,
+    treatment,
+    controls=(),
+    absorb=(),
+    cov="unadjusted",
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
+):
+    r"""Regress the outcome on the treatment, fixed effects and two-way clusters included.
+
+    .. math:: \hat\beta = (D'M_W D)^{-1} D'M_W Y, \qquad
+        \hat V = (D'M_W D)^{-1} \Big[\sum_i \hat u_i^2 \tilde D_i \tilde D_i'\Big] (D'M_W D)^{-1}
+
+    with :math:`M_W` taking residuals from the controls, a constant and the fixed effects to
+    absorb, :math:`\tilde D = M_W D` and :math:`\hat u` the residuals. ``"unadjusted"`` puts
+    :math:`\hat\sigma^2 (D'M_W D)^{-1}`, ``"clustered"`` sums scores within clusters.
+
+    Estimand: the coefficient of the best linear prediction of the outcome; the effect
+    :math:`\beta` if treatment and errors are unrelated given controls and fixed effects and the
+    effect is one for all. Where effects differ it is a weighted average of them if controls and
+    fixed effects enter richly enough, and with unit and period effects under staggered adoption
+    some of its weights can be negative. It is what two-stage least squares with the treatment as
+    its own instrument gives.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit, or per cell of them with `size`.
+    outcome : str
+        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several; each has a row in the answer.
+    controls : str or list of str, default ()
+        Columns or products of columns.
+    absorb : str or list of two str, default ()
+        Columns of fixed effects with many levels, such as worker and firm, taken out without
+        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
+        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
+        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
+        coefficients, fixed effects among them, less those of a column whose levels each lie in
+        one cluster (but one); CR2 and CR3 have none.
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
+        Covariance estimator. The first two have no small-sample factor and go with the normal
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster,
+        :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees are Bell and
+        McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same
+        in all of a cell, as all other columns are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
+    level : float, default 0.95
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series or pandas.DataFrame
+        ``estimate, std_error, ci_low, ci_high, n``; for a list of treatments a frame with a row
+        for each. With `absorb`, ``.attrs["singletons"]``.
+
+    Raises
+    ------
+    ValueError
+        If a treatment is not numeric, a column is constant or collinear with those before it,
+        rows are too few, one cluster alone makes up an arm (its residuals sum to zero, so its
+        shocks would count as none), or a variance by two columns of clusters is not positive.
+
+    References
+    ----------
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
+    Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29(2), 238-249.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({
+    ...     "firm": list("aaabbbcccddd"), "year": [1, 2, 3] * 4,
+    ...     "trained": [0, 0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0],
+    ...     "output": [5, 6, 9, 4, 8, 8, 6, 7, 7, 9, 9, 8],
+    ... })
+    >>> columns = {"outcome": "output", "treatment": "trained", "absorb": ["firm", "year"]}
+    >>> least_squares(data, **columns, cov="clustered", cluster="firm").round(3).to_dict()
+    {'estimate': 2.455, 'std_error': 0.255, 'ci_low': 1.644, 'ci_high': 3.265, 'n': 12.0}
+    """
+    names = _names("treatment", treatment)
+    table = _read(data, several={"treatment": names})
+    for name in names:
+        _numbers(table, name)
+    design = _partial_out(
+        *(data, _one("outcome", outcome), names, controls, cov, cluster, level, size),
+        *BY_LEVERAGE,
+        weights=weights,
+        absorb=absorb,
+        named=("outcome", "treatment"),
+    )
+    return _regression(dataclasses.replace(design, treatments=treatment))
+
+
+def _regression(design):
+    """Return the coefficients of the last columns, which here are the treatments."""
+    own = slice(design.controls, None)
+    root = linalg.inv(design.triangle[own, own]).T
+    columns, residual = design.instruments @ root, (design.net - design.fitted)[:, 0]
+    if design.cov == "unadjusted":
+        variance = design.small_sample * design.residual[0, 0] / design.n
+        covariance, df = variance * root.T @ root, np.inf
+    else:
+        covariance, df = _sandwich(design, columns, residual, design.within[:, 0, 0])
+    estimates, unit = design.loadings[own, 0] @ root, design.scale[0] / design.norms[own]
+    return _answer("least_squares", design, estimates, covariance, df, unit)
 
 
 def limited_information(
@@ -238,6 +404,7 @@ def limited_information(
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Estimate the effect by limited-information maximum likelihood (LIML).
@@ -274,13 +441,17 @@ def limited_information(
         Covariance estimator. "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and
         goes with the t distribution on :math:`G - 1` degrees; the others have no small-sample
         factor and go with the normal distribution.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+    cluster : str or list of two str, optional
+        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
+        rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -324,7 +495,9 @@ def limited_information(
     (2.77, 1.23)
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, size, "bekker", outcome=outcome
+        *(data, treatment, instruments, controls, cov, cluster, level, size, "bekker"),
+        weights=weights,
+        outcome=outcome,
     )
     kappa = _kappa(design)
     result = _k_class("limited_information", design, kappa)

@@ -23,7 +23,17 @@ from casestudies.recipes._columns import _names, _one, _result
 
 
 def first_stage(
-    data, *, treatment, instruments, controls=(), outcome=None, cluster=None, size=None, level=0.95
+    data,
+    *,
+    treatment,
+    instruments,
+    controls=(),
+    absorb=(),
+    outcome=None,
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
 ):
     r"""Measure how strongly the instruments move the treatment.
 
@@ -98,7 +108,10 @@ def first_stage(
     """
     _check_independent(treatment, cluster)
     cov = "robust" if cluster is None else "clustered"
-    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level, size)
+    options = {"weights": weights, "absorb": absorb}
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, size, **options
+    )
     if isinstance(treatment, str):
         rows = {**_each_strength(design, 0, treatment), "effective F": _effective_f(design)}
     else:
@@ -382,7 +395,8 @@ def _residual_df(design):
 
 def _small_sample(design):
     """Return the usual small-sample factor of rows and coefficients."""
-    return (design.n - (design.cov == "clustered")) / design.df
+    nested = design.nested or 0 if design.cov == "clustered" else 0
+    return (design.n - (design.cov == "clustered")) / (design.df + nested)
 
 
 def _reduced_form(design):
@@ -394,7 +408,7 @@ def _reduced_form(design):
     rest, instrument = design.net - design.fitted, design.instruments[:, 0]
     meat, _ = _meat(design, rest, instrument, 0.0)
     if design.cov == "robust":
-        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.size, design.within)
+        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.rows, design.within)
     return _small_sample(design) * meat
 
 
