@@ -654,7 +654,10 @@ REFUSED = {
     "unknown covariance": ({"cov": "HC3"}, "cov must be one of .*'clustered', .*got 'HC3'"),
     "no covariance": ({"cov": None}, "cov must be one of 'unadjusted', .*, got None"),
     "clusters without a column": ({"cov": "clustered"}, "cov='clustered' with cluster=None"),
-    "three columns of clusters": ({"cov": "clustered", "cluster": ["site", "x", "y"]}, "one column"),
+    "three columns of clusters": (
+        {"cov": "clustered", "cluster": ["site", "x", "y"]},
+        "cluster must name one column, or two different ones",
+    ),
     "column without clusters": ({"cluster": "site"}, "cov='unadjusted' with cluster='site'"),
     "empty cluster": ({"cluster": ""}, "cov='unadjusted' with cluster=''"),
     "nameless cluster": ({"cov": "clustered", "cluster": ""}, "cluster must name a column, as"),

@@ -132,7 +132,7 @@ def _partial_out(
     _check_cov(cov, cluster, more_cov)
     _check_weighted(cov, weights)
     absorb = _check_absorb(cov, absorb)
-    clusters = _check_clusters(cov, cluster)
+    clusters = _cluster_names(cov, cluster)
     treatments = _names(named[0], treatment)
     terms = {"controls": controls, named[1]: instruments}
     terms = {role: _split(data, role, names) for role, names in terms.items()}
@@ -148,7 +148,7 @@ def _partial_out(
     names = list(table.columns[: len(outcome) + len(treatments)])
     keys = dict.fromkeys([*table.columns[len(names) :], *clusters])
     table, counted, singletons = _without_singletons(table, counted, absorb)
-    n, rows, counted = counted.n, counted.size, _weighted(table, keys, counted, weights)
+    n, rows, counted = counted.n, counted.size, _weigh_rows(table, keys, counted, weights)
     cells, code = _cells(table, keys)
     size, means, within, scale, limits = _standard_moments(table, names, counted, code)
     design = _Design(
@@ -233,7 +233,7 @@ def _without_singletons(table, counted, absorb):
     return table, counted.of(kept), singletons
 
 
-def _weighted(table, keys, counted, weights):
+def _weigh_rows(table, keys, counted, weights):
     """Return rows of average weight in the place of rows; the weights become a key of the cells."""
     if weights is None or np.ptp(counted.weights) == 0:
         return counted
@@ -243,7 +243,7 @@ def _weighted(table, keys, counted, weights):
     return counted._replace(size=counted.mass, scatter=scatter)
 
 
-def _check_clusters(cov, cluster):
+def _cluster_names(cov, cluster):
     """Return the columns of clusters, one or two, or raise."""
     if cluster is None or isinstance(cluster, str):
         return [] if cluster is None else [_one("cluster", cluster)]
@@ -560,13 +560,13 @@ def _k_class(method, design, kappa):
     bread = np.linalg.inv(form[1:, 1:])
     contrast = np.concatenate([[1.0], -bread @ form[1:, 0]])
     covariance, df = _covariance(design, contrast, bread, kappa)
-    answer = _answer(
+    answer = _estimates_of(
         method, design, -contrast[1:], covariance, df, design.scale[0] / design.scale[1:]
     )
     return answer if isinstance(design.treatments, str) else _warned(answer, design)
 
 
-def _answer(method, design, estimates, covariance, df, unit):
+def _estimates_of(method, design, estimates, covariance, df, unit):
     """Return an estimate as a result, those of a list of treatments as a table of them."""
     errors, df = np.sqrt(covariance.diagonal()) * unit, np.broadcast_to(df, len(unit))
     names = [method] if isinstance(design.treatments, str) else design.treatments
