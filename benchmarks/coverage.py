@@ -90,6 +90,7 @@ def main(replications):
         "adjusted": lambda d: adjusted(d, **DAY, adjust_for="state"),
     }
     run("pomodoro, coin", scenarios.pomodoro(), means, 200, "ATE")
+    designs(run)
     for partial_r2, strength in ((0.001, 2), (0.005, 6), (0.05, 54)):
         world = scenarios.weak_instrument(partial_r2=partial_r2, endogeneity=0.9)
         iv = {
@@ -114,6 +115,78 @@ def main(replications):
     for name, estimand, story, n, coverage, error in rows:
         estimand = estimand.replace(" | ", " under ")  # a table has its own use for the bar
         print(f"| `{name}` | {estimand} | {story} | {n:,} | {coverage:.3f} | {error:.3f} |")
+
+
+def designs(run):
+    """Run samples with weights, and experiments in clusters and in pairs."""
+    trial = {"outcome": "y", "treatment": "d"}
+    chosen = {"outcome": "z", "treatment": "a", "adjust_for": "x"}
+
+    def analyses(**options):
+        return {
+            "difference_in_means": lambda f: difference_in_means(f, **trial, **options),
+            "standardize": lambda f: standardize(f, **chosen, **options),
+            "weight": lambda f: weighting.weight(f, **chosen, variance="stacked", **options),
+        }
+
+    weighted = {f"{name}, weights": call for name, call in analyses(weights="w").items()}
+    unweighted = {f"{name}, no weights": call for name, call in analyses().items()}
+    run("rare kinds sampled less, effects differ", _Survey(), weighted | unweighted, 1_000, "ATE")
+    clustered, covariate = {**trial, "cluster": "cluster"}, {"adjust_for": "x"}
+    villages = {
+        "difference_in_means, cluster": lambda f: difference_in_means(f, **clustered),
+        "adjusted, cluster": lambda f: adjusted(f, **clustered, **covariate),
+        "standardize, cluster": lambda f: standardize(f, **clustered, **covariate),
+        "weight, cluster": lambda f: weighting.weight(f, **clustered, **covariate),
+        "difference_in_means, no clusters": lambda f: difference_in_means(f, **trial),
+        "adjusted, no clusters": lambda f: adjusted(f, **trial, **covariate),
+    }
+    for n in (60, 16):
+        run(f"{n} villages, half of them treated", _Villages(), villages, n, "ATE")
+    pairs = {
+        "difference_in_means, pairs": lambda f: difference_in_means(f, **clustered, blocks="pair"),
+    }
+    run("villages in pairs", _Villages(paired=True), pairs, 30, "ATE")
+
+
+class _Survey:
+    """People with an effect of 1 + x, sampled the less the higher their x."""
+
+    truth: ClassVar = {"ATE": 1.0}
+
+    def sample(self, n, *, rng):
+        """Return n people: y after a coin d, and z after a choice a that follows x."""
+        rng = np.random.default_rng(rng)
+        chance = np.array([0.5, 0.2, 0.1])
+        x = rng.choice([-1, 0, 1], n, p=chance / chance.sum())
+        d, a = rng.integers(0, 2, n), (rng.random(n) < 1 / (1 + np.exp(-x))) * 1
+        level = 2 * x + rng.normal(size=n)
+        frame = {"x": x, "d": d, "a": a, "w": 1 / chance[x + 1]}
+        return pd.DataFrame({**frame, "y": level + (1 + x) * d, "z": level + (1 + x) * a})
+
+
+class _Villages:
+    """Villages of 5 to 15 people with shocks of their own, half of them treated, or one of two."""
+
+    truth: ClassVar = {"ATE": 1.0}
+
+    def __init__(self, paired=False):
+        """Say whether the draw is inside pairs of alike villages."""
+        self.paired = paired
+
+    def sample(self, n, *, rng):
+        """Return the people of n villages."""
+        rng = np.random.default_rng(rng)
+        village, pair = np.arange(n), np.arange(n) // 2
+        d = rng.permutation(village % 2)
+        if self.paired:
+            d = (village + rng.integers(0, 2, n)[pair]) % 2
+        shock = rng.normal(size=n) + 2 * rng.normal(size=n)[pair] * self.paired
+        level, cluster = rng.normal(size=n), np.repeat(village, rng.integers(5, 16, n))
+        x = level[cluster] + rng.normal(size=len(cluster))
+        y = d[cluster] + x + shock[cluster] + rng.normal(size=len(cluster))
+        frame = {"cluster": cluster, "pair": pair[cluster], "d": d[cluster], "x": x, "y": y}
+        return pd.DataFrame(frame)
 
 
 class _Logs:

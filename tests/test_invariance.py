@@ -310,6 +310,50 @@ CALLS |= {
     "regime_support": (people, lambda f: time_varying.regime_support(f, **COURSE, **RULE)),
     "long_to_wide": (panel, wide),
 }
+SAMPLED = {"weights": "w", "cluster": "site"}
+CALLS |= {
+    "difference_in_means, by weights and clusters": (
+        people,
+        lambda f: randomized_experiment.difference_in_means(f, **EFFECT, **SAMPLED),
+    ),
+    "difference_in_means, by weights and blocks": (
+        people,
+        lambda f: randomized_experiment.difference_in_means(
+            f, **EFFECT, weights="w", blocks="ward"
+        ),
+    ),
+    "adjusted, by weights": (
+        people,
+        lambda f: randomized_experiment.adjusted(f, **ADJUSTED, weights="w"),
+    ),
+    "adjusted, by weights and clusters": (
+        people,
+        lambda f: randomized_experiment.adjusted(f, **ADJUSTED, **SAMPLED),
+    ),
+    "standardize, by weights and clusters": (
+        people,
+        lambda f: standardization.standardize(f, **ADJUSTED, **SAMPLED),
+    ),
+    "weight, by weights and clusters": (
+        people,
+        lambda f: weighting.weight(f, **ADJUSTED, **SAMPLED, estimand="ATT"),
+    ),
+    "inverse_weights, by weights": (
+        people,
+        lambda f: np.sort(weighting.inverse_weights(f, **SCORE, weights="w")),
+    ),
+    "overlap, by weights": (people, lambda f: propensity.overlap(f, **SCORE, weights="w")),
+    "balance, by weights": (
+        people,
+        lambda f: propensity.balance(f, **SCORE, sampling_weights="w"),
+    ),
+    "randomization_test, all of clusters": (
+        twelve_units,
+        lambda f: randomized_experiment.randomization_test(
+            f, outcome="y", treatment="treated", cluster="unit", rng=1, studentized=True
+        )[["statistic", "p_value"]],
+    ),
+}
 CALLS |= {
     "sharp": (people, lambda f: regression_discontinuity.sharp(f, **COVERED)),
     "sharp, by cluster": (

@@ -120,3 +120,19 @@ def _check_sides(table, cluster, arms):
                 "and say that you assume no shock common to a cluster, ask how large such a shock "
                 "must be to overturn the answer, or find more clusters"
             )
+
+
+def _check_levels(cluster, columns, rows, group):
+    """Raise if a group has no more clusters than coefficients of what is the same in each.
+
+    The residuals of a regression on such columns then sum to zero in every cluster.
+    """
+    columns, home = columns[rows], pd.factorize(cluster[rows])[0]
+    firsts = columns[np.unique(home, return_index=True)[1]]
+    shared = 1 + (columns == firsts[home]).all(axis=0).sum()
+    if len(firsts) <= shared:
+        raise ValueError(
+            f"{len(firsts)} cluster(s) of column {cluster.name!r} where {group} cannot carry "
+            f"{shared} coefficient(s) of what is the same in all of a cluster (a constant among "
+            "them) and show how clusters differ; take such covariates out of adjust_for"
+        )

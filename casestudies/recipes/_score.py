@@ -114,10 +114,10 @@ def _axes(design, weights=None):
     return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(w.sum() - 1))
 
 
-def _score(treated, design):
+def _score(treated, design, weights=1.0):
     """Return the logit scores of the design's rows, and how far rounding may have moved each."""
     axes = _axes(design)
-    x, coefficients = _fit_logit(axes, design, treated, "arms")
+    x, coefficients = _fit_logit(axes, design, treated, "arms", weights)
     score = expit(x @ coefficients)
     return score, score * (1 - score) * (axes.blur(design) @ np.abs(coefficients[1:]))
 

@@ -8,10 +8,17 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._columns import _numbers, _one, _real
-from casestudies.recipes._score import TIE, _among, _effective, _inverse, _read_covariates, _score
+from casestudies.recipes._score import (
+    TIE,
+    _among,
+    _effective,
+    _inverse,
+    _read_counted_covariates,
+    _score,
+)
 
 
-def scores(data, *, treatment, adjust_for):
+def scores(data, *, treatment, adjust_for, weights=None):
     r"""Estimate each row's propensity score by a logit of the treatment on the covariates.
 
     :math:`\operatorname{logit} e(x) = \beta_0 + x^\top \beta`, by maximum likelihood. Squares
@@ -25,6 +32,9 @@ def scores(data, *, treatment, adjust_for):
         Column of zeros and ones.
     adjust_for : str or list of str
         Covariates of the score; a category enters as dummies without its first level.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit, by
+        which the logit is weighted.
 
     Returns
     -------
@@ -47,12 +57,14 @@ def scores(data, *, treatment, adjust_for):
     >>> scores(data, treatment="drug", adjust_for="old").round(3).unique()
     array([0.25, 0.75])
     """
-    _, treated, design = _read_covariates(data, treatment, adjust_for)
-    score, _ = _score(treated, design)
+    _, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, weights=weights
+    )
+    score, _ = _score(treated, design, counted.weights)
     return pd.Series(score, index=data.index, name="score")
 
 
-def overlap(data, *, treatment, adjust_for):
+def overlap(data, *, treatment, adjust_for, weights=None):
     r"""Describe how far the propensity scores of the two arms overlap.
 
     Parameters
@@ -63,6 +75,10 @@ def overlap(data, *, treatment, adjust_for):
         Column of zeros and ones.
     adjust_for : str or list of str
         Covariates of the score; a category enters as dummies without its first level.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit. The
+        logit is weighted by them, and they are in the effective sizes; quantiles and shares are
+        those of rows.
 
     Returns
     -------
@@ -91,29 +107,33 @@ def overlap(data, *, treatment, adjust_for):
     0     4.0  0.25  0.75      3.0
     1     4.0  0.25  0.75      3.0
     """
-    _, treated, design = _read_covariates(data, treatment, adjust_for)
-    score, slack = _score(treated, design)
+    _, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, weights=weights
+    )
+    score, slack = _score(treated, design, counted.weights)
+    ate, att = (counted.weights * _inverse(treated, score, e)[0] for e in ("ATE", "ATT"))
     arms = [
         {
             "n": (treated == arm).sum(),
             **_quantiles(score[treated == arm]),
             **_tails(score[treated == arm], score[treated != arm], TIE + slack[treated == arm]),
-            "ess_ate": _effective(_inverse(treated, score, "ATE")[0][treated == arm]),
-            "ess_att": _effective(_inverse(treated, score, "ATT")[0][treated == arm]),
+            "ess_ate": _effective(ate[treated == arm]),
+            "ess_att": _effective(att[treated == arm]),
         }
         for arm in (0, 1)
     ]
     return pd.DataFrame(arms, index=pd.Index([0, 1], name=treatment), dtype=float)
 
 
-def balance(data, *, treatment, adjust_for, weights=None):
+def balance(data, *, treatment, adjust_for, weights=None, sampling_weights=None):
     r"""Compare the covariates of the arms, before and after weighting.
 
     The standardized difference is
     :math:`(\bar x_1 - \bar x_0) / \sqrt{(s_1^2 + s_0^2) / 2}`, with the unweighted variances
     before and after, so that the two columns share one scale; the variance ratio is
-    :math:`s_1^2 / s_0^2`. There are no p-values: balance is a property of this sample, and a
-    test mixes it with the sample's size.
+    :math:`s_1^2 / s_0^2`. With sampling weights the population is described: they weigh
+    what is before, and the scale. There are no p-values: balance is a property of this sample,
+    and a test mixes it with the sample's size.
 
     Parameters
     ----------
@@ -125,6 +145,10 @@ def balance(data, *, treatment, adjust_for, weights=None):
         Covariates; a category enters as dummies without its first level.
     weights : str, optional
         Column of nonnegative weights, for example from `inverse_weights` or `match_weights`.
+        They are taken as they are: with sampling weights, give their product, which
+        `inverse_weights` returns.
+    sampling_weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
 
     Returns
     -------
@@ -154,8 +178,10 @@ def balance(data, *, treatment, adjust_for, weights=None):
     Name: old, dtype: float64
     """
     others = {} if weights is None else {"weights": _one("weights", weights)}
-    table, treated, design = _read_covariates(data, treatment, adjust_for, (), several=others)
-    before = _weighted_moments(design, treated, np.ones(len(treated)))
+    table, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, (), several=others, weights=sampling_weights
+    )
+    before = _weighted_moments(design, treated, counted.weights)
     found = _differences(before, before, "before")
     if weights is not None:
         after = _weighted_moments(design, treated, _balance_weights(table, weights, treated))
@@ -163,7 +189,7 @@ def balance(data, *, treatment, adjust_for, weights=None):
     return pd.DataFrame(found, index=design.labels)
 
 
-def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
+def trim(data, *, treatment, adjust_for, low=0.1, high=0.9, weights=None):
     """Keep the rows whose propensity score lies in [low, high].
 
     Trimming changes the estimand: the effect among the rows kept is not the effect in the
@@ -181,6 +207,9 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     low, high : float
         Smallest and largest score kept, between 0 and 1. The defaults are the rule of thumb
         of Crump et al.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit, by
+        which the logit is weighted.
 
     Returns
     -------
@@ -208,8 +237,10 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9):
     low, high = _real("low", low, least=0), _real("high", high, most=1)
     if low >= high:
         raise ValueError(f"low must be below high, got low={low:g} and high={high:g}")
-    table, treated, design = _read_covariates(data, treatment, adjust_for)
-    score, slack = _score(treated, design)
+    table, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, weights=weights
+    )
+    score, slack = _score(treated, design, counted.weights)
     keep = (score >= low - TIE - slack) & (score <= high + TIE + slack)
     for arm, name in enumerate(("control", "treated")):
         if not keep[treated == arm].any():

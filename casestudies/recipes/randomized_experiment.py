@@ -2,15 +2,20 @@
 
 The treatment is taken to be drawn at random, unit by unit (complete randomization:
 every set of treated units of that size was equally likely). For an experiment
-randomized in blocks or in clusters these standard errors and permutations are not right.
-Needs numpy, pandas and scipy.
+randomized in blocks or in clusters, name them: the default standard errors and permutations
+are then not right. Needs numpy, pandas and scipy.
 """
+
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
+    _basis,
     _check_choice,
     _count,
     _design,
@@ -28,7 +33,17 @@ from casestudies.recipes._columns import (
 from casestudies.recipes._counted import _pool, _read_counted
 
 
-def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
+def difference_in_means(
+    data,
+    *,
+    outcome,
+    treatment,
+    size=None,
+    weights=None,
+    cluster=None,
+    blocks=None,
+    level=0.95,
+):
     r"""Estimate the average treatment effect of an experiment without adjustment.
 
     .. math:: \hat\tau = \bar Y_1 - \bar Y_0, \qquad
@@ -41,6 +56,38 @@ def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
 
     Estimand: the average treatment effect. Assumptions: the treatment was randomized, no
     unit's treatment changes another's outcome, and no outcome is missing by treatment.
+
+    With `weights` the means are weighted, and the effect is that in the population from which
+    rows were selected with probability proportional to :math:`1 / w`: with
+    :math:`p_i = w_i / \sum_d w` in arm :math:`d`, :math:`\widehat{\mathrm{se}}^2` adds
+    :math:`\sum_i p_i^2 (Y_i - \bar Y_d)^2 / (1 - p_i)` of the two arms, which is HC2 of the
+    weighted regression, and each arm has Bell and McCaffrey's degrees of freedom. Rows are
+    taken as selected independently; name `cluster` if they were not.
+
+    With `cluster` the squares are those of the sums of :math:`p_i (Y_i - \bar Y_d)` by cluster,
+    times :math:`G / (G - 1)`, and the interval uses t on :math:`G - 1` degrees, for :math:`G`
+    clusters taken as independent. Necessary where clusters were randomized or sampled; with
+    few of them the error is too small.
+
+    With `blocks` the treatment was randomized inside each, with whatever share:
+
+    .. math:: \hat\tau = \sum_b \frac{n_b}{n} (\bar Y_{1b} - \bar Y_{0b}), \qquad
+              \widehat{\mathrm{se}}^2 = \sum_b \Big(\frac{n_b}{n}\Big)^2
+              \Big(\frac{s_{1b}^2}{n_{1b}} + \frac{s_{0b}^2}{n_{0b}}\Big).
+
+    Blocks with one unit in an arm, such as pairs, show no variance inside. Theirs is, with
+    :math:`w_b` their shares among such blocks, :math:`\hat\tau_s` their own average and
+    :math:`S = \sum_b w_b^2 / (1 - 2 w_b)`,
+
+    .. math:: \widehat{\mathrm{se}}_s^2 = \sum_b \frac{w_b^2}{(1 - 2 w_b)(1 + S)}
+              (\hat\tau_b - \hat\tau_s)^2,
+
+    for equal blocks the variance of the :math:`\hat\tau_b` by their number. It is too large on
+    average by what the effects differ between these blocks, and never too small. With `cluster`
+    beside, clusters were randomized inside blocks: each is one unit, and an arm of a block has
+    the variance of its clusters' sums, with its own :math:`g / (g - 1)`. Where few clusters of
+    unequal size share a block, and effects go with size, the estimate is off, however many the
+    blocks: pair clusters by size.
 
     Parameters
     ----------
@@ -56,6 +103,13 @@ def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell.
         The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters that were randomized, or sampled, as a whole.
+    blocks : str, optional
+        Column of blocks (strata, pairs) inside which the treatment was randomized.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -68,13 +122,19 @@ def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
     Raises
     ------
     ValueError
-        If a group has fewer than two rows, if the outcome does not vary, or if a column
-        is missing, incomplete or not of its kind.
+        If a group has fewer than two rows, if the outcome does not vary, if a block has one
+        arm only, if one cluster makes up an arm, or if a column is missing, incomplete or not of
+        its kind.
 
     References
     ----------
     Neyman (1923), translated in Statistical Science 5(4), 1990, 465-472.
     Samii and Aronow (2012), Statistics & Probability Letters 82(2), 365-370 (HC2).
+    Imbens and Kolesar (2016), Review of Economics and Statistics 98(4), 701-712 (degrees of
+    freedom).
+    Imai, King and Nall (2009), Statistical Science 24(1), 29-53 (pairs of clusters).
+    Pashley and Miratrix (2021), Journal of Educational and Behavioral Statistics 46(3), 271-296
+    (blocks with one unit in an arm).
 
     Examples
     --------
@@ -94,27 +154,56 @@ def difference_in_means(data, *, outcome, treatment, size=None, level=0.95):
     >>> same = difference_in_means(cells, outcome="sales", treatment="offer", size="n")
     >>> same[["estimate", "std_error"]].round(2).to_list()
     [4.0, 1.29]
+
+    Had each offer been drawn inside a pair of shops, shops would differ less.
+
+    >>> trial["pair"] = ["a", "b", "c", "a", "b", "c"]
+    >>> paired = difference_in_means(trial, outcome="sales", treatment="offer", blocks="pair")
+    >>> paired[["estimate", "std_error"]].round(2).to_list()
+    [4.0, 0.58]
     """
-    table, counted = _read_counted(data, size, outcome=outcome, treatment=treatment)
+    roles = {"outcome": outcome, "treatment": treatment}
+    roles |= {} if blocks is None else {"blocks": blocks}
+    table, counted = _read_counted(data, size, cluster=cluster, weights=weights, **roles)
     y, d = _outcome(table, outcome, variance=counted.variance), _zero_one(table, treatment)
     _check_groups_of_two(table, d, treatment, counted.size)
     rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
-    origin = y - _mean(y, counted.size)
-    n, means, scatter = _pool(origin[:, np.newaxis], counted, d.astype(int))
-    within = scatter[:, 0, 0] / n
-    if (within <= rounding**2).all():
+    y = y - _mean(y, counted.mass)
+    block = _read_blocks(table, blocks, d, treatment)
+    arms = _block_arms(y, counted.mass, block, d)
+    squares = np.square(y - arms.means[arms.code]) + counted.variance
+    if cluster is not None and blocks is None:
+        _check_sides(table, cluster, [treatment])
+        slope = (2 * d - 1) * counted.mass / arms.mass[arms.code]
+        total = slope * (y - arms.means[arms.code])
+        std_error, df = counted.error(total, slope, table[cluster])
+    elif cluster is not None:
+        unit = _whole_clusters(table, cluster, blocks, treatment, arms.code)
+        std_error, df = _combined(arms, *_noise_of_units(y, counted.mass, arms, unit), blocks)
+    else:
+        std_error, df = _combined(arms, *_noise_of_rows(squares, counted, arms), blocks)
+    within = np.bincount(arms.code, counted.size * squares) / np.bincount(arms.code, counted.size)
+    if (within <= rounding**2).all() and std_error <= rounding:
         raise ValueError(
             f"column {outcome!r} does not vary within the groups of {treatment!r}, so there is no "
             "noise to estimate; check how it was made"
         )
-    noise = within / (n - 1)
-    df = noise.sum() ** 2 / (noise**2 / (n - 1)).sum()
     options = {"n": counted.n, "level": level, "df": df}
-    gap = means[1, 0] - means[0, 0]
-    return _result("difference_in_means", gap, np.sqrt(noise.sum()), **options)
+    return _result("difference_in_means", arms.effect, std_error, **options)
 
 
-def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, level=0.95):
+def adjusted(
+    data,
+    *,
+    outcome,
+    treatment,
+    adjust_for,
+    cov="HC2",
+    size=None,
+    weights=None,
+    cluster=None,
+    level=0.95,
+):
     r"""Estimate the average treatment effect of an experiment with regression adjustment.
 
     Lin's estimator: the coefficient :math:`\tau` of the treatment in
@@ -137,10 +226,18 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
     which in a randomized experiment agrees with HC2 as the sample grows, and needs no more
     than the means, variances and covariances of outcome and covariates by arm.
 
+    With `weights` the regression is weighted, :math:`\bar X` is the weighted mean, and the
+    effect is the average in the population that they stand for. With `cluster` the error is
+    that of the sums of scores by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval
+    uses t on :math:`G - 1` degrees: for clusters that were randomized or sampled. With few of
+    them it is too small.
+
     Estimand: the average treatment effect among the units at hand (the error leaves out
-    that another sample would have another :math:`\bar X`). Assumptions: those of
-    `difference_in_means`; the covariates were fixed before the treatment, and chosen
-    before the outcome was seen; the sample is large beside their number.
+    that another sample would have another :math:`\bar X`; where the effect differs with
+    covariates and a population is asked about, `standardize` has the same estimate and an error
+    that counts it). Assumptions: those of `difference_in_means`; the covariates were fixed
+    before the treatment, and chosen before the outcome was seen; the sample is large beside
+    their number.
 
     Parameters
     ----------
@@ -160,6 +257,11 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. So are covariates with ``cov="by_arm"``, and ``cov_x_y`` beside.
         The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters that were randomized, or sampled, as a whole.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -174,7 +276,8 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
     ValueError
         If a group cannot carry the regression (too few rows, a covariate that is constant
         or repeats others, a row alone in its category), if cells do not hold the values of a
-        covariate, or if a column is missing, incomplete or not of its kind.
+        covariate, if an arm has too few clusters, if ``cov="by_arm"`` is asked for with weights
+        or clusters, or if a column is missing, incomplete or not of its kind.
 
     References
     ----------
@@ -203,15 +306,25 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
     names = _names("adjust_for", adjust_for)
     _check_choice("cov", cov, ("HC2", "by_arm"))
     _check_fourth_moments(data, names, cov, size)
+    _check_by_arm(cov, weights, cluster)
     measured = ("outcome", "adjust_for") if cov == "by_arm" else ("outcome",)
     roles = {"outcome": outcome, "treatment": treatment, "several": {"adjust_for": names}}
-    table, counted = _read_counted(data, size, measured, **roles)
+    table, counted = _read_counted(data, size, measured, cluster=cluster, weights=weights, **roles)
     y, d = _outcome(table, outcome, variance=counted.variance), _zero_one(table, treatment)
-    y = y - _mean(y, counted.size)
+    y = y - _mean(y, counted.mass)
     x = _design(table, names)
     df = counted.n - 2 * (1 + len(x.labels))
+    if cluster is not None:
+        _check_sides(table, cluster, [treatment])
+        for arm in (0, 1):
+            _check_levels(table[cluster], x.columns, d == arm, f"{treatment!r} is {arm}")
     if cov == "HC2":
-        estimate, variance = _hc2(x, y, d, counted, treatment, data.index)
+        estimate, total, slope, left = _interacted(x, y, d, counted, treatment, data.index)
+        if cluster is None:
+            variance = counted.std_error(total / np.sqrt(left), slope / np.sqrt(left)) ** 2
+        else:
+            std_error, df = counted.error(total, slope, table[cluster])
+            variance = std_error**2
     else:
         widths = [1, *(len(_design(table, [name]).labels) for name in names)]
         owner = np.repeat(np.arange(len(widths)), widths)  # dummies do not vary in cells
@@ -220,7 +333,17 @@ def adjusted(data, *, outcome, treatment, adjust_for, cov="HC2", size=None, leve
     return _result("adjusted", estimate, np.sqrt(variance), n=counted.n, level=level, df=df)
 
 
-def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, studentized=False):
+def randomization_test(
+    data,
+    *,
+    outcome,
+    treatment,
+    rng,
+    permutations=9_999,
+    studentized=False,
+    blocks=None,
+    cluster=None,
+):
     r"""Test that the treatment changed nobody's outcome, by re-randomizing it.
 
     Under Fisher's sharp null every outcome would be the same whatever the treatment, so
@@ -231,8 +354,15 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
 
     which is at most :math:`\alpha` with probability at most :math:`\alpha` for any
     :math:`B` and sample size. The only assumption is that all assignments with as many
-    treated were equally likely. The studentized statistic also makes the test right, in
+    treated were equally likely: of the rows, of whole clusters with `cluster`, and with as many
+    in each block with `blocks`. The studentized statistic also makes the test right, in
     large samples, for the weaker null that the average effect is zero.
+
+    With blocks the statistic is the average of their differences in means, by their shares of
+    the rows. With blocks or clusters the error that studentizes is that of their
+    sums over the units that were drawn, and where no more than `permutations` assignments were
+    possible, each is taken once: the p-value is then their exact share, the observed one
+    included, and `rng` is not used.
 
     Parameters
     ----------
@@ -249,20 +379,25 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
         :math:`1 / (B + 1)`.
     studentized : bool
         Divide the difference in means by its standard error.
+    blocks : str, optional
+        Column of blocks (strata, pairs) inside which the treatment was randomized.
+    cluster : str, optional
+        Column of clusters that were randomized as a whole.
 
     Returns
     -------
     pandas.Series
         ``null`` (the hypothesis, a sentence), ``statistic`` (difference in means, in units
         of the outcome, or studentized), ``p_value`` (two-sided), ``mc_error`` (the
-        p-value's standard error from drawing only some assignments), ``permutations``
-        and ``n``.
+        p-value's standard error from drawing only some assignments, 0 if it is exact),
+        ``permutations`` (how many were taken) and ``n``.
 
     Raises
     ------
     ValueError
-        If `rng` or `permutations` is not of its kind, if the outcome does not vary, or if
-        a column is missing, incomplete or not of its kind.
+        If `rng` or `permutations` is not of its kind, if the outcome does not vary, if a
+        block has one arm only, if a cluster is not whole in an arm (and block), or if a column
+        is missing, incomplete or not of its kind.
 
     References
     ----------
@@ -282,25 +417,47 @@ def randomization_test(data, *, outcome, treatment, rng, permutations=9_999, stu
     "'offer' changed 'sales' for none of the 6 units"
     >>> bool(abs(test["p_value"] - 0.1) < 4 * test["mc_error"])
     True
+
+    Drawn inside pairs, there were 8 ways, of which two are as clear: p = 0.25, exactly.
+
+    >>> trial["pair"] = ["a", "b", "c", "a", "b", "c"]
+    >>> paired = randomization_test(
+    ...     trial, outcome="sales", treatment="offer", rng=1, blocks="pair"
+    ... )
+    >>> paired["p_value"], paired["permutations"]
+    (0.25, 8)
     """
-    table = _read(data, outcome=outcome, treatment=treatment)
+    roles = {"outcome": outcome, "treatment": treatment}
+    roles |= {} if blocks is None else {"blocks": blocks}
+    table = _read(data, cluster=cluster, **roles)
     y, d = _outcome(table, outcome), _zero_one(table, treatment)
     if studentized:
         _check_groups_of_two(table, d, treatment)
     permutations, rng = _count("permutations", permutations), _generator(rng)
     rounding = table.attrs["precision"][outcome] * np.abs(y).max()
     y = y - y.mean()
-    statistic = _t_statistic if studentized else _difference
-    observed, gap = statistic(y, d == 1), abs(_difference(y, d == 1))
-    others = np.array([statistic(y, rng.permutation(d) == 1) for _ in range(permutations)])
+    if blocks is None and cluster is None:
+        statistic = _t_statistic if studentized else _difference
+        observed, gap = statistic(y, d == 1), abs(_difference(y, d == 1))
+        others = np.array([statistic(y, rng.permutation(d) == 1) for _ in range(permutations)])
+        every = False
+    else:
+        if studentized and blocks is None:
+            _check_sides(table, cluster, [treatment])
+        units = _drawn_units(table, y, d, treatment, blocks, cluster)
+        observed, gap = _of_units(units, units.d, studentized, blocks)
+        every, drawn = _assignments(units.block, units.d, permutations, rng)
+        others = np.array([_of_units(units, other, studentized, blocks)[0] for other in drawn])
+        permutations = len(others)
     tie = max(1e-9, min(rounding / gap, 1)) if gap else 1  # closer values differ by rounding only
     extreme = np.abs(others) >= np.abs(observed) * (1 - tie)
-    p_value = (1 + extreme.sum()) / (1 + permutations)
+    seen = 1 - every  # the observed assignment is one of every
+    p_value = (seen + extreme.sum()) / (seen + permutations)
     entries = {
         "null": f"{treatment!r} changed {outcome!r} for none of the {len(y)} units",
         "statistic": float(observed),
         "p_value": float(p_value),
-        "mc_error": float(np.sqrt(p_value * (1 - p_value) / permutations)),
+        "mc_error": float(seen * np.sqrt(p_value * (1 - p_value) / permutations)),
         "permutations": permutations,
         "n": len(y),
     }
@@ -397,6 +554,173 @@ def _t_statistic(y, treated):
     return difference / np.sqrt(variance)
 
 
+class _Arms(NamedTuple):
+    """Means and mass of both arms of each block, arm 0 of block 0 first, and their contrasts."""
+
+    code: np.ndarray  # of each row
+    mass: np.ndarray
+    means: np.ndarray
+    share: np.ndarray  # of each block
+    effects: np.ndarray
+
+    @property
+    def effect(self):
+        """Average of the blocks' effects, by their shares."""
+        return self.share @ self.effects
+
+
+def _block_arms(y, mass, block, d):
+    """Return the arms of each block."""
+    code = 2 * block + d.astype(int)
+    total = np.bincount(code, mass)
+    means = np.bincount(code, mass * y) / total
+    of_blocks = total.reshape(-1, 2).sum(axis=1)
+    effects = means.reshape(-1, 2) @ (-1, 1)
+    return _Arms(code, total, means, of_blocks / of_blocks.sum(), effects)
+
+
+def _read_blocks(table, blocks, d, treatment):
+    """Return the number of each row's block, one block without a column, or raise."""
+    if blocks is None:
+        return np.zeros(len(d), dtype=int)
+    block, names = pd.factorize(table[blocks])
+    for b, name in enumerate(names):
+        arms = d[block == b]
+        if arms.min() == arms.max():
+            raise ValueError(
+                f"column {treatment!r} is {arms[0]:g} in all {len(arms)} row(s) where {blocks!r} "
+                f"is {name!r}, so nothing is compared in this block; drop it, and say that the "
+                "estimate leaves it out"
+            )
+    return block
+
+
+def _whole_clusters(table, cluster, blocks, treatment, code):
+    """Return the number of each row's cluster, or raise if one is not whole in arm and block."""
+    unit, names = pd.factorize(table[cluster])
+    first = code[np.unique(unit, return_index=True)[1]]
+    for name in names[np.unique(unit[code != first[unit]])][:1]:
+        where = "arm" if blocks is None else f"arm and one block of {blocks!r}"
+        raise ValueError(
+            f"column {cluster!r}: cluster {name!r} is not whole in one {where}, so {treatment!r} "
+            "was not drawn for whole clusters; leave cluster= out if rows were drawn singly, or "
+            "name the clusters that were drawn"
+        )
+    return unit
+
+
+def _noise_of_rows(squares, counted, arms):
+    """Return the HC2 variance of each arm's mean, and its degrees of freedom.
+
+    Bell and McCaffrey's, as in Imbens and Kolesar (2016), for a mean: if all rows had one
+    variance, the variance found would have the first two moments of a chi-squared by its degrees.
+    """
+    lone = np.bincount(arms.code, counted.size) == 1
+    p = counted.weights / arms.mass[arms.code]
+    pull = p**2 / np.where(lone[arms.code], 1, 1 - p)
+
+    def add(values):
+        return np.bincount(arms.code, counted.size * values)
+
+    s0, s1, s2, q = add(pull), add(pull * p), add(pull * p**2), add(p**2)
+    trace = (1 + q) * s0 - 2 * s1
+    twice = add(pull**2 * (1 + 2 * q[arms.code] - 4 * p))
+    twice += (q * s0) ** 2 + 2 * s0 * s2 + 2 * s1**2 - 4 * q * s0 * s1
+    df = np.where(lone, 0, trace**2 / np.where(lone, 1, twice))
+    return add(pull * squares), df
+
+
+def _noise_of_units(y, mass, arms, unit):
+    """Return the variance of each arm's mean by sums over units, and its degrees of freedom."""
+    sums = np.bincount(unit, mass * (y - arms.means[arms.code]) / arms.mass[arms.code])
+    home = arms.code[np.unique(unit, return_index=True)[1]]
+    count = np.bincount(home, minlength=len(arms.mass))
+    noise = np.bincount(home, sums**2, len(arms.mass)) * count / np.maximum(count - 1, 1)
+    return noise, count - 1
+
+
+def _combined(arms, noise, df, blocks):
+    """Return the standard error of the blocks' average effect, and Welch's degrees of freedom."""
+    noise, df = noise.reshape(-1, 2), df.reshape(-1, 2)
+    lone = (df == 0).any(axis=1)
+    parts = (arms.share[~lone, np.newaxis] ** 2 * noise[~lone]).ravel()
+    freedom = df[~lone].ravel()
+    if lone.any():
+        parts = np.append(parts, _between(arms.share[lone], arms.effects[lone], blocks))
+        freedom = np.append(freedom, lone.sum() - 1)
+    variance = parts.sum()
+    return np.sqrt(variance), variance**2 / (parts**2 / freedom).sum() if variance else np.inf
+
+
+def _between(share, effects, blocks):
+    """Return what blocks with one unit in an arm add to the variance, from their differences.
+
+    Pashley and Miratrix (2021), the estimator for small blocks of any sizes.
+    """
+    w = share / share.sum()
+    if w.max() >= 0.5:
+        raise ValueError(
+            f"column {blocks!r}: {len(w)} block(s) have one unit in an arm, and the largest holds "
+            f"{w.max():.0%} of theirs; their variance is seen in how their effects differ, for "
+            "which it takes three or more, none with half of the units. Merge blocks with the same "
+            "share treated, until each arm has two units"
+        )
+    slack = w**2 / (1 - 2 * w)
+    gaps = effects - w @ effects
+    return share.sum() ** 2 * (slack @ gaps**2) / (1 + slack.sum())
+
+
+class _Units(NamedTuple):
+    """What was drawn: its block and arm, how many rows it has, and their mean outcome."""
+
+    block: np.ndarray
+    d: np.ndarray
+    count: np.ndarray
+    means: np.ndarray
+
+
+def _drawn_units(table, y, d, treatment, blocks, cluster):
+    """Return the units that were randomized, rows or clusters, or raise."""
+    block = _read_blocks(table, blocks, d, treatment)
+    if cluster is None:
+        return _Units(block, d, np.ones(len(y)), y)
+    unit = _whole_clusters(table, cluster, blocks, treatment, 2 * block + d)
+    first, count = np.unique(unit, return_index=True)[1], np.bincount(unit)
+    return _Units(block[first], d[first], count, np.bincount(unit, y) / count)
+
+
+def _of_units(units, d, studentized, blocks):
+    """Return the statistic of an assignment of whole units, and the effect in it."""
+    arms = _block_arms(units.means, units.count, units.block, d)
+    if not studentized:
+        return arms.effect, abs(arms.effect)
+    noise = _noise_of_units(units.means, units.count, arms, np.arange(len(d)))
+    std_error, _ = _combined(arms, *noise, blocks)
+    if std_error < 1e-9 * abs(arms.effect):
+        return np.copysign(np.inf, arms.effect), abs(arms.effect)
+    return arms.effect / std_error, abs(arms.effect)
+
+
+def _assignments(block, d, permutations, rng):
+    """Tell whether every assignment is taken, and return them, or as many random ones."""
+    treated = np.bincount(block, d).astype(int)
+    size = np.bincount(block)
+    ways = special.gammaln(size + 1) - special.gammaln(treated + 1)
+    ways = (ways - special.gammaln(size - treated + 1)).sum()
+    if ways > np.log(permutations) + 1e-6:
+        return False, (_dealt(block, d, rng) for _ in range(permutations))
+    sets = (itertools.combinations(np.flatnonzero(block == b), k) for b, k in enumerate(treated))
+    every = itertools.product(*sets)
+    return True, (np.isin(np.arange(len(d)), np.concatenate(chosen)) * 1.0 for chosen in every)
+
+
+def _dealt(block, d, rng):
+    """Return an assignment that deals each block's treatments among its units anew."""
+    dealt = np.empty(len(d))
+    dealt[np.lexsort((rng.random(len(d)), block))] = d[np.argsort(block, kind="stable")]
+    return dealt
+
+
 def _check_groups_of_two(table, d, treatment, size=None):
     """Raise unless controls and treated have noise of their own."""
     for arm in (0, 1):
@@ -415,29 +739,47 @@ def _check_fourth_moments(data, names, cov, size):
             )
 
 
-def _hc2(x, y, d, counted, treatment, index):
-    """Return Lin's estimate and its HC2 variance, arm by arm, as the regression falls apart."""
+def _check_by_arm(cov, weights, cluster):
+    """Raise if one residual variance in each arm is asked for where rows are not alike."""
+    for option, name in {"weights": weights, "cluster": cluster}.items():
+        if cov == "by_arm" and name is not None:
+            raise ValueError(
+                f"cov='by_arm' takes rows as independent, with one residual variance in each arm, "
+                f"which {option}={name!r} contradicts; use cov='HC2', which needs the covariates' "
+                "values"
+            )
+
+
+def _interacted(x, y, d, counted, treatment, index):
+    """Return Lin's estimate and each row's total and slope, and what its leverage leaves.
+
+    The regression falls apart into one for each arm.
+    """
     bases = []
     for arm in (0, 1):
         rows = np.flatnonzero(d == arm)
         group = f"{treatment!r} is {arm}"
-        bases.append((rows, _check_leverage(x, rows, index, group, counted.size)))
-    centred = x.columns - _mean(x.columns, counted.size)
+        bases.append((rows, _check_leverage(x, rows, index, group, counted)))
+    centred = x.columns - _mean(x.columns, counted.mass)
     centred = centred / x.columns.std(axis=0)
-    means, variance = [], 0.0
-    for rows, basis in bases:
+    means, (total, slope, left) = [], np.empty((3, len(y)))
+    for (rows, basis), sign in zip(bases, (-1, 1), strict=True):
         here = counted.of(rows)
-        root, z = np.sqrt(here.size), centred[rows]
-        mean, centre = (_mean(v, here.size) for v in (y[rows], z))
+        root, z = np.sqrt(here.mass), centred[rows]
+        mean, centre = (_mean(v, here.mass) for v in (y[rows], z))
         reach = np.linalg.solve((root * (z - centre).T) @ basis, -centre)  # to the mean of all
         rest = root * (y[rows] - mean)
         slopes = basis.T @ rest
-        share = here.size / here.n + root * (basis @ reach)
-        left = 1 - 1 / here.n - (basis**2).sum(axis=1) / here.size
-        residual = (rest - basis @ slopes) / root
+        slope[rows] = sign * (here.mass / here.mass.sum() + root * (basis @ reach))
+        total[rows] = slope[rows] * (rest - basis @ slopes) / root
+        left[rows] = 1 - _leverage(basis, here)
         means.append(mean + reach @ slopes)
-        variance += here.std_error(share * residual / np.sqrt(left), share / np.sqrt(left)) ** 2
-    return means[1] - means[0], variance
+    return means[1] - means[0], total, slope, left
+
+
+def _leverage(basis, here):
+    """Return the leverage of each row behind, in the regression of its arm."""
+    return here.weights / here.mass.sum() + (basis**2).sum(axis=1) / here.size
 
 
 def _by_arm(x, y, d, counted, treatment):
@@ -477,10 +819,12 @@ def _check_turn(products, labels, group):
             )
 
 
-def _check_leverage(x, rows, index, group, size):
+def _check_leverage(x, rows, index, group, counted):
     """Return the basis of one group's rows, or raise if they cannot carry an HC2 error."""
-    basis, here = _group_basis(x, rows, group, size), size[rows]
-    leverage = 1 / here.sum() + (basis**2).sum(axis=1) / here
+    basis, here = _group_basis(x, rows, group, counted.size), counted.of(rows)
+    if (counted.weights != 1).any():
+        basis = _basis(x._replace(columns=x.columns[rows]), here.mass)
+    leverage = _leverage(basis, here)
     if leverage.max() > 1 - 1e-9:
         row = index[[rows[leverage.argmax()]]].tolist()[0]
         raise ValueError(

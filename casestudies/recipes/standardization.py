@@ -5,10 +5,12 @@ under either treatment, and average the predictions over the population of inter
 """
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -34,6 +36,8 @@ def standardize(
     estimand="ATE",
     interact=None,
     size=None,
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Estimate an average effect by standardizing an outcome model.
@@ -46,7 +50,10 @@ def standardize(
     where :math:`P` is everybody (ATE) or the treated (ATT). The standard error is the
     sandwich of the stacked estimating equations, the model's scores and the averaging,
     so it covers the noise in the coefficients and in who was sampled. It takes rows as
-    independent and the sample as large: many more rows per group than coefficients.
+    independent, or clusters with `cluster`, and the sample as large: many more rows per group
+    than coefficients, and many clusters. With `weights`, model and average are weighted by
+    :math:`w`, the average effect is that in the population from which rows were selected with
+    probability proportional to :math:`1 / w`, and so is :math:`P`.
 
     The estimate is causal if the covariates block every backdoor path and none is
     affected by the treatment (exchangeability), if every kind of person is found in both
@@ -79,6 +86,13 @@ def standardize(
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -118,12 +132,12 @@ def standardize(
     n            8.00
     Name: standardize, dtype: float64
     """
-    means, influence, counted = _standardized(
-        data, outcome, treatment, adjust_for, model, estimand, interact, size
+    means, influence, error, n = _standardized(
+        data, outcome, treatment, adjust_for, model, estimand, interact, size, weights, cluster
     )
     effect = means["treated"] - means["control"]
-    std_error = counted.std_error(*influence["treated"] - influence["control"])
-    return _result("standardize", effect, std_error, n=counted.n, level=level)
+    std_error, df = error(*influence["treated"] - influence["control"])
+    return _result("standardize", effect, std_error, n=n, level=level, df=df)
 
 
 def standardized_means(
@@ -136,6 +150,8 @@ def standardized_means(
     estimand="ATE",
     interact=None,
     size=None,
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Estimate the mean outcome if all were treated, and if none were.
@@ -166,6 +182,13 @@ def standardized_means(
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -198,17 +221,23 @@ def standardized_means(
     control    4.5
     Name: estimate, dtype: float64
     """
-    means, influence, counted = _standardized(
-        data, outcome, treatment, adjust_for, model, estimand, interact, size
+    means, influence, error, n = _standardized(
+        data, outcome, treatment, adjust_for, model, estimand, interact, size, weights, cluster
     )
-    return pd.DataFrame(
-        _result(arm, means[arm], counted.std_error(*influence[arm]), n=counted.n, level=level)
-        for arm in ("treated", "control")
-    )
+    rows = []
+    for arm in ("treated", "control"):
+        std_error, df = error(*influence[arm])
+        rows.append(_result(arm, means[arm], std_error, n=n, level=level, df=df))
+    return pd.DataFrame(rows)
 
 
-def _standardized(data, outcome, treatment, adjust_for, model, estimand, interact, size):
-    """Return the mean outcome under each treatment, every row's influence on it, and its slope."""
+def _standardized(
+    data, outcome, treatment, adjust_for, model, estimand, interact, size, weights, cluster
+):
+    """Return the mean outcome under each treatment, every row's influence on it, and its slope.
+
+    Also return the function that makes them a standard error with its degrees, and the rows' n.
+    """
     names = _names("adjust_for", adjust_for)
     interact = names if interact is None else _names("interact", interact)
     _check_choice("model", model, ("linear", "logit"))
@@ -216,7 +245,9 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
     for name in interact:
         _check_choice("interact", name, names)
     roles = {"outcome": outcome, "treatment": treatment, "several": {"adjust_for": names}}
-    table, counted = _read_counted(data, size, **roles)
+    table, counted = _read_counted(data, size, cluster=cluster, weights=weights, **roles)
+    if cluster is not None:
+        _check_sides(table, cluster, [treatment])
     y, d = _outcome(table, outcome, model, counted.variance), _zero_one(table, treatment)
     _basis(_design(table, names), counted.size)
     shared, own = [name for name in names if name not in interact], interact
@@ -226,17 +257,20 @@ def _standardized(data, outcome, treatment, adjust_for, model, estimand, interac
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
         _check_outcomes(y[d == arm], outcome, f"{treatment!r} is {arm}", model)
         terms = own if arm in owners else _design(table, [])
+        if cluster is not None:
+            _check_levels(table[cluster], terms.columns, d == arm, f"{treatment!r} is {arm}")
         _group_basis(terms, np.flatnonzero(d == arm), f"{treatment!r} is {arm}", counted.size)
-    population = counted.size * (d == 1 if estimand == "ATT" else 1)
-    weights, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
+    population = counted.mass * (d == 1 if estimand == "ATT" else 1)
+    share, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
     means, influence = {}, {}
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
         at_dose = _terms(dose, treatment, shared, own, owners)
-        fit = _fit(design, y, at_dose, model, outcome, counted.size)
-        means[arm], slope = weights @ fit.predicted, fit.back(weights)
-        total = weights * (fit.predicted - means[arm]) + slope * fit.residual
+        fit = _fit(design, y, at_dose, model, outcome, counted.mass)
+        means[arm], slope = share @ fit.predicted, fit.back(share)
+        total = share * (fit.predicted - means[arm]) + slope * fit.residual
         influence[arm] = np.array([total, slope])
-    return means, influence, counted
+    by = None if cluster is None else table[cluster]
+    return means, influence, partial(counted.error, cluster=by), counted.n
 
 
 def _terms(dose, treatment, shared, own, owners):
@@ -257,11 +291,11 @@ def _standard(matrix):
     return matrix._replace(columns=centred / centred.std(axis=0))
 
 
-def _fit(design, y, new, model, outcome, size):
+def _fit(design, y, new, model, outcome, mass):
     """Fit the outcome model and predict it for new rows, or raise."""
-    classes, axes = f"values 0 and 1 of {outcome!r}", _axes(design, size)
+    classes, axes = f"values 0 and 1 of {outcome!r}", _axes(design, mass)
     try:
-        return _regress_weighted(design, y, new, model, classes, size, axes)
+        return _regress_weighted(design, y, new, model, classes, mass, axes)
     except ValueError as error:
         raise ValueError(f"{error}, or use model='linear'" if model == "logit" else error) from None
 

@@ -11,6 +11,7 @@ names its own in ``attrs["estimand"]``.
 import numpy as np
 import pandas as pd
 
+from casestudies.recipes._clusters import _check_sides
 from casestudies.recipes._columns import _check_choice, _outcome, _result
 from casestudies.recipes._score import (
     _axes,
@@ -18,13 +19,12 @@ from casestudies.recipes._score import (
     _inverse,
     _named,
     _read_counted_covariates,
-    _read_covariates,
     _regress_weighted,
     _score,
 )
 
 
-def inverse_weights(data, *, treatment, adjust_for, estimand="ATE"):
+def inverse_weights(data, *, treatment, adjust_for, estimand="ATE", weights=None):
     r"""Return inverse probability weights, by a logit of the treatment on the covariates.
 
     ATE: :math:`A / e(X) + (1 - A) / (1 - e(X))`. ATT: :math:`A + (1 - A) e(X) / (1 - e(X))`.
@@ -39,11 +39,15 @@ def inverse_weights(data, *, treatment, adjust_for, estimand="ATE"):
         Covariates of the score, a logit; a category enters as dummies without its first level.
     estimand : {"ATE", "ATT"}
         Whose covariates the weighted arms shall resemble: everybody's or the treated's.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit, by
+        which the logit is weighted. They are in what is returned.
 
     Returns
     -------
     pandas.Series
-        Weights, named "weight", with the index of `data`.
+        Weights, named "weight", with the index of `data`; times the sampling weights, of mean 1,
+        if there are any.
 
     Raises
     ------
@@ -58,10 +62,12 @@ def inverse_weights(data, *, treatment, adjust_for, estimand="ATE"):
     array([4.   , 1.333])
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
-    _, treated, design = _read_covariates(data, treatment, adjust_for)
-    score, _ = _score(treated, design)
-    weights, _ = _inverse(treated, score, estimand)
-    return pd.Series(weights, index=data.index, name="weight")
+    _, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, weights=weights
+    )
+    score, _ = _score(treated, design, counted.weights)
+    inverse, _ = _inverse(treated, score, estimand)
+    return pd.Series(counted.weights * inverse, index=data.index, name="weight")
 
 
 def weight(
@@ -73,6 +79,8 @@ def weight(
     estimand="ATE",
     variance=None,
     size=None,
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Estimate an average effect by inverse probability weighting with Hajek's ratio.
@@ -92,6 +100,10 @@ def weight(
     Monte Carlo errors of 0.003 and 0.006; with 4,000 rows stacked ones hold 0.937 and 0.947.
     The naive standard error of weighted least squares is wrong.
 
+    Sampling `weights` multiply the :math:`w_i` and weigh the logit; the effect is that in the
+    population from which rows were selected with probability proportional to their inverse.
+    With them, or with clusters, the sandwich may err on either side.
+
     Parameters
     ----------
     data : pandas.DataFrame
@@ -108,11 +120,18 @@ def weight(
         Whose average effect.
     variance : {"sandwich", "stacked"}, optional
         Default: the sandwich for the ATE, stacked for the ATT, which is the one of the two
-        that a large sample never finds too small.
+        that a large sample never finds too small; stacked with weights or clusters.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
         same in all of a cell. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters, taken as independent of one another. The error then is that of the
+        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
+        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
     level : float
         Confidence level, between 0 and 1.
 
@@ -120,12 +139,13 @@ def weight(
     -------
     pandas.Series
         estimate, std_error, ci_low, ci_high, n. ``attrs["effective_n"]`` holds Kish's
-        effective sample size of each arm.
+        effective sample size of each arm, by all its weights; what rows of a cluster share
+        makes it smaller still.
 
     Raises
     ------
     ValueError
-        If a column is unfit or the arms do not overlap.
+        If a column is unfit, the arms do not overlap, or one cluster makes up an arm.
 
     References
     ----------
@@ -146,29 +166,34 @@ def weight(
     """
     _check_choice("estimand", estimand, ("ATE", "ATT"))
     if variance is None:
-        variance = "sandwich" if estimand == "ATE" else "stacked"
+        plain = weights is None and cluster is None
+        variance = "sandwich" if estimand == "ATE" and plain else "stacked"
     _check_choice("variance", variance, ("sandwich", "stacked"))
     table, treated, design, counted = _read_counted_covariates(
-        data, treatment, adjust_for, size, outcome=outcome
+        data, treatment, adjust_for, size, outcome=outcome, weights=weights, cluster=cluster
     )
+    if cluster is not None:
+        _check_sides(table, cluster, [treatment])
     y = _outcome(table, outcome, variance=counted.variance)
     fit = _regress_weighted(
-        design, treated, design, weights=counted.size, axes=_axes(design, counted.size)
+        design, treated, design, weights=counted.mass, axes=_axes(design, counted.mass)
     )
-    weights, derivative = _inverse(treated, fit.predicted, estimand)
-    mass, means, totals = counted.size * weights, np.empty(len(y)), np.empty(len(y))
+    inverse, derivative = _inverse(treated, fit.predicted, estimand)
+    mass, means, totals = counted.mass * inverse, np.empty(len(y)), np.empty(len(y))
     for arm in (treated == 0, treated == 1):
         totals[arm] = mass[arm].sum()
         means[arm] = mass[arm] @ y[arm] / totals[arm]
     slope = (2 * treated - 1) / totals
     influence = mass * slope * (y - means)
     if variance == "stacked":
-        influence += fit.back(counted.size * derivative * slope * (y - means)) * fit.residual
+        influence += fit.back(counted.mass * derivative * slope * (y - means)) * fit.residual
     estimate = means[treated == 1][0] - means[treated == 0][0]
-    std_error = counted.std_error(influence, mass * slope)
-    result = _result("weight", estimate, std_error, n=counted.n, level=level)
+    by = None if cluster is None else table[cluster]
+    std_error, df = counted.error(influence, mass * slope, by)
+    result = _result("weight", estimate, std_error, n=counted.n, level=level, df=df)
+    every = counted.weights * inverse
     result.attrs["effective_n"] = {
-        word: _effective(weights[treated == arm], counted.size[treated == arm])
+        word: _effective(every[treated == arm], counted.size[treated == arm])
         for arm, word in ((1, "treated"), (0, "control"))
     }
     return _named(result, estimand, table)
