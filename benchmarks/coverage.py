@@ -11,7 +11,7 @@ import pandas as pd
 
 from casestudies import scenarios
 from casestudies.recipes import doubly_robust, weighting
-from casestudies.recipes.difference_in_differences import two_by_two
+from casestudies.recipes.difference_in_differences import doubly_robust_did, two_by_two
 from casestudies.recipes.few_clusters import wild_bootstrap
 from casestudies.recipes.instrumental_variables import two_stage_least_squares
 from casestudies.recipes.off_policy import (
@@ -103,6 +103,8 @@ def main(replications):
         run(f"weak_instrument, mean F about {strength}", world, iv, 1_000, "ATE")
     before_after = {"two_by_two": _two_by_two}
     run("two periods, parallel trends", _panel(), before_after, 200, "ATT")
+    given = {"doubly_robust_did": _doubly_robust_did}
+    run("conditional_trends", scenarios.conditional_trends(), given, 400, "ATT")
     few = {"wild_bootstrap": _wild_bootstrap, "two_by_two, by cluster": _by_cluster}
     run("two periods, clusters with shocks of their own", _Clusters(), few, 10, "ATT")
     staggered = {"overall_att": _overall_att}
@@ -372,6 +374,11 @@ def _by_cluster(data):
 def _overall_att(data):
     columns = {"outcome": "employment", "unit": "county", "time": "quarter"}
     return overall_att(data, **columns, first_treated="first_raised")
+
+
+def _doubly_robust_did(data):
+    columns = {"outcome": "earnings", "unit": "person", "treated": "treated", "post": "post"}
+    return doubly_robust_did(data, **columns, adjust_for="schooling")
 
 
 def _two_by_two(data):

@@ -72,7 +72,13 @@ def panel():
     noise = (rng.normal(size=240) * 64).round() / 64
     y = np.sin(unit).round(2) * 4 // 1 + treated * (year >= 2003) + noise
     frame = {"y": y, "unit": unit, "year": year, "treated": treated, "start": later}
+    frame |= {"x": (np.cos(3.7 * unit) * 64).round() / 64, "w": (1 + unit % 3) / 2}
     return pd.DataFrame({**frame, "site": (unit - 500) // 4, "late": (year >= 2003) * 1})
+
+
+def gappy_panel():
+    """Return the panel without a row in ten."""
+    return panel()[np.arange(240) % 10 != 4].reset_index(drop=True)
 
 
 def weeks():
@@ -236,7 +242,21 @@ CALLS = {
         two_periods,
         lambda f: difference_in_differences.two_by_two(f, **TWO, cluster="site"),
     ),
+    "doubly_robust_did": (
+        two_periods,
+        lambda f: difference_in_differences.doubly_robust_did(
+            f, **TWO, adjust_for="x", weights="w", cluster="site"
+        ),
+    ),
     "difference_in_differences.event_study": (panel, study),
+    "difference_in_differences.event_study, pairs": (
+        gappy_panel,
+        lambda f: difference_in_differences.event_study(f, **STUDY, panel="pairs", weights="w"),
+    ),
+    "placebo, cross-sections": (
+        gappy_panel,
+        lambda f: difference_in_differences.placebo(f, **STUDY, panel="cross_sections"),
+    ),
     "placebo": (panel, lambda f: difference_in_differences.placebo(f, **STUDY)),
     "trend_bounds": (panel, lambda f: honest_bounds.trend_bounds(study(f))),
     "trend_breakdown": (panel, lambda f: honest_bounds.trend_breakdown(study(f))),
@@ -246,6 +266,14 @@ CALLS = {
     "staggered_adoption.event_study": (
         panel,
         lambda f: staggered_adoption.event_study(f, **STAGGERED),
+    ),
+    "group_time, given a covariate": (
+        gappy_panel,
+        lambda f: staggered_adoption.group_time(f, **STAGGERED, panel="pairs", adjust_for="x"),
+    ),
+    "overall_att, cross-sections": (
+        gappy_panel,
+        lambda f: staggered_adoption.overall_att(f, **STAGGERED, panel="cross_sections"),
     ),
     "overall_att": (panel, lambda f: staggered_adoption.overall_att(f, **STAGGERED)),
     "wild_bootstrap": (

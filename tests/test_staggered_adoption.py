@@ -274,10 +274,10 @@ def test_event_times_of_fractions_of_a_year_meet_in_spite_of_rounding():
     np.testing.assert_allclose(study, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_never_treated_is_zero_infinite_or_beyond_the_data_and_never_missing():
+def test_never_treated_is_zero_infinite_missing_or_beyond_the_data():
     frame = panel(np.random.default_rng(14))
     expected = sta.overall_att(frame, **NAMES)
-    for mark in (np.inf, 7, 1e300):
+    for mark in (np.inf, np.nan, 7, 1e300):
         other = frame.assign(start=frame["start"].astype(float).replace(0, mark))
         pd.testing.assert_series_equal(sta.overall_att(other, **NAMES), expected, rtol=1e-12)
         other = other.assign(start=other["start"].astype(object))
@@ -303,40 +303,7 @@ def test_dates_give_the_answers_of_numbers():
     assert cells.index[0] == (pd.Timestamp("2020-04-01"), pd.Timestamp("2020-02-01"))
 
 
-def quarters(frame):
-    spans = pd.period_range("2020Q1", periods=7, freq="Q")
-    return frame.assign(
-        time=spans[frame["time"]],
-        start=pd.Series(spans[frame["start"]], frame.index).where(frame["start"] > 0),
-    )
-
-
 REMEDIES = {
-    "missing for never": (
-        lambda f: f.assign(start=f["start"].replace(0, np.nan)),
-        r"'start' has 120 missing value\(s\).*data\['start'\].fillna\(0\)",
-        lambda f: f.assign(start=f["start"].fillna(0)),
-    ),
-    "missing for never, with a period of zero": (
-        lambda f: f.assign(time=f["time"] - 1, start=(f["start"] - 1.0).replace(-1, np.nan)),
-        r"data\['start'\].astype\(float\).fillna\(np.inf\)",
-        lambda f: f.assign(start=f["start"].astype(float).fillna(np.inf)),
-    ),
-    "nullable and missing": (
-        lambda f: f.assign(start=f["start"].replace(0, np.nan).astype("Int64")),
-        r"data\['start'\].fillna\(0\)",
-        lambda f: f.assign(start=f["start"].fillna(0)),
-    ),
-    "NaT for never": (
-        dated,
-        r"data\['start'\].fillna\(data\['time'\].max\(\) \+ pd.Timedelta\(days=1\)\)",
-        lambda f: f.assign(start=f["start"].fillna(f["time"].max() + pd.Timedelta(days=1))),
-    ),
-    "NaT among quarters": (
-        quarters,
-        r"data\['start'\].fillna\(data\['time'\].max\(\) \+ 1\)",
-        lambda f: f.assign(start=f["start"].fillna(f["time"].max() + 1)),
-    ),
     "zero among dates": (
         lambda f: dated(f).assign(start=lambda g: g["start"].astype(object).fillna(0)),
         r"'start' holds .* convert it, for example with pd.to_datetime\(data\['start'\]"
@@ -346,7 +313,7 @@ REMEDIES = {
     "numbers among dates": (
         lambda f: dated(f).assign(start=f["start"]),
         r"'start' holds int64 values such as 0, and 'time' datetime64.*both as such dates, with "
-        "one after the last for never",
+        "one after the last for never treated, or none",
         lambda f: f.assign(
             start=f["start"].map(
                 {0: pd.Timestamp("2030-01-01")} | {k: pd.Timestamp(2020, k + 1, 1) for k in (3, 5)}
@@ -387,10 +354,10 @@ def test_the_advice_of_a_refusal_works_and_keeps_the_comparison(case, call):
 
 
 ADVICE = {
-    "a group of one": (
-        lambda f: f[(f["start"] != 5) | (f["unit"] == 5)],
-        "merge it with another group, or drop it and say so",
-        lambda f: f[f["start"] != 5],
+    "one that compares": (
+        lambda f: f[(f["start"] != 0) | (f["unit"] == 0)],
+        "End the data before 5, find more clusters",
+        lambda f: f[f["time"] < 5],
     ),
     "no period before": (
         lambda f: f.assign(start=f["start"].replace(5, 1)),
@@ -489,14 +456,14 @@ def test_refusals():
         run(frame[frame["start"] == 0])
     with pytest.raises(ValueError, match="all units begin in 3, so none compares"):
         run(frame[frame["start"] == 3])
-    with pytest.raises(ValueError, match="one cluster makes up the group that begins in 5"):
-        run(frame[(frame["start"] != 5) | (frame["unit"] == 5)])
-    with pytest.raises(ValueError, match="one cluster makes up the group never treated"):
+    with pytest.raises(ValueError, match="one cluster makes up the comparison of the group that"):
         run(frame[(frame["start"] != 0) | (frame["unit"] == 0)])
+    with pytest.raises(ValueError, match="one cluster makes up all that is treated"):
+        run(frame[(frame["start"] == 0) | (frame["unit"] == 5)])
     with pytest.raises(ValueError, match="'start' uses 0 for never treated, but 'time' has a"):
         run(frame.assign(time=frame["time"] - 1))
-    with pytest.raises(ValueError, match="'start' has 120 missing"):
-        run(frame.assign(start=frame["start"].replace(0, np.nan)))
+    with pytest.raises(ValueError, match="'start' is missing in all 360 rows"):
+        run(frame.assign(start=np.nan))
     with pytest.raises(ValueError, match=r"'time' holds .* not numbers"):
         run(frame.assign(time="m" + frame["time"].astype(str)))
     with pytest.raises(ValueError, match=r"'state' changes within unit = 0 \(60 such case"):

@@ -9,7 +9,9 @@ import pandas as pd
 from casestudies.recipes._clusters import _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
+    _check_choice,
     _design,
+    _listed,
     _Matrix,
     _net,
     _numeric,
@@ -33,16 +35,18 @@ class _Interaction(NamedTuple):
     df: int
 
 
-def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, post, unit=None):
+def _two_periods(
+    data, cluster, controls=(), size=None, weights=None, *, outcome, treated, post, unit=None
+):
     """Return columns of units in two periods, of which each may lack one, and who is behind them.
 
     With a size, cells that hold many units and tell them apart by cluster only.
     """
     _check_told_apart(unit, cluster, size)
     roles = {"outcome": outcome, "treated": treated, "post": post}
-    named = {} if unit is None else {"unit": unit}
-    several = {"controls": controls}
-    table, counted = _read_counted(data, size, several=several, cluster=cluster, **roles, **named)
+    roles |= {} if unit is None else {"unit": unit}
+    options = {"several": {"controls": controls}, "cluster": cluster, "weights": weights}
+    table, counted = _read_counted(data, size, **options, **roles)
     _one("cluster", cluster)
     _outcome(table, outcome, variance=counted.variance)
     _zero_one(table, treated)
@@ -55,7 +59,10 @@ def _two_periods(data, cluster, controls=(), size=None, *, outcome, treated, pos
 def _check_told_apart(unit, cluster, size):
     """Raise unless rows come with their unit, and cells with their cluster alone."""
     if size is None and unit is None:
-        raise ValueError("unit is None; name unit=, the column that tells units apart")
+        raise ValueError(
+            "unit is None; name unit=, the column that tells units apart. Where every row is "
+            "another unit, as in repeated cross-sections, a number for each row will do"
+        )
     if size is not None and (unit is not None or cluster is None):
         raise ValueError(
             f"unit={unit!r} and cluster={cluster!r} with size={size!r}: a cell holds several units "
@@ -101,19 +108,92 @@ def _check_noise(outcome, std_error, scale):
         )
 
 
+PANELS = ("balanced", "pairs", "cross_sections")
+
+
 class _Panel(NamedTuple):
-    """Outcomes with a row per unit and a column per period."""
+    """Outcomes with a row per unit and a column per period, 0 where it was not seen.
+
+    Cross-sections that do not name the unit have a row for each of theirs, or for all of a
+    cluster that keep the same.
+    """
 
     outcomes: np.ndarray
     periods: pd.Index
     elapsed: np.ndarray  # time of each period since the first
     fixed: pd.Series  # what a unit keeps: its arm, or when it begins
-    clusters: np.ndarray
-    size: np.ndarray  # units in each row
+    clusters: np.ndarray  # a number for each
+    count: np.ndarray  # units behind each row in each period, 0 where it was not seen
+    mass: np.ndarray  # the same, each with its sampling weight
+    paired: bool  # whether a change is that of units seen in both of its periods
+    scale: float
+
+    @property
+    def whole(self):
+        """Whether every unit is seen in every period."""
+        return self.paired and bool((self.count > 0).all())
+
+    def entering(self, units, place, base):
+        """Return which of the units, by row and period, enter a change between two periods."""
+        units = units[:, [place, base]]
+        return units * (units > 0).all(axis=1, keepdims=True) if self.paired else units
 
 
-def _balanced(table, counted, cluster, *, outcome, unit, time, fixed):
-    """Return a panel in which every unit is seen once in every period, or raise.
+def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel, adjust_for=()):
+    """Return the columns of a panel, how many units stand behind each row, and its cluster."""
+    _check_choice("panel", panel, PANELS)
+    if panel == "pairs" and size is not None:
+        raise ValueError(
+            f"panel='pairs' with size={size!r}: cells do not tell who was seen in both periods; "
+            "give the rows and unit=, or compare whoever is seen, by panel='cross_sections'"
+        )
+    cluster = cluster if cluster is not None else unit
+    if panel != "cross_sections" or size is not None:
+        _check_told_apart(unit, cluster, size)
+    roles = {"outcome": outcome, "time": time, **fixed}
+    roles |= {} if unit is None else {"unit": unit}
+    several = {"adjust_for": adjust_for}
+    options = {"several": several, "cluster": cluster, "weights": weights}
+    table, counted = _read_counted(data, size, **options, **roles)
+    if adjust_for:
+        _check_fixed(table, unit, adjust_for, size, panel)
+    if weights is not None and panel != "cross_sections":
+        _check_steady(counted, table[unit] if size is None else None, weights)
+    return table, counted, cluster
+
+
+def _check_fixed(table, unit, names, size, panel):
+    """Raise unless covariates are those of units that are followed, and do not change."""
+    if size is not None or panel == "cross_sections":
+        raise ValueError(
+            f"adjust_for={names} with size={size!r} and panel={panel!r}: changes are compared "
+            "given covariates unit by unit; give the rows and unit=, with panel='balanced' or "
+            "'pairs'"
+        )
+    for name in names:
+        remedy = (
+            "take its value before anybody is treated, for example data.sort_values(time)"
+            f".groupby({unit!r})[{name!r}].transform('first'), as later ones may be moved by the "
+            "treatment"
+        )
+        _check_constant(table, name, unit, remedy)
+
+
+def _check_steady(counted, unit, weights):
+    """Raise unless a unit keeps its sampling weight."""
+    if unit is None:
+        raise ValueError(
+            f"weights={weights!r} with cells: units of one cell may weigh differently in another "
+            "period; give the rows and unit=, or compare whoever is seen, by "
+            "panel='cross_sections'"
+        )
+    table = pd.DataFrame({unit.name: unit, weights: counted.weights})
+    remedy = f"give a unit one weight, data.groupby({unit.name!r})[{weights!r}].transform('first')"
+    _check_constant(table, weights, unit.name, remedy)
+
+
+def _wide(table, counted, cluster, panel, *, outcome, unit, time, fixed):
+    """Return a panel, if balanced one in which every unit is seen once in every period, or raise.
 
     Without a unit, those of one cluster that keep the same are a row.
     """
@@ -121,18 +201,33 @@ def _balanced(table, counted, cluster, *, outcome, unit, time, fixed):
     periods, column = _periods(table, time)
     if unit is not None:
         _check_unit(table, unit, time, fixed, cluster)
-    kin = table.groupby([cluster, fixed] if unit is None else unit, observed=True, sort=False)
-    row = kin.ngroup().to_numpy()
-    first = table[kin.cumcount().to_numpy() == 0]
+    row, first = _kin(table, unit, fixed, cluster)
     values, shape = table[[outcome]].to_numpy(dtype=float, copy=True), (len(first), len(periods))
-    count, means, _ = _pool(values, counted, row * len(periods) + column, shape[0] * shape[1])
-    count = count.reshape(shape)
-    if unit is None:
+    scale = np.abs(values).max()
+    if panel == "cross_sections":  # means of levels would lose digits to a far-off origin
+        values -= values.mean()
+    place, weighed = row * len(periods) + column, counted._replace(size=counted.mass)
+    mass, means, _ = _pool(values, weighed, place, shape[0] * shape[1])
+    count = np.bincount(place, counted.size, len(mass)).reshape(shape)
+    if panel == "balanced" and unit is None:
         _check_alike(count, first[[cluster, fixed]], periods)
-    else:
+    elif panel == "balanced":
         _check_gaps(count == 0, first[unit].tolist(), periods, unit, time)
-    keep = first[fixed], first[cluster].to_numpy(), count[:, 0]
+    clusters = np.arange(len(first)) if cluster is None else pd.factorize(first[cluster])[0]
+    keep = first[fixed], clusters, count, mass.reshape(shape), panel != "cross_sections", scale
     return _Panel(means.reshape(shape), periods, _elapsed(periods), *keep)
+
+
+def _kin(table, unit, fixed, cluster):
+    """Return the number of each row's unit, or of those alike in a cluster, and their first rows.
+
+    With neither unit nor cluster, every row is another unit.
+    """
+    if unit is None and cluster is None:
+        return np.arange(len(table)), table
+    keys = list(dict.fromkeys([cluster, fixed])) if unit is None else unit
+    kin = table.groupby(keys, observed=True, sort=False)
+    return kin.ngroup().to_numpy(), table[kin.cumcount().to_numpy() == 0]
 
 
 def _check_alike(count, kin, periods):
@@ -145,8 +240,8 @@ def _check_alike(count, kin, periods):
             f"the cells where {who} hold {count[row, 0]:.0f} unit(s) in {periods.name} = "
             f"{_shown(periods[0])} and {count[row, place]:.0f} in {_shown(periods[place])} "
             f"({change.any(axis=1).sum()} such group(s)); every unit must be seen in every "
-            "period: keep such units before making cells, and say so, or compare two periods, or "
-            "means of several, by two_by_two, which takes cells of any size"
+            "period: keep such units before making cells, and say so, or compare whoever is seen, "
+            "by panel='cross_sections', which takes cells of any size, as two_by_two does"
         )
 
 
@@ -158,12 +253,14 @@ def _check_gaps(gap, names, periods, unit, time):
     remedy = (
         "no unit is seen in all of them, so average each unit's rows before and after its group's "
         "first treated period, and compare these with two_by_two, one such group at a time; it "
-        "takes units that are seen on one side only, as in repeated cross-sections"
+        "takes units that are seen on one side only, as in repeated cross-sections; or compare "
+        "whoever is seen, by panel='cross_sections'"
     )
     if not gap.any(axis=1).all():
         remedy = (
             "fill few gaps from the source, or keep the units without one, data["
-            f"data.groupby({unit!r})[{time!r}].transform('size') == {len(periods)}], and say so"
+            f"data.groupby({unit!r})[{time!r}].transform('size') == {len(periods)}], and say so; "
+            "or take the units seen in both periods of each comparison, by panel='pairs'"
         )
     raise ValueError(
         f"column {time!r}: {unit} = {names[row]} has no row for {time} = {_shown(periods[column])} "
@@ -319,6 +416,95 @@ def _gap_in_means(values, treated, compared, size):
         means.append(share @ values)
         influence.append(share[:, np.newaxis] * (values - means[-1]))
     return means[0] - means[1], influence[0] - influence[1]
+
+
+class _Change(NamedTuple):
+    """How much more one group changed than another, and who stands behind it."""
+
+    estimate: float
+    influence: np.ndarray  # of each row of the panel
+    later: np.ndarray  # treated units of each row in the later period, with their weights
+    sizes: list  # units of either side; rows of both periods where they are not paired
+    clusters: list  # of either side, in the period with fewer
+
+
+def _change(panel, treated, compared, place, base, entered, gap_in_means=_gap_in_means):
+    """Return how much more one group changed since a base period than another.
+
+    It is missing if either has nobody to compare; else who enters is marked in `entered`.
+    """
+    count, mass = (panel.entering(units, place, base) for units in (panel.count, panel.mass))
+    count = count * (treated | compared)[:, np.newaxis]
+    units, y = count[:, :1] if panel.paired else count, panel.outcomes[:, [place, base]]
+    values = y[:, :1] - y[:, 1:] if panel.paired else y * [1, -1]
+    sides = [units * side[:, np.newaxis] for side in (treated, compared)]
+    clusters = [min(_clusters_in(panel, side)) for side in sides]
+    later, sizes = mass[:, 0] * treated, [int(side.sum()) for side in sides]
+    if not min(clusters):
+        return _Change(np.nan, np.full(len(y), np.nan), later, sizes, clusters)
+    entered[:, [place, base]] |= count > 0
+    gaps = [
+        gap_in_means(values[:, [k]], treated, compared, mass[:, k]) for k in range(units.shape[1])
+    ]
+    estimate, influence = (sum(part) for part in zip(*gaps, strict=True))
+    return _Change(estimate[0], influence[:, 0], later, sizes, clusters)
+
+
+def _clusters_in(panel, units):
+    """Return how many clusters the units of each column come from."""
+    return [np.count_nonzero(np.bincount(panel.clusters, column)) for column in units.T]
+
+
+def _summed(panel, influence, entered, rows, means):
+    """Return the clustered covariance of sums of influence over units, and its degrees.
+
+    Clusters of which nobody entered do not count; `rows` were fitted by so many `means`.
+    """
+    if not rows > means:
+        raise ValueError(
+            f"{rows:.0f} rows for {means:.0f} means of group and period leave no noise to "
+            "estimate; find more units"
+        )
+    used, factor = entered.any(axis=1), (rows - 1) / (rows - means)
+    return _clustered(influence[used], panel.clusters[used], factor)
+
+
+def _rows_and_means(panel, groups, entered):
+    """Return how many rows the units that entered have, and means of a group and period."""
+    used = entered.any(axis=1)
+    codes, names = pd.factorize(groups[used])
+    held = np.zeros((len(names), len(panel.periods)))
+    np.add.at(held, codes, panel.count[used])
+    return int(held.sum()), np.count_nonzero(held)
+
+
+def _left_out(panel, entered):
+    """Return how many rows, and units in all their rows, enter no comparison."""
+    left = {"rows_left_out": int(panel.count[~entered].sum())}
+    if panel.paired:
+        left["units_left_out"] = int(panel.count.max(axis=1)[~entered.any(axis=1)].sum())
+    return left
+
+
+def _columns_of(changes):
+    """Return the estimates of changes and a column of influence for each.
+
+    The influence is missing where one cluster makes up a side, as its shocks would count as none.
+    """
+    influence = np.column_stack([change.influence for change in changes])
+    influence[:, [min(change.clusters) == 1 for change in changes]] = np.nan
+    return np.array([change.estimate for change in changes]), influence
+
+
+def _warning(places):
+    """Return a sentence on where one cluster makes up a side, empty if nowhere."""
+    if not places:
+        return ""
+    return (
+        f"std_error is missing at {_listed(places)}: one cluster makes up the treated or the "
+        "comparison there, so its residuals sum to zero and a standard error would count its "
+        "shocks as none"
+    )
 
 
 def _follow(table, unit, periods, month, left):

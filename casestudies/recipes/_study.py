@@ -8,8 +8,11 @@ import pandas as pd
 from casestudies.recipes._columns import _listed, _real, _reals, _result
 
 
-def _study(events, references, estimate, covariance, df, level):
-    """Return an event study's frame, with zeros where only references lie."""
+def _study(events, references, estimate, covariance, df, level, sizes=None):
+    """Return an event study's frame, with zeros where only references lie.
+
+    With sizes, it says how many units of either side enter each estimate.
+    """
     std_error = np.sqrt(np.diag(covariance))
     rows = [
         _result(event, e, s, n=np.nan, level=level, df=df)
@@ -17,7 +20,11 @@ def _study(events, references, estimate, covariance, df, level):
     ]
     references = np.unique(references)
     rows += [_result(r, 0.0, 0.0, n=np.nan, level=level) for r in np.setdiff1d(references, events)]
-    frame = pd.DataFrame(rows).drop(columns="n").sort_index().rename_axis("event_time")
+    frame = pd.DataFrame(rows).drop(columns="n")
+    if sizes is not None:
+        columns = pd.DataFrame(sizes, index=events, columns=["n_treated", "n_comparison"])
+        frame = frame.join(columns.reindex(frame.index, fill_value=0))
+    frame = frame.sort_index().rename_axis("event_time")
     # Nested dicts: pandas compares attrs with ==, which a DataFrame in them would break.
     names, reference = events.tolist(), references.tolist()
     table = pd.DataFrame(covariance, index=names, columns=names).to_dict()
@@ -56,7 +63,9 @@ def _estimates(study, *, one_reference=True):
     references = _reals("study.attrs['reference']", attrs.get("reference", -1), below=0)
     times = times[np.isin(times, covariance.index) | ~np.isin(times, references)]
     if one_reference:
-        _check_reference(references, times)
+        _check_reference(references, times, attrs)
+    elif attrs.get("anticipation", 0):
+        _check_anticipated(references, times)
     for time in times[~(np.isin(times, covariance.index) & np.isin(times, covariance.columns))]:
         raise ValueError(f"the covariance has no event time {time:g}; do not relabel the study")
     estimate = pd.to_numeric(study.loc[times, "estimate"], errors="coerce").to_numpy(dtype=float)
@@ -67,8 +76,25 @@ def _estimates(study, *, one_reference=True):
     return _Estimates(times, estimate, covariance, df, references.max())
 
 
-def _check_reference(references, times):
+def _check_anticipated(references, times):
+    """Raise on event times at which units may already react to what is to come."""
+    reacting = times[(times > references.max()) & (times < 0)].tolist()
+    if reacting:
+        raise ValueError(
+            f"the study allows for anticipation at event times {_listed(reacting)}, which then say "
+            f"nothing of trends; drop these, study.drop(index={reacting})"
+        )
+
+
+def _check_reference(references, times, attrs):
     """Raise unless the reference is one, the last event time before 0."""
+    wanted = {"base": "base='universal'"} if attrs.get("base") == "varying" else {}
+    wanted |= {"anticipation": "anticipation=0"} if attrs.get("anticipation") else {}
+    if wanted:
+        raise ValueError(
+            "the study's estimates do not follow one path from the last period before the "
+            f"treatment; give that of event_study with {' and '.join(wanted.values())}"
+        )
     if len(references) > 1:
         raise ValueError(
             f"the study's adoption groups have their references at different event times, "

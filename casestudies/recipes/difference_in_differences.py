@@ -1,28 +1,47 @@
 """Difference in differences: two periods, many periods, and trends that need not be parallel."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._clusters import _check_sides, _clustered
-from casestudies.recipes._columns import _names, _result, _zero_one
-from casestudies.recipes._counted import _read_counted
+from casestudies.recipes._columns import _check_choice, _design, _names, _result, _zero_one
 from casestudies.recipes._panel import (
-    _balanced,
+    _change,
     _check_noise,
-    _check_told_apart,
-    _gap_in_means,
+    _check_steady,
+    _columns_of,
     _interact,
+    _left_out,
+    _read_panel,
+    _rows_and_means,
     _shown,
     _since,
     _start,
+    _summed,
     _two_periods,
+    _warning,
+    _wide,
 )
+from casestudies.recipes._score import _check_values
 from casestudies.recipes._study import _study
+from casestudies.recipes._trends import _adjusted_change
 
 
 def two_by_two(
-    data, *, outcome, treated, post, unit=None, controls=(), cluster=None, size=None, level=0.95
+    data,
+    *,
+    outcome,
+    treated,
+    post,
+    unit=None,
+    controls=(),
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
 ):
     r"""Compare the change of the treated group with the change of the other group.
 
@@ -78,6 +97,9 @@ def two_by_two(
         `post`, `controls` and `cluster`, which is to be named: an outcome ``"y"`` is read from
         ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same in all of a cell.
         The answer is that of the rows; who is seen twice, cells cannot tell.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection); their scale does not
+        matter.
     level : float
         Coverage of the interval, between 0 and 1.
 
@@ -120,11 +142,143 @@ def two_by_two(
     """
     controls, cluster = _names("controls", controls), cluster if cluster is not None else unit
     roles = {"outcome": outcome, "treated": treated, "post": post}
-    table, counted = _two_periods(data, cluster, controls, size, unit=unit, **roles)
-    weights = None if size is None else counted.size
-    found = _interact(table, cluster, controls, weights, **roles)
+    table, counted = _two_periods(data, cluster, controls, size, weights, unit=unit, **roles)
+    mass = None if size is None and weights is None else counted.mass
+    found = _interact(table, cluster, controls, mass, **roles)
     options = {"n": counted.n, "level": level, "df": found.df}
     return _result("two_by_two", found.estimate, found.std_error, **options)
+
+
+def doubly_robust_did(
+    data,
+    *,
+    outcome,
+    unit,
+    treated,
+    post,
+    adjust_for,
+    cluster=None,
+    weights=None,
+    panel="balanced",
+    level=0.95,
+):
+    r"""Compare changes between groups whose trends are parallel given covariates.
+
+    With :math:`\Delta Y` the change of a unit, :math:`m(x)` its mean given covariates among the
+    untreated (least squares) and :math:`e(x)` the probability of being treated (a logit),
+
+    .. math:: \hat\tau = \sum_i (w^1_i - w^0_i) \{\Delta Y_i - m(X_i)\}, \quad
+              w^1 \propto D, \quad w^0 \propto (1 - D) \frac{e(X)}{1 - e(X)},
+
+    each group's weights of sum 1. It is right if either model is (doubly robust); this is the
+    estimator with both fitted the usual way, not the improved one of the same paper.
+
+    Estimand: the average effect on the treated in the later period. Assumptions: without
+    treatment, treated and others with the same covariates would have changed alike on average
+    (conditional parallel trends), nobody reacts before the treatment or to another's, and every
+    treated unit could have been untreated (:math:`e(X) < 1`). The covariates are read in the
+    period before. One that the treatment itself moves, recorded later, is a bad control: it
+    takes a part of the effect away, and no test here can tell. Where the groups' covariates
+    differ and trends depend on them, the plain difference in differences is biased.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period, both periods of each unit.
+    outcome, unit, treated, post : str
+        Columns of the outcome, the unit's name, the group (1 for units of the treated group in
+        both periods, else 0) and the period (1 once the treatment began, else 0).
+    adjust_for : str or sequence of str
+        Columns of covariates, of which the value in the period before counts; a category enters
+        as dummies without its first level.
+    cluster : str, optional
+        Column of the groups that share shocks; the unit by default.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in both rows of
+        a unit; their scale does not matter.
+    panel : {"balanced", "pairs"}
+        Whether a unit that lacks a period is refused or left out; leaving out needs that who is
+        missing has nothing to do with how outcomes would have changed.
+    level : float
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n (rows compared). The standard error comes from
+        influence functions, both models' estimation included, summed by cluster, times
+        :math:`\sqrt{G / (G - 1)}`; t with :math:`G - 1` degrees. ``attrs["rows_left_out"]``
+        counts rows of units seen once.
+
+    Raises
+    ------
+    ValueError
+        If a unit lacks a period (unless `panel` allows it), is seen twice in one, changes its
+        group or lies in two clusters, the groups do not overlap in the covariates, or a single
+        cluster makes up one arm. If a column is missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Sant'Anna and Zhao (2020), Journal of Econometrics 219(1), 101-122.
+    Heckman, Ichimura and Todd (1997), Review of Economic Studies 64(4), 605-654.
+
+    Examples
+    --------
+    >>> shops = pd.DataFrame({
+    ...     "shop": [*range(8)] * 2, "law": [1, 1, 1, 0, 1, 0, 0, 0] * 2,
+    ...     "after": [0] * 8 + [1] * 8, "city": [1, 1, 1, 1, 0, 0, 0, 0] * 2,
+    ...     "jobs": [9, 7, 8, 8, 5, 4, 6, 5, 14, 11, 13, 10, 7, 5, 7, 5],
+    ... })
+    >>> doubly_robust_did(shops, outcome="jobs", unit="shop", treated="law", post="after",
+    ...                   adjust_for="city").round(2)
+    estimate      2.33
+    std_error     0.38
+    ci_low        1.42
+    ci_high       3.24
+    n            16.00
+    Name: doubly_robust_did, dtype: float64
+    """
+    _check_choice("panel", panel, ("balanced", "pairs"))
+    cluster, names = cluster if cluster is not None else unit, _names("adjust_for", adjust_for)
+    if not names:
+        raise ValueError("adjust_for names no column; without covariates, take two_by_two")
+    roles = {"outcome": outcome, "unit": unit, "treated": treated, "post": post}
+    table, counted = _two_periods(data, cluster, names, None, weights, **roles)
+    if weights is not None:
+        _check_steady(counted, table[unit], weights)
+    before, after = _both_periods(table, unit, post, panel)
+    _check_sides(table.iloc[before], cluster, [treated])
+    first, arms = table.iloc[before], table[treated].to_numpy(dtype=float)[before]
+    for name in names:
+        _check_values(first, name, arms, (0, 1))
+    y = table[outcome].to_numpy(dtype=float)
+    design, mass = _design(first, names), counted.mass[before]
+    estimate, influence = _adjusted_change(y[after] - y[before], arms, design, mass)
+    covariance, df = _clustered(influence[:, np.newaxis], first[cluster])
+    std_error, n = np.sqrt(covariance[0, 0]), 2 * len(before)
+    _check_noise(outcome, std_error, np.abs(y).max())
+    result = _result("doubly_robust_did", estimate, std_error, n=n, level=level, df=df)
+    result.attrs["rows_left_out"] = len(table) - n
+    return result
+
+
+def _both_periods(table, unit, post, panel):
+    """Return the rows before and after of units seen in both periods, or raise if some are not."""
+    later, places = table[post].to_numpy() == 1, np.arange(len(table))
+    parts = [pd.Series(places[rows], index=table[unit][rows]) for rows in (~later, later)]
+    kept = parts[0].index[parts[0].index.isin(parts[1].index)]
+    lost = len(table) - 2 * len(kept)
+    if lost and panel == "balanced":
+        raise ValueError(
+            f"column {unit!r}: {lost} unit(s) are seen in one period only, so their change is not "
+            "known; find the other row, or leave them out by panel='pairs', and say so"
+        )
+    if not len(kept):
+        raise ValueError(
+            f"column {unit!r}: no unit is seen in both periods; of repeated cross-sections "
+            "two_by_two compares means, with controls and their products with the period"
+        )
+    return (part[kept].to_numpy() for part in parts)
 
 
 def event_study(
@@ -137,6 +291,8 @@ def event_study(
     unit=None,
     cluster=None,
     size=None,
+    weights=None,
+    panel="balanced",
     level=0.95,
 ):
     r"""Follow the gap between the groups through time, relative to the last period before.
@@ -159,7 +315,8 @@ def event_study(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome : str
         Column of the outcome, in any unit.
     time : str
@@ -172,35 +329,50 @@ def event_study(
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each comparison the units seen
+        in both of its periods: the effect is then that on those, and it needs that who is missing
+        has nothing to do with how outcomes would have changed. With ``"cross_sections"`` means of
+        whoever is seen in a period are compared, and `unit` may be left out, rows then being
+        independent (or `cluster` named): it needs that each period samples the same population of
+        a group.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last row before 0 is
-        the reference, zero by construction. Standard errors are cluster-robust, times
-        :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters, :math:`n` units and
-        :math:`T` periods; t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
-        covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``),
-        ``attrs["df"]`` the degrees of freedom, ``attrs["reference"]`` the event time of the
-        reference.
+        Indexed by event_time; estimate, std_error, ci_low, ci_high; unless every unit is seen in
+        every period, n_treated and n_comparison: units that enter, of cross-sections the rows of
+        both periods. The last row before 0 is the reference, zero by construction. Standard errors
+        are cluster-robust, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters,
+        :math:`n` units and :math:`T` periods (with gaps, for as many rows and as many arms and
+        periods that have some); t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the
+        covariance of all other rows (``pd.DataFrame(study.attrs["covariance"])``), ``attrs["df"]``
+        the degrees of freedom, ``attrs["reference"]`` the event time of the reference;
+        rows_left_out and units_left_out count who enters no comparison, and warning says where a
+        standard error is missing, as one cluster makes up a side.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `time` is text, `first_treated_time` is not
-        a period or is the first one, `treated` changes within a unit, a unit lies in two
-        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
-        not of its kind, or the outcome does not vary.
+        If a unit lacks a period (unless `panel` allows it) or has it twice, `time` is text,
+        `first_treated_time` is not a period or is the first one, `treated` changes within a unit,
+        a unit lies in two clusters, or a single cluster makes up one arm. If a column is missing,
+        incomplete or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -220,12 +392,20 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel)
     start = _start(panel.periods, first_treated_time, time)
-    events, other = _since(panel.elapsed, start), np.arange(len(panel.periods)) != start - 1
-    change = (panel.outcomes - panel.outcomes[:, [start - 1]])[:, other]
-    estimate, covariance, df = _mean_difference(change, panel, periods=len(events))
-    return _study(events[other], events[start - 1], estimate, covariance, df, level)
+    events = _since(panel.elapsed, start)
+    other = np.delete(np.arange(len(events)), start - 1)
+    arms, entered = panel.fixed.to_numpy() == 1, np.zeros(panel.count.shape, dtype=bool)
+    changes = [_change(panel, arms, ~arms, place, start - 1, entered) for place in other]
+    estimate, influence = _columns_of(changes)
+    fitted = _rows_and_means(panel, arms, entered)
+    covariance, df = _summed(panel, influence, entered, *fitted)
+    sizes = None if panel.whole else [change.sizes for change in changes]
+    study = _study(events[other], events[start - 1], estimate, covariance, df, level, sizes)
+    alone = events[other][np.isnan(np.diag(covariance)) & np.isfinite(estimate)].tolist()
+    study.attrs |= {**_left_out(panel, entered), "warning": _warning(alone)}
+    return study
 
 
 def placebo(
@@ -238,18 +418,23 @@ def placebo(
     unit=None,
     cluster=None,
     size=None,
+    weights=None,
+    panel="balanced",
     level=0.95,
 ):
     r"""Pretend that the treatment began earlier, using only the periods before it.
 
     For each earlier date, `two_by_two` on each unit's mean before and from that date on,
     with no treated period in either. Under parallel trends and no anticipation every one
-    of these effects is zero. The dates share data: their answers are not independent.
+    of these effects is zero. The dates share data: their answers are not independent. Where
+    units have gaps, it is the mean over all pairs of a later and an earlier period of the
+    difference between the groups' changes, each among those who can be compared.
 
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome : str
         Column of the outcome, in any unit.
     time : str
@@ -259,14 +444,26 @@ def placebo(
     first_treated_time : number or date
         The first period with treatment, a value of `time`.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each comparison the units seen
+        in both of its periods: the effect is then that on those, and it needs that who is missing
+        has nothing to do with how outcomes would have changed. With ``"cross_sections"`` means of
+        whoever is seen in a period are compared, and `unit` may be left out, rows then being
+        independent (or `cluster` named): it needs that each period samples the same population of
+        a group.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -274,15 +471,16 @@ def placebo(
     -------
     pandas.DataFrame
         Indexed by the pretended date; estimate, std_error, ci_low, ci_high, n (unit means
-        compared) and p_value, from the t distribution with :math:`G - 1` degrees.
+        compared; of cross-sections, rows) and p_value, from the t distribution with :math:`G - 1`
+        degrees.
 
     Raises
     ------
     ValueError
-        If fewer than two periods lie before `first_treated_time`, a unit lacks a period or
-        has it twice, `time` is text, `treated` changes within a unit, a unit lies in two
-        clusters, or a single cluster makes up one arm. If a column is missing, incomplete or
-        not of its kind, or the outcome leaves no noise to estimate.
+        If fewer than two periods lie before `first_treated_time`, a unit lacks a period
+        (unless `panel` allows it) or has it twice, `time` is text, `treated` changes within a
+        unit, a unit lies in two clusters, or a single cluster makes up one arm. If a column is
+        missing, incomplete or not of its kind, or the outcome leaves no noise to estimate.
 
     References
     ----------
@@ -300,43 +498,58 @@ def placebo(
     month
     2           1.0  8.0    0.282
     """
-    panel = _two_arms(data, outcome, unit, time, treated, cluster, size)
+    panel = _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel)
     start = _start(panel.periods, first_treated_time, time)
     if start < 2:
         raise ValueError(
             f"column {time!r} has {start} period before {_shown(panel.periods[start])}; "
             "a pretended date needs one period before it and one from it on"
         )
-    y = panel.outcomes - panel.outcomes[:, :1]
-    fakes = range(1, start)
-    change = np.column_stack([y[:, f:start].mean(1) - y[:, :f].mean(1) for f in fakes])
-    estimate, covariance, df = _mean_difference(change, panel, periods=2)
-    std_error = np.sqrt(np.diag(covariance))
-    _check_noise(outcome, std_error, np.abs(panel.outcomes).max())
-    rows = [
-        _result(panel.periods[fake], e, s, n=2 * panel.size.sum(), level=level, df=df)
-        for fake, e, s in zip(fakes, estimate, std_error, strict=True)
-    ]
+    rows = []
+    for fake in range(1, start):
+        split, pairs = _split(panel, start, fake)
+        entered = np.zeros(split.count.shape, dtype=bool)
+        estimate, influence = _mean_change(split, pairs, entered)
+        n = int(split.count.max(axis=1) @ entered.any(axis=1)) * 2
+        n = n if panel.paired else int(split.count[entered].sum())
+        covariance, df = _summed(split, influence, entered, n, 4)
+        options = {"n": n, "level": level, "df": df}
+        rows.append(_result(panel.periods[fake], estimate, np.sqrt(covariance[0, 0]), **options))
     frame = pd.DataFrame(rows).rename_axis(time)
-    return frame.assign(p_value=2 * stats.t.sf(np.abs(frame["estimate"] / frame["std_error"]), df))
+    _check_noise(outcome, frame["std_error"], panel.scale)
+    t = np.abs(frame["estimate"] / frame["std_error"])
+    return frame.assign(p_value=2 * stats.t.sf(t, df))
 
 
-def _two_arms(data, outcome, unit, time, treated, cluster, size):
-    """Return a balanced panel of two arms with two clusters each or more."""
-    cluster = cluster if cluster is not None else unit
-    _check_told_apart(unit, cluster, size)
-    roles = {"outcome": outcome, "time": time}
-    named = {} if unit is None else {"unit": unit}
-    table, counted = _read_counted(data, size, cluster=cluster, treated=treated, **roles, **named)
+def _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel):
+    """Return a panel of two arms with two clusters each or more."""
+    roles = outcome, unit, time, {"treated": treated}
+    table, counted, cluster = _read_panel(data, *roles, cluster, size, weights, panel)
     _zero_one(table, treated)
-    panel = _balanced(table, counted, cluster, fixed=treated, unit=unit, **roles)
-    _check_sides(table, cluster, [treated])
-    return panel
+    columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": treated}
+    found = _wide(table, counted, cluster, panel, **columns)
+    if cluster is not None:
+        _check_sides(table, cluster, [treated])
+    return found
 
 
-def _mean_difference(change, panel, periods):
-    """Return the arms' difference in mean changes, its clustered covariance and degrees."""
-    treated, rows = panel.fixed.to_numpy() == 1, panel.size.sum() * periods
-    estimate, influence = _gap_in_means(change, treated, ~treated, panel.size)
-    factor = (rows - 1) / (rows - 2 * periods)
-    return estimate, *_clustered(influence, panel.clusters, factor)
+def _split(panel, start, fake):
+    """Return the periods before the treatment as those before and from a pretended date on.
+
+    Where units have gaps, every later period is compared with every earlier one.
+    """
+    if not panel.whole:
+        return panel, list(itertools.product(range(fake, start), range(fake)))
+    y = panel.outcomes - panel.outcomes[:, :1]
+    sides = [y[:, :fake].mean(axis=1), y[:, fake:start].mean(axis=1)]
+    split = {"count": panel.count[:, :2], "mass": panel.mass[:, :2]}
+    return panel._replace(outcomes=np.column_stack(sides), **split), [(1, 0)]
+
+
+def _mean_change(panel, pairs, entered):
+    """Return the mean, over pairs of periods, of the arms' difference in changes."""
+    arms = panel.fixed.to_numpy() == 1
+    changes = [_change(panel, arms, ~arms, *pair, entered) for pair in pairs]
+    known = [change for change in changes if np.isfinite(change.estimate)] or changes
+    estimate, influence = _columns_of(known)
+    return estimate.mean(), influence.mean(axis=1, keepdims=True)

@@ -6,24 +6,50 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from casestudies.recipes._clusters import _clustered
-from casestudies.recipes._columns import DATES, _check_level, _holds_numbers, _result
-from casestudies.recipes._counted import _read_counted
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_level,
+    _count,
+    _holds_numbers,
+    _names,
+    _result,
+)
 from casestudies.recipes._panel import (
-    _balanced,
+    _change,
     _check_noise,
-    _check_told_apart,
     _dated,
     _gap_in_means,
+    _kin,
+    _left_out,
     _moments,
+    _Panel,
+    _read_panel,
+    _rows_and_means,
     _shown,
     _since,
+    _summed,
+    _warning,
+    _wide,
 )
 from casestudies.recipes._study import _study
+from casestudies.recipes._trends import _given
 
 
 def group_time(
-    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+    data,
+    *,
+    outcome,
+    time,
+    first_treated,
+    unit=None,
+    cluster=None,
+    size=None,
+    weights=None,
+    panel="balanced",
+    adjust_for=(),
+    anticipation=0,
+    base="universal",
+    level=0.95,
 ):
     r"""Estimate the effect for each adoption group in each period.
 
@@ -45,7 +71,8 @@ def group_time(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome, time : str
         Columns of the outcome and of the period: numbers or dates, not
         necessarily evenly spaced. Event time is the difference of numbers; of dates, years
@@ -53,16 +80,39 @@ def group_time(
         else days.
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
-        0 or infinite; a period after the last in `data` counts as not treated so far.
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `first_treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means, and the shares of groups, are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each cell the units seen in
+        both of its periods: what is estimated is then the effect on those, and it needs that
+        who is missing has nothing to do with how outcomes would have changed. With
+        ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
+        left out, rows then being independent (or `cluster` named): it needs that each period
+        samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
+    anticipation : int
+        Periods before adoption in which units may already react: the base moves back by as many,
+        and units that begin within as many periods are no comparison.
+    base : {"universal", "varying"}
+        Before adoption, compare with the last period before it, as afterwards, or each period
+        with the one before it. Bounds on trends need the first.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
@@ -71,18 +121,22 @@ def group_time(
     pandas.DataFrame
         Indexed by group and time (without :math:`t = b`, zero by construction);
         event_time since adoption, estimate, std_error, ci_low, ci_high, n_treated,
-        n_comparison (units). Where no unit is untreated any more, n_comparison is 0 and the
-        estimate is missing. Standard errors come from influence functions summed by
-        cluster, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-kT}` for :math:`G` clusters,
-        :math:`n` units, :math:`T` periods and :math:`k` groups; t with :math:`G - 1` degrees.
+        n_comparison (units that enter; of cross-sections the rows of both periods). Where no unit
+        is untreated any more, or none seen in both periods, the estimate is missing. The standard
+        error is missing where one cluster makes up the group or its comparison, whose shocks
+        would count as none; ``attrs["warning"]`` says where, and averages over groups have one.
+        ``attrs`` has rows_left_out and units_left_out, which enter no cell. Standard errors come
+        from influence functions summed by cluster, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-kT}`
+        for :math:`G` clusters, :math:`n` units, :math:`T` periods and :math:`k` groups (with gaps,
+        for as many rows, and groups and periods that have some, as the units that enter have); t
+        with :math:`G - 1` degrees.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
-        in no period or in the first one (no period before), or one cluster makes up a group:
-        its shocks would count as none. If a column is missing, incomplete or not of its
-        kind, or the outcome does not vary.
+        If a unit lacks a period (unless `panel` allows it) or has it twice, `time` is text,
+        `first_treated` is in no period or leaves none before. If a column is missing, incomplete
+        or not of its kind, or the outcome does not vary.
 
     References
     ----------
@@ -103,18 +157,38 @@ def group_time(
           3              0      -5.0       0.78
     """
     _check_level(level)
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
-    covariance, df = _cell_covariance(cells.influence, cells)
+    who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    cells = _group_cells(data, **columns, **who, base=base)
+    lonely = cells.clusters.min(axis=1) == 1
+    covariance, df = _cell_covariance(np.where(lonely, np.nan, cells.influence), cells)
     std_error = np.sqrt(np.diag(covariance))
     margin = stats.t.ppf((1 + level) / 2, df) * std_error
     ends = {"ci_low": cells.table["estimate"] - margin, "ci_high": cells.table["estimate"] + margin}
     table = cells.table.assign(std_error=std_error, **ends)
     order = ["event_time", "estimate", "std_error", "ci_low", "ci_high"]
-    return table[[*order, "n_treated", "n_comparison"]]
+    table = table[[*order, "n_treated", "n_comparison"]]
+    alone = [" in ".join(map(_shown, label)) for label in table.index[lonely]]
+    table.attrs = {**_left_out(cells.panel, cells.entered), "warning": _warning(alone)}
+    return table
 
 
 def event_study(
-    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+    data,
+    *,
+    outcome,
+    time,
+    first_treated,
+    unit=None,
+    cluster=None,
+    size=None,
+    weights=None,
+    panel="balanced",
+    adjust_for=(),
+    anticipation=0,
+    base="universal",
+    level=0.95,
 ):
     r"""Average the effects by time since adoption.
 
@@ -131,33 +205,60 @@ def event_study(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome, time : str
         Columns of the outcome and of the period (numbers or dates, not
         necessarily evenly spaced; event time is the difference of numbers, and of dates in
         years, months or days, the largest in which all are whole).
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
-        0 or infinite; a period after the last in `data` counts as not treated so far.
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `first_treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means, and the shares of groups, are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each cell the units seen in
+        both of its periods: what is estimated is then the effect on those, and it needs that
+        who is missing has nothing to do with how outcomes would have changed. With
+        ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
+        left out, rows then being independent (or `cluster` named): it needs that each period
+        samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
+    anticipation : int
+        Periods before adoption in which units may already react: the base moves back by as many,
+        and units that begin within as many periods are no comparison.
+    base : {"universal", "varying"}
+        Before adoption, compare with the last period before it, as afterwards, or each period
+        with the one before it. Bounds on trends need the first.
     level : float
         Coverage of each interval (pointwise), between 0 and 1.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by event_time; estimate, std_error, ci_low, ci_high. The last period before
+        Indexed by event_time; estimate, std_error, ci_low, ci_high; unless every unit is seen in
+        every period, n_treated and n_comparison, summed over cells. The last period before
         adoption is the reference, zero by construction; where waves are uneven, groups can
         have theirs at different event times, and a group then counts where it is not its
-        own. Standard errors count the shares :math:`n_g` as estimated.
+        own. Standard errors count the shares :math:`n_g` as estimated, so that groups of one count
+        too; they are missing (``attrs["warning"]`` says where) where one cluster makes up all
+        that is treated or the comparison of a cell. ``attrs`` has rows_left_out, units_left_out.
         ``attrs["covariance"]`` holds the covariance of all other rows, ``attrs["df"]`` the
         degrees of freedom, ``attrs["reference"]`` the event time of the reference, or a list
         of several: what tests of pre-trends and bounds need.
@@ -165,8 +266,8 @@ def event_study(
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
-        in no period or in the first one, or one cluster makes up a group. If a column is
+        If a unit lacks a period (unless `panel` allows it) or has it twice, `time` is text,
+        `first_treated` is in no period or leaves none before. If a column is
         missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
@@ -187,18 +288,41 @@ def event_study(
     -1               0.0       0.00    0.00     0.00
      0              -5.0       0.78   -7.49    -2.51
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
+    who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    cells = _group_cells(data, **columns, **who, base=base)
     events = cells.table["event_time"].to_numpy()
     known = cells.table["estimate"].notna().to_numpy()
     times = np.unique(events[known])
     parts = [_average_cells(cells, known & (events == event)) for event in times]
     estimates, influence = (np.array(part) for part in zip(*parts, strict=True))
     covariance, df = _cell_covariance(influence.T, cells)
-    return _study(times, cells.references, estimates, covariance, df, level)
+    sizes = None if cells.panel.whole else [_sizes_at(cells, events == event) for event in times]
+    references = cells.references if base == "universal" else []
+    study = _study(times, references, estimates, covariance, df, level, sizes)
+    alone = times[np.isnan(np.diag(covariance))].tolist()
+    study.attrs |= {**_left_out(cells.panel, cells.entered), "warning": _warning(alone)}
+    study.attrs |= {"anticipation": anticipation} if anticipation else {}
+    if base == "varying":
+        study.attrs |= {"base": base, "reference": np.unique(cells.references).tolist()}
+    return study
 
 
 def overall_att(
-    data, *, outcome, time, first_treated, unit=None, cluster=None, size=None, level=0.95
+    data,
+    *,
+    outcome,
+    time,
+    first_treated,
+    unit=None,
+    cluster=None,
+    size=None,
+    weights=None,
+    panel="balanced",
+    adjust_for=(),
+    anticipation=0,
+    level=0.95,
 ):
     r"""Average the effect over all treated units and periods.
 
@@ -216,35 +340,58 @@ def overall_att(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit and period, every unit in every period; or, with `size`, one per cell.
+        One row per unit and period, every unit in every period unless `panel` says otherwise; or,
+        with `size`, one per cell.
     outcome, time : str
         Columns of the outcome and of the period (numbers or dates, not
         necessarily evenly spaced).
     first_treated : str
         Column with the unit's first period with treatment in all its rows. Never treated is
-        0 or infinite; a period after the last in `data` counts as not treated so far.
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
     unit : str, optional
-        Column of the unit's name; needed of rows, and not in cells.
+        Column of the unit's name; needed of rows, but in cells and cross-sections.
     cluster : str, optional
         Column of the groups of units that share shocks; the unit by default.
     size : str, optional
         Column that counts the units behind each row of `data`, which then are cells by `time`,
-        `first_treated` and `cluster`, which is to be named, with as many units in each period: an
-        outcome ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is
-        the same in all of a cell. The answer is that of the rows.
+        `first_treated` and `cluster`, which is to be named, with as many units in each period (in
+        cross-sections any number): an outcome ``"y"`` is read from ``y_mean`` and ``y_var``
+        (divisor n), or from ``y`` if it is the same in all of a cell. The answer is that of the
+        rows.
+    weights : str, optional
+        Column of sampling weights (inverse probabilities of selection), the same in all rows of
+        a unit; their scale does not matter. Means, and the shares of groups, are weighted.
+    panel : {"balanced", "pairs", "cross_sections"}
+        Whom a change between two periods compares. With ``"balanced"`` every unit is seen in
+        every period, else the call is refused. ``"pairs"`` takes in each cell the units seen in
+        both of its periods: what is estimated is then the effect on those, and it needs that
+        who is missing has nothing to do with how outcomes would have changed. With
+        ``"cross_sections"`` means of whoever is seen in a period are compared, and `unit` may be
+        left out, rows then being independent (or `cluster` named): it needs that each period
+        samples the same population of a group.
+    adjust_for : str or sequence of str
+        Columns of covariates that units keep, given which trends are taken as parallel: each cell
+        is then doubly robust (a logit for the group and least squares for the change of its
+        comparison). They must not be moved by the treatment.
+    anticipation : int
+        Periods before adoption in which units may already react: the base moves back by as many,
+        and units that begin within as many periods are no comparison.
     level : float
         Coverage of the interval, between 0 and 1.
 
     Returns
     -------
     pandas.Series
-        estimate, std_error, ci_low, ci_high, n (rows).
+        estimate, std_error, ci_low, ci_high, n (rows of units that enter); ``attrs`` has
+        rows_left_out and units_left_out.
 
     Raises
     ------
     ValueError
-        If a unit lacks a period or has it twice, `time` is text, `first_treated` is missing,
-        in no period or in the first one, or one cluster makes up a group. If a column is
+        If a unit lacks a period (unless `panel` allows it) or has it twice, `time` is text,
+        `first_treated` is in no period or leaves none before, or one cluster makes up all that
+        is treated, or the comparison of a group in a period. If a column is
         missing, incomplete or not of its kind, or the outcome does not vary.
 
     References
@@ -266,16 +413,29 @@ def overall_att(
     n            12.00
     Name: overall_att, dtype: float64
     """
-    cells = _group_cells(data, outcome, unit, time, first_treated, cluster, size)
+    who = {"unit": unit, "cluster": cluster, "size": size, "weights": weights, "panel": panel}
+    who |= {"adjust_for": adjust_for, "anticipation": anticipation}
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    cells = _group_cells(data, **columns, **who)
     after = (cells.table["event_time"] >= 0) & cells.table["estimate"].notna()
+    if not after.any():
+        raise ValueError(
+            f"column {first_treated!r}: no group is seen before and after it begins together with "
+            "units not treated so far, so there is no effect to estimate; find units that begin "
+            "later or never, or, where gaps leave nobody seen twice, take panel='cross_sections'"
+        )
     estimate, influence = _average_cells(cells, after.to_numpy())
+    _check_alone(cells, after.to_numpy(), influence, cluster if cluster is not None else unit)
     covariance, df = _cell_covariance(influence[:, np.newaxis], cells)
     std_error = np.sqrt(covariance[0, 0])
-    _check_noise(outcome, std_error, cells.scale)
-    return _result("overall_att", estimate, std_error, n=cells.n, level=level, df=df)
+    _check_noise(outcome, std_error, cells.panel.scale)
+    result = _result("overall_att", estimate, std_error, n=cells.n, level=level, df=df)
+    result.attrs = _left_out(cells.panel, cells.entered)
+    return result
 
 
 NEVER = np.finfo(float).max  # a period beyond all others
+END = pd.Timestamp("2262-01-01")  # the same as a date
 
 
 # Cells of group and period, and what each unit contributes to them.
@@ -286,104 +446,176 @@ class _GroupCells(NamedTuple):
 
     table: pd.DataFrame
     influence: np.ndarray
-    start: np.ndarray  # place of each unit's first treated period, beyond the last for never
-    places: np.ndarray  # the same of each cell's group
-    references: np.ndarray  # event time of each group's last period before
-    clusters: np.ndarray
-    size: np.ndarray  # units in each row of the influence
-    factor: float
-    scale: float
+    mass: np.ndarray  # treated units of each cell in its period, with their weights
+    clusters: np.ndarray  # on the two sides of each cell
+    span: np.ndarray  # places of each cell's group, period and base
+    start: np.ndarray  # place of each unit's first treated period, beyond the last for none
+    references: list  # event time of each group's last period before
+    panel: _Panel
+    entered: np.ndarray
     n: int
+    means: int
 
 
-def _group_cells(data, outcome, unit, time, first_treated, cluster, size):
+def _group_cells(
+    data,
+    *,
+    outcome,
+    time,
+    first_treated,
+    unit,
+    cluster,
+    size,
+    weights,
+    panel,
+    adjust_for,
+    anticipation,
+    base="universal",
+):
     """Return the effect of each group in each period."""
-    cluster = cluster if cluster is not None else unit
-    _check_told_apart(unit, cluster, size)
-    roles = {"outcome": outcome, "time": time}
-    named = {} if unit is None else {"unit": unit}
-    data = _marked_starts(data, time, first_treated)
-    table, counted = _read_counted(
-        data, size, cluster=cluster, first_treated=first_treated, **roles, **named
+    _check_choice("base", base, ("universal", "varying"))
+    early, names = _count("anticipation", anticipation, least=0), _names("adjust_for", adjust_for)
+    data, unknown = _marked_starts(data, time, first_treated)
+    roles = outcome, unit, time, {"first_treated": first_treated}
+    options = cluster, size, weights, panel, names
+    table, counted, cluster = _read_panel(data, *roles, *options)
+    table[first_treated] = _begin(table, time, first_treated, unknown)
+    columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": first_treated}
+    panel = _wide(table, counted, cluster, panel, **columns)
+    start = _starts(panel, time, first_treated, early)
+    _check_groups(start, panel, first_treated)
+    entered = np.zeros(panel.count.shape, dtype=bool)
+    span = _spans(np.unique(start), len(panel.periods), early, base == "varying")
+    untreated = np.where(_never(panel.fixed), np.inf, start) - early
+    means = _given(_kin(table, unit, first_treated, cluster)[1], names) if names else _gap_in_means
+    changes = []
+    for g, t, b in span:
+        sides = start == g, (untreated > max(t, b)) & (start != g)
+        try:
+            changes.append(_change(panel, *sides, t, b, entered, means))
+        except ValueError as error:
+            where = [_shown(panel.periods[place]) for place in (g, t)]
+            raise ValueError(
+                f"the group that begins in {where[0]}, in period {where[1]}: {error}"
+            ) from None
+    since = {group: _since(panel.elapsed, group) for group in np.unique(span[:, 0])}
+    events = [since[group][place] for group, place, _ in span]
+    parts = np.array([change.sizes for change in changes]).T
+    labels = [panel.periods[span[:, 0]], panel.periods[span[:, 1]]]
+    table = pd.DataFrame(
+        {
+            "event_time": events,
+            "estimate": [change.estimate for change in changes],
+            "n_treated": parts[0],
+            "n_comparison": parts[1],
+        },
+        index=pd.MultiIndex.from_arrays(labels, names=["group", "time"]),
     )
-    table[first_treated] = _begin(table, time, first_treated)
-    panel = _balanced(table, counted, cluster, fixed=first_treated, unit=unit, **roles)
-    start = _starts(panel, time, first_treated)
-    groups = np.unique(start)
-    _check_groups(start, panel, first_treated, cluster)
-    y, n_periods = panel.outcomes, len(panel.periods)
-    rows, columns, references = [], [], []
-    for group in groups[groups < n_periods]:
-        events = _since(panel.elapsed, group)
-        references.append(events[group - 1])
-        for place in np.delete(np.arange(n_periods), group - 1):
-            treated, compared = start == group, start > max(group, place)
-            change = y[:, [place]] - y[:, [group - 1]]
-            estimate, influence = _cell(change, treated, compared, panel.size)
-            labels = panel.periods[group], panel.periods[place], events[place]
-            units = (int(panel.size[side].sum()) for side in (treated, compared))
-            rows.append([*labels, estimate, *units, group])
-            columns.append(influence)
-    names = ["group", "time", "event_time", "estimate", "n_treated", "n_comparison", "place"]
-    table = pd.DataFrame(rows, columns=names).set_index(["group", "time"])
-    n = int(panel.size.sum()) * n_periods
-    factor = (n - 1) / (n - len(groups) * n_periods)
-    places, scale = table.pop("place").to_numpy(), np.abs(y).max()
-    of_rows = start, places, references, panel.clusters, panel.size
-    return _GroupCells(table, np.hstack(columns), *of_rows, factor, scale, n)
+    return _GroupCells(
+        table,
+        np.column_stack([change.influence for change in changes]),
+        np.array([change.later.sum() for change in changes]),
+        np.array([change.clusters for change in changes]),
+        span,
+        start,
+        [events[group - 1 - early] for group, events in since.items()],
+        panel,
+        entered,
+        *_rows_and_means(panel, start, entered),
+    )
 
 
-def _cell(change, treated, compared, size):
-    """Return a difference in mean changes and its influence, missing if none compares."""
-    if not compared.any():
-        return np.nan, np.full(change.shape, np.nan)
-    estimate, influence = _gap_in_means(change, treated, compared, size)
-    return estimate[0], influence
+def _spans(groups, periods, early, varying):
+    """Return the places of group, period and base of each cell.
+
+    The base is the last period before a group can react; where it varies, the one before the
+    period itself up to then.
+    """
+    spans = []
+    for group in groups[groups < periods]:
+        last = group - 1 - early
+        for place in np.delete(np.arange(periods), 0 if varying else last):
+            spans.append((group, place, place - 1 if varying and place <= last else last))
+    return np.array(spans)
 
 
 def _average_cells(cells, chosen):
     """Return the mean effect of cells weighted by group size, and its influence.
 
-    A unit moves the mean through the effects and through its group's share.
+    A unit moves the mean through the effects and through its group's share, so that a group of
+    one has an error too, if there are others. The influence is missing where one cluster makes
+    up all that is treated, or the comparison of a cell.
     """
-    table = cells.table[chosen]
-    size, effect = table["n_treated"].to_numpy(), table["estimate"].to_numpy()
-    mean = size @ effect / size.sum()
-    member = cells.size[:, np.newaxis] * (cells.start[:, np.newaxis] == cells.places[chosen])
-    return mean, (cells.influence[:, chosen] @ size + member @ (effect - mean)) / size.sum()
+    size, effect = cells.mass[chosen], cells.table["estimate"].to_numpy()[chosen]
+    mean, pulled = size @ effect / size.sum(), cells.influence[:, chosen] @ size
+    treated = np.zeros(len(cells.start), dtype=bool)
+    for (group, place, base), gap in zip(cells.span[chosen], effect - mean, strict=True):
+        mass = cells.panel.entering(cells.panel.mass, place, base)[:, 0] * (cells.start == group)
+        pulled, treated = pulled + mass * gap, treated | (mass > 0)
+    lonely = np.ptp(cells.panel.clusters[treated]) == 0 or cells.clusters[chosen, 1].min() == 1
+    return mean, np.full(len(pulled), np.nan) if lonely else pulled / size.sum()
+
+
+def _sizes_at(cells, chosen):
+    """Return how many treated units and comparisons enter the cells of an average."""
+    return cells.table.loc[chosen, ["n_treated", "n_comparison"]].sum().tolist()
 
 
 def _cell_covariance(influence, cells):
     """Return the clustered covariance of sums of influence, and its degrees of freedom."""
-    return _clustered(influence, cells.clusters, cells.factor)
+    return _summed(cells.panel, influence, cells.entered, cells.n, cells.means)
+
+
+def _check_alone(cells, chosen, influence, cluster):
+    """Raise if one cluster makes up all that is treated, or the comparison of a cell."""
+    if not np.isnan(influence).any():
+        return
+    lonely = chosen & (cells.clusters[:, 1] == 1)
+    what = f"column {cluster!r}" if cluster is not None else "the rows"
+    why = "its residuals sum to zero, so a standard error would count its shocks as none"
+    if not lonely.any():
+        raise ValueError(
+            f"{what}: one cluster makes up all that is treated; {why}. Cluster by a finer column "
+            "and say that you assume no shock common to a cluster, or find more treated clusters"
+        )
+    group, time = map(_shown, cells.table.index[lonely][0])
+    first = cells.table.index.get_level_values("time")[lonely].min()
+    raise ValueError(
+        f"{what}: one cluster makes up the comparison of the group that begins in {group} in "
+        f"period {time} ({lonely.sum()} such case(s)); {why}. End the data before "
+        f"{_shown(first)}, find more clusters that begin later or never, or read group_time, "
+        "which leaves those standard errors out"
+    )
 
 
 # When units begin.
 
 
 def _marked_starts(data, time, first_treated):
-    """Return data with a number beyond all others for infinity, or raise on a missing start."""
+    """Return data with a number beyond all others for infinity, and where the start is missing.
+
+    A missing start is filled by one that is not, to be read, and means never.
+    """
     names = list(data.columns) if isinstance(data, pd.DataFrame) else []
     if not all(isinstance(n, str) and names.count(n) == 1 for n in (time, first_treated)):
-        return data  # reading it will say what is wrong
+        return data, None  # reading it will say what is wrong
     start = data[first_treated]
-    if start.isna().any():
-        kind, last = pd.api.types.infer_dtype(data[time]), f"data[{time!r}].max()"
-        mark = f".fillna({last} + {'1' if kind == 'period' else 'pd.Timedelta(days=1)'})"
-        if kind not in DATES:
-            early = _holds_numbers(data[time]) and data[time].min() <= 0
-            mark = ".astype(float).fillna(np.inf)" if early else ".fillna(0)"
+    missing = start.isna().to_numpy()
+    if missing.all():
         raise ValueError(
-            f"column {first_treated!r} has {start.isna().sum()} missing value(s); if they mean "
-            f"never treated, say so with data[{first_treated!r}]{mark}, as dropping such rows "
-            "would drop the comparison"
+            f"column {first_treated!r} is missing in all {len(start)} rows, so no unit begins "
+            "within the data and there is no effect to estimate; missing means never treated"
         )
+    if missing.any():
+        filled = start.where(~missing, start[~missing].iloc[0])
+        data = data.assign(**{first_treated: filled})
     if _holds_numbers(start) and (start == np.inf).any():
-        data = data.assign(**{first_treated: start.astype(float).replace(np.inf, NEVER)})
-    return data
+        marked = data[first_treated].astype(float).replace(np.inf, NEVER)
+        data = data.assign(**{first_treated: marked})
+    return data, missing
 
 
-def _begin(table, time, first_treated):
+def _begin(table, time, first_treated, missing):
     """Return when the unit of each row begins, in the kind of the periods, or raise."""
     clock = _moments(table, time)
     begin = _moments(table, first_treated, clock)
@@ -392,12 +624,23 @@ def _begin(table, time, first_treated):
         raise ValueError(
             f"column {first_treated!r} holds {begin.dtype} values such as {begin.tolist()[0]!r}, "
             f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or "
-            "both as such dates, with one after the last for never treated"
+            "both as such dates, with one after the last for never treated, or none"
         )
-    return begin
+    if missing is None or not missing.any():
+        return begin
+    if _dated(begin):
+        return begin.where(~missing, pd.Timestamp(END, tz=zones[0]))
+    return begin.astype(float).where(~missing, NEVER)
 
 
-def _starts(panel, time, first_treated):
+def _never(start):
+    """Tell which units are marked as never treated."""
+    if _dated(start):
+        return (start.dt.tz_localize(None) >= END).to_numpy()
+    return ((start == 0) | (start == NEVER)).to_numpy()
+
+
+def _starts(panel, time, first_treated, early):
     """Return the place of each unit's first treated period, beyond the last for none."""
     start, periods = panel.fixed, panel.periods
     never = np.zeros(len(start), dtype=bool) if _dated(start) else (start == 0).to_numpy()
@@ -409,8 +652,9 @@ def _starts(panel, time, first_treated):
         )
     beyond = never | (start > periods[-1]).to_numpy()
     place = np.where(beyond, len(periods), periods.get_indexer(start))
-    for value in np.unique(start[place <= 0]):
-        what = "has no period before it" if value <= periods[0] else "is not a period"
+    for value in np.unique(start[place <= early]):
+        what = "has no period before it" if value <= periods[early] else "is not a period"
+        what += f" that anticipation={early} leaves untouched" * (early > 0 and value in periods)
         raise ValueError(
             f"column {first_treated!r}: {np.sum(start == value)} unit(s) begin in {_shown(value)}, "
             f"which {what} of {time!r} ({_shown(periods[0])} to {_shown(periods[-1])}); give a "
@@ -424,20 +668,10 @@ def _starts(panel, time, first_treated):
     return place
 
 
-def _check_groups(start, panel, first_treated, cluster):
-    """Raise if one cluster makes up an adoption group, or if there is nothing to compare."""
-    counts = pd.Series(panel.clusters).groupby(start).nunique()
-    names = dict(enumerate(map(_shown, panel.periods)))
-    if len(counts) == 1:
+def _check_groups(start, panel, first_treated):
+    """Raise if there is nothing to compare."""
+    if np.ptp(start) == 0:
         raise ValueError(
-            f"column {first_treated!r}: all units begin in {names[start[0]]}, so none compares; "
-            "a difference in differences needs units that begin later or never"
+            f"column {first_treated!r}: all units begin in {_shown(panel.periods[start[0]])}, so "
+            "none compares; a difference in differences needs units that begin later or never"
         )
-    for group, count in counts.items():
-        if count < 2:
-            which = f"that begins in {names[group]}" if group in names else "never treated"
-            raise ValueError(
-                f"column {cluster!r}: one cluster makes up the group {which}; its residuals sum "
-                "to zero, so a standard error would count its shocks as none; merge it with "
-                "another group, or drop it and say so"
-            )
