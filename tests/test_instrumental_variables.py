@@ -651,10 +651,13 @@ REFUSED = {
         {"instruments": ["group:offer", "group:draw", "group:site"]},
         "60 rows cannot carry 60 coefficients",
     ),
-    "unknown covariance": ({"cov": "HC3"}, "cov must be one of .*'clustered', got 'HC3'"),
+    "unknown covariance": ({"cov": "HC3"}, "cov must be one of .*'clustered', .*got 'HC3'"),
     "no covariance": ({"cov": None}, "cov must be one of 'unadjusted', .*, got None"),
     "clusters without a column": ({"cov": "clustered"}, "cov='clustered' with cluster=None"),
-    "two columns of clusters": ({"cov": "clustered", "cluster": ["site", "x"]}, "one column"),
+    "three columns of clusters": (
+        {"cov": "clustered", "cluster": ["site", "x", "y"]},
+        "cluster must name one column, or two different ones",
+    ),
     "column without clusters": ({"cluster": "site"}, "cov='unadjusted' with cluster='site'"),
     "empty cluster": ({"cluster": ""}, "cov='unadjusted' with cluster=''"),
     "nameless cluster": ({"cov": "clustered", "cluster": ""}, "cluster must name a column, as"),
@@ -673,8 +676,6 @@ REFUSED = {
 @pytest.mark.parametrize(("changed", "message"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("estimator", [two_stage_least_squares, limited_information])
 def test_bad_input_is_refused_by_name_with_the_remedy(estimator, changed, message):
-    if estimator is limited_information:
-        message = message.replace("'clustered', got", "'clustered', 'bekker', got")
     with pytest.raises(ValueError, match=message):
         estimator(awkward(), **{**MODEL, "instruments": "offer", **changed})
 

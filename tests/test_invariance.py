@@ -213,6 +213,36 @@ CALLS = {
         people,
         lambda f: instrumental_variables.limited_information(f, **INSTRUMENTS, cov="bekker"),
     ),
+    "two_stage_least_squares, by leverage": (
+        people,
+        lambda f: instrumental_variables.two_stage_least_squares(
+            f, **INSTRUMENTS, cov="CR2", cluster="site", weights="w"
+        ),
+    ),
+    "least_squares": (
+        people,
+        lambda f: instrumental_variables.least_squares(
+            f, **EFFECT, controls=["x1"], absorb=["site", "ward"], cov="robust"
+        ),
+    ),
+    "overidentification": (
+        people,
+        lambda f: instrumental_variables.overidentification(f, **INSTRUMENTS, cov="robust")[
+            ["statistic", "p_value"]
+        ],
+    ),
+    "anderson_rubin, robust": (
+        people,
+        lambda f: weak_instruments.anderson_rubin(f, **INSTRUMENTS, cov="robust", weights="w")[
+            ["ci_low", "ci_high"]
+        ],
+    ),
+    "conditional_likelihood_ratio": (
+        people,
+        lambda f: weak_instruments.conditional_likelihood_ratio(f, **INSTRUMENTS)[
+            ["ci_low", "ci_high"]
+        ],
+    ),
     "first_stage": (
         people,
         lambda f: weak_instruments.first_stage(f, **INSTRUMENTS)[["value", "p_value"]],

@@ -545,7 +545,6 @@ def test_where_everybody_complies_the_interval_is_the_conventional_one():
         (t_f, {"instrument": "offer", "level": np.nan}, "level=0.95 only, got nan"),
         (t_f, {"instrument": "offer", "treatment": ["d", "e"]}, "treatment must name one column"),
         (t_f, {"instrument": ["offer", "nudge"]}, "instrument must name one column"),
-        (anderson_rubin, {"instruments": "draw", "cov": "robust"}, "cov='robust' needs one"),
         (anderson_rubin, {"instruments": "draw", "level": 1}, "level must lie between"),
         (anderson_rubin, {"instruments": "offer", "treatment": []}, "treatment is empty"),
         (anderson_rubin, {"instruments": "offer", "cluster": ""}, "cov='unadjusted' with clus"),
@@ -582,12 +581,42 @@ REMEDIES = {
             lambda f: first_stage(f, treatment="d", instruments="draw", cluster="site"),
         ],
     ),
-    "robust with several instruments": (
-        lambda f: anderson_rubin(f, **MODEL, instruments="draw", cov="robust"),
-        "use anderson_rubin with cov='unadjusted', or one instrument",
+    "as many clusters as instruments": (
+        lambda f: anderson_rubin(
+            f.assign(quarter=f.index % 4),
+            **MODEL,
+            instruments=["site:offer"],
+            cov="clustered",
+            cluster="quarter",
+        ),
+        "23 instrument columns and 4 clusters.*fewer instruments, or a finer cluster",
         [
-            lambda f: anderson_rubin(f, **MODEL, instruments="draw", cov="unadjusted"),
-            lambda f: anderson_rubin(f, **MODEL, instruments="offer", cov="robust"),
+            lambda f: anderson_rubin(
+                f.assign(quarter=f.index % 4),
+                **MODEL,
+                instruments=["offer", "nudge"],
+                cov="clustered",
+                cluster="quarter",
+            ),
+            lambda f: anderson_rubin(
+                f.assign(day=f.index % 60),
+                **MODEL,
+                instruments=["site:offer"],
+                cov="clustered",
+                cluster="day",
+            ),
+        ],
+    ),
+    "weights with a list": (
+        lambda f: first_stage(
+            f.assign(k=1 + f.index % 2), treatment=["d", "e"], instruments="draw", weights="k"
+        ),
+        "leave weights out, or name one treatment",
+        [
+            lambda f: first_stage(f, treatment=["d", "e"], instruments="draw"),
+            lambda f: first_stage(
+                f.assign(k=1 + f.index % 2), treatment="d", instruments="draw", weights="k"
+            ),
         ],
     ),
     "robust with several treatments": (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg
+from scipy import linalg, sparse
 
-from casestudies.recipes._clusters import _clustered
+from casestudies.recipes._clusters import _by_leverage, _clustered, _ways
 from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
@@ -17,10 +17,13 @@ from casestudies.recipes._columns import (
     _names,
     _numbers,
     _one,
+    _read,
     _result,
 )
 from casestudies.recipes._counted import _pool, _read_counted
 
+BY_LEVERAGE = ("CR2", "CR3")
+BY_CLUSTER = ("clustered", *BY_LEVERAGE)
 WEAK = 10  # the rule of thumb for a first-stage F of Staiger and Stock (1997)
 
 
@@ -29,24 +32,30 @@ class _Design:
     """Outcome (if any) and treatments, controls and instruments, by cell.
 
     The category of the controls with the most levels (or their only product, or the constant) is
-    taken out by its means: `targets` (outcome, treatments) and `columns` (other controls, then
-    instruments, less what others span) are cell values less the mean of the cell's `group`, times
-    the root of the cell's size, over the norm (`scale`). `within` is the targets' scatter inside
-    cells. Columns are an orthonormal basis times `triangle`; targets are it times `loadings`, and
-    a rest whose cross-products between cells are `between`.
+    taken out by its means, or the categories to absorb are: `targets` (outcome, treatments) and
+    `columns` (other controls, then instruments, less what others span) are cell values less the
+    mean of the cell's `group`, times the root of the cell's size, over the norm (`scale`). The
+    size is the number of `rows`, times the sampling weight. `within` is the targets' scatter
+    inside cells. Columns are an orthonormal basis times `triangle`; targets are it times
+    `loadings`, and a rest whose cross-products between cells are `between`.
     """
 
     n: int
     cov: str
     level: float
     treatments: list | str
+    rows: np.ndarray
     size: np.ndarray
     group: np.ndarray
-    cluster: pd.Series | None
+    means: int  # coefficients of means that are taken out
+    nested: int | None  # of these, in columns to absorb of which each level is in one cluster
+    singletons: int  # rows left out, each alone in a level of a column to absorb
+    cluster: pd.DataFrame | None
     scale: np.ndarray
     within: np.ndarray
     targets: np.ndarray
     columns: np.ndarray
+    norms: np.ndarray
     controls: int
     triangle: np.ndarray
     loadings: np.ndarray
@@ -60,7 +69,17 @@ class _Design:
     @property
     def df(self):
         """Rows less coefficients."""
-        return self.n - self.group.max() - 1 - len(self.triangle)
+        return self.n - self.means - len(self.triangle)
+
+    @property
+    def small_sample(self):
+        """Small-sample factor of the errors: with columns to absorb, that of all coefficients."""
+        if self.nested is None:
+            return 1.0
+        left = self.n - self.means - self.controls - len(_names("", self.treatments))
+        if self.cov == "clustered":
+            return (self.n - 1) / (left + self.nested)
+        return self.n / left
 
     @functools.cached_property
     def explained(self):
@@ -94,34 +113,56 @@ class _Design:
 
 
 def _partial_out(
-    data, treatment, instruments, controls, cov, cluster, level, size, *more_cov, **outcome
+    data,
+    treatment,
+    instruments,
+    controls,
+    cov,
+    cluster,
+    level,
+    size,
+    *more_cov,
+    weights=None,
+    absorb=(),
+    named=("treatment", "instruments"),
+    **outcome,
 ):
     """Check the input, reduce the rows to cells and take the controls out."""
     _check_level(level)
     _check_cov(cov, cluster, more_cov)
-    clusters = [] if cluster is None else [_one("cluster", cluster)]
-    treatments = _names("treatment", treatment)
-    terms = {"controls": controls, "instruments": instruments}
+    _check_weighted(cov, weights)
+    absorb = _check_absorb(cov, absorb)
+    clusters = _cluster_names(cov, cluster)
+    treatments = _names(named[0], treatment)
+    terms = {"controls": controls, named[1]: instruments}
     terms = {role: _split(data, role, names) for role, names in terms.items()}
-    roles = {"treatment": treatments, **_roles(terms)}
-    for role in ("treatment", "instruments"):
+    roles = {named[0]: treatments, **_roles(terms), "absorb": absorb}
+    for role in named:
         if not roles[role] and not any(terms.get(role, ())):
             raise ValueError(f"{role} is empty: no {role.rstrip('s')}; name at least one column")
-    measured = ("outcome", "treatment")
-    table, counted = _read_counted(data, size, measured, several=roles, cluster=cluster, **outcome)
+    measured = tuple(dict.fromkeys(["outcome", named[0]]))
+    first = clusters[0] if clusters else None
+    several = {"several": roles, "cluster": first, "weights": weights}
+    table, counted = _read_counted(data, size, measured, **several, **outcome)
+    _add_clusters(table, data, clusters[1:])
     names = list(table.columns[: len(outcome) + len(treatments)])
-    cells, code = _cells(table, dict.fromkeys([*table.columns[len(names) :], *clusters]))
+    keys = dict.fromkeys([*table.columns[len(names) :], *clusters])
+    table, counted, singletons = _without_singletons(table, counted, absorb)
+    n, rows, counted = counted.n, counted.size, _weigh_rows(table, keys, counted, weights)
+    cells, code = _cells(table, keys)
     size, means, within, scale, limits = _standard_moments(table, names, counted, code)
     design = _Design(
-        n=counted.n,
+        n=n,
         cov=cov,
         level=level,
         treatments=treatment if isinstance(treatment, str) else treatments,
+        rows=np.bincount(code, rows),
         size=size,
-        cluster=cells[clusters[0]] if clusters else None,
+        cluster=cells[clusters] if clusters else None,
         scale=scale,
         within=within,
-        **_reduce(cells, terms, means, size),
+        singletons=singletons,
+        **_reduce(cells, terms, means, size, absorb, clusters),
     )
     _check_order(design.count, treatments)
     _check_left(names, design, limits)
@@ -131,11 +172,101 @@ def _partial_out(
 def _check_cov(cov, cluster, more):
     """Raise unless the covariance is known and the cluster column comes with its own."""
     _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
-    if (cov == "clustered") != (cluster is not None):
+    if (cov in BY_CLUSTER) != (cluster is not None):
         raise ValueError(
             f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
             "of clusters go together; give both or neither"
         )
+
+
+def _check_weighted(cov, weights):
+    """Raise on sampling weights with an error that takes all rows to have one variance."""
+    if weights is not None and cov not in ("robust", *BY_CLUSTER):
+        raise ValueError(
+            f"cov={cov!r} with weights={weights!r}: it takes one variance for all rows, and with "
+            "sampling weights the error depends on who has the large ones; take cov='robust', or "
+            "cov='clustered' and cluster="
+        )
+
+
+def _check_absorb(cov, absorb):
+    """Return the columns of fixed effects to take out, or raise."""
+    names = _names("absorb", absorb)
+    if len(names) > 2:
+        raise ValueError(
+            f"absorb names {len(names)} columns, {_listed(names)}; name the two with the most "
+            "levels, and the others among the controls, as categories"
+        )
+    if len(names) == 2 and cov in BY_LEVERAGE:
+        raise ValueError(
+            f"cov={cov!r} needs the leverages of all coefficients, which are not formed for two "
+            f"columns to absorb; absorb the one of {_listed(names)} with more levels, and name the "
+            "other among the controls, as a category"
+        )
+    return names
+
+
+def _without_singletons(table, counted, absorb):
+    """Leave out rows that are alone in a level of a column to absorb, until there are none.
+
+    Such a level fits its row, which so tells nothing of the effect (Correia 2015).
+    """
+    kept = np.arange(len(table))
+    while True:
+        alone = np.zeros(len(kept), dtype=bool)
+        for name in absorb:
+            codes = pd.factorize(table[name].iloc[kept])[0]
+            alone |= np.bincount(codes, counted.size[kept])[codes] == 1
+        if not alone.any():
+            break
+        kept = kept[~alone]
+    if len(kept) == len(table):
+        return table, counted, 0
+    if not len(kept):
+        raise ValueError(
+            f"every row is alone in a level of {_listed(absorb)}, so that nothing is left to "
+            "compare; absorb a column with fewer levels"
+        )
+    attrs, singletons = table.attrs, len(table) - len(kept)
+    table = table.iloc[kept].reset_index(drop=True)
+    table.attrs = attrs
+    return table, counted.of(kept), singletons
+
+
+def _weigh_rows(table, keys, counted, weights):
+    """Return rows of average weight in the place of rows; the weights become a key of the cells."""
+    if weights is None or np.ptp(counted.weights) == 0:
+        return counted
+    table[weights], keys[weights] = counted.weights, None
+    table.attrs["precision"][weights] = 0.0
+    scatter = counted.scatter * counted.weights[:, np.newaxis, np.newaxis]
+    return counted._replace(size=counted.mass, scatter=scatter)
+
+
+def _cluster_names(cov, cluster):
+    """Return the columns of clusters, one or two, or raise."""
+    if cluster is None or isinstance(cluster, str):
+        return [] if cluster is None else [_one("cluster", cluster)]
+    names = _names("cluster", cluster)
+    if len(set(names)) != len(names) or len(names) > 2 or not names:
+        raise ValueError(
+            f"cluster must name one column, or two different ones, got {cluster!r}; rows are "
+            "clustered in one or two ways"
+        )
+    if len(names) == 2 and cov != "clustered":
+        raise ValueError(
+            f"cov={cov!r} with two columns of clusters, {_listed(names)}: its adjustment is known "
+            "for clusters in one way; take cov='clustered', or one column"
+        )
+    return names
+
+
+def _add_clusters(table, data, names):
+    """Add further columns of clusters to what was read."""
+    for name in names:
+        more = _read(data, cluster=name)
+        table[name] = table[name] if name in table else more[name]
+        table.attrs["precision"].update(more.attrs["precision"])
 
 
 def _split(data, role, columns):
@@ -243,29 +374,34 @@ def _centre(columns, size, group):
             column -= (np.bincount(group, size * column) / total)[group]
 
 
-def _reduce(cells, terms, targets, size):
+def _reduce(cells, terms, targets, size, absorb, clusters):
     """Return the columns that add something, and the targets' loadings on their basis."""
     crossed = [name for _, products in terms.values() for product in products for name in product]
     cells = cells.astype(dict.fromkeys(crossed, "category"))
-    group, terms = _absorbed(cells, terms)
-    _check_rows(size.sum(), group.max() + 1)
+    groups, terms = _absorbed(cells, terms, absorb)
+    means = _means(groups)
+    _check_rows(size.sum(), means)
     parts = {role: [_design(cells, plain)] for role, (plain, _) in terms.items()}
     for role, (_, products) in terms.items():
         parts[role] += [_indicators(cells, product, size.sum()) for product in products]
     both = [part for role in parts.values() for part in role if part.columns.size]
     columns = np.hstack([part.columns for part in both], dtype=float)
     width = columns.shape[1]
-    _, limits = _unit_norm(columns, size, np.hstack([part.precision for part in both]))
+    norms, limits = _unit_norm(columns, size, np.hstack([part.precision for part in both]))
     for values in (columns, targets):
-        _centre(values, size, group)
+        _centre(values, size, groups[0])
         values *= np.sqrt(size)[:, np.newaxis]
+        _take_out(values, size, groups)
     short = _triangle(columns, targets)
-    kept = _sweep(short, both, limits, size.sum(), group.max() + 1)
+    kept = _sweep(short, both, limits, size.sum(), means)
     rest = short[len(kept) :, width:]
     return {
-        "group": group,
+        "group": groups[0],
+        "means": means,
+        "nested": _nested(groups, cells, clusters) if absorb else None,
         "targets": targets,
         "columns": columns[:, kept],
+        "norms": norms[kept],
         "controls": np.sum(kept < sum(len(part.precision) for part in parts["controls"])),
         "triangle": short[: len(kept), kept],
         "loadings": short[: len(kept), width:],
@@ -273,17 +409,68 @@ def _reduce(cells, terms, targets, size):
     }
 
 
-def _absorbed(cells, terms):
-    """Return each cell's level of the control with the most levels, and the other terms."""
+def _means(groups):
+    """Return the number of coefficients of one category, or of two: less one per component."""
+    counts = [group.max() + 1 for group in groups]
+    if len(groups) == 1:
+        return counts[0]
+    links = sparse.coo_array((np.ones(len(groups[0])), groups), shape=counts)
+    both = sparse.block_array([[None, links], [links.T, None]])
+    return sum(counts) - sparse.csgraph.connected_components(both, directed=False)[0]
+
+
+def _nested(groups, cells, clusters):
+    """Return how many levels lie in one cluster each, of columns whose levels all do, less 1."""
+    nested = 0
+    for group in groups:
+        for name in clusters:
+            codes = pd.factorize(cells[name])[0]
+            if len(np.unique(group * (codes.max() + 1) + codes)) == group.max() + 1:
+                nested += group.max() + 1
+                break
+    return max(nested - 1, 0)
+
+
+def _take_out(values, size, groups):
+    """Take a second category out of columns that are net of a first, in place, by LSMR.
+
+    All are times the root of the cell's size (Fong and Saunders 2011).
+    """
+    if len(groups) == 1:
+        return
+    entries = [np.sqrt(size / np.bincount(group, size)[group]) for group in groups]
+    first, second = (
+        sparse.csr_array((part, (np.arange(len(size)), group)))
+        for part, group in zip(entries, groups, strict=True)
+    )
+    net = sparse.linalg.LinearOperator(
+        second.shape,
+        matvec=lambda v: (u := second @ v) - first @ (first.T @ u),
+        rmatvec=lambda u: second.T @ (u - first @ (first.T @ u)),
+    )
+    for column in values.T:
+        for _ in range(2):  # the second time takes out what the first left
+            found, *_ = sparse.linalg.lsmr(net, column, atol=1e-14, btol=1e-14, maxiter=10**5)
+            column -= net.matvec(found)
+
+
+def _absorbed(cells, terms, absorb):
+    """Return each cell's level of the control with the most levels, and the other terms.
+
+    Of columns to absorb, the level of each, the one with the most levels first.
+    """
+    if absorb:
+        groups = [pd.factorize(cells[name])[0] for name in absorb]
+        return sorted(groups, key=np.max, reverse=True), terms
     plain, products = terms["controls"]
     if not plain and len(products) == 1:
-        return _combinations(cells, products[0]), {**terms, "controls": ([], [])}
+        return [_combinations(cells, products[0])], {**terms, "controls": ([], [])}
     categories = [name for name in plain if cells[name].dtype.name in ("object", "category")]
     if not categories:
-        return np.zeros(len(cells), dtype=int), terms
+        return [np.zeros(len(cells), dtype=int)], terms
     largest = max(categories, key=lambda name: cells[name].nunique())
     others = [name for name in plain if name != largest]
-    return pd.factorize(cells[largest])[0], {**terms, "controls": (others, products)}
+    return [pd.factorize(cells[largest])[0]], {**terms, "controls": (others, products)}
 
 
 def _combinations(cells, product):
@@ -373,13 +560,24 @@ def _k_class(method, design, kappa):
     bread = np.linalg.inv(form[1:, 1:])
     contrast = np.concatenate([[1.0], -bread @ form[1:, 0]])
     covariance, df = _covariance(design, contrast, bread, kappa)
-    unit = design.scale[0] / design.scale[1:]
-    parts = zip(-contrast[1:] * unit, np.sqrt(covariance.diagonal()) * unit, strict=True)
-    options = {"n": design.n, "level": design.level, "df": df}
-    if isinstance(design.treatments, str):
-        return _result(method, *next(parts), **options)
-    rows = [_result(name, *next(parts), **options) for name in design.treatments]
-    return _warned(pd.DataFrame(rows), design)
+    answer = _estimates_of(
+        method, design, -contrast[1:], covariance, df, design.scale[0] / design.scale[1:]
+    )
+    return answer if isinstance(design.treatments, str) else _warned(answer, design)
+
+
+def _estimates_of(method, design, estimates, covariance, df, unit):
+    """Return an estimate as a result, those of a list of treatments as a table of them."""
+    errors, df = np.sqrt(covariance.diagonal()) * unit, np.broadcast_to(df, len(unit))
+    names = [method] if isinstance(design.treatments, str) else design.treatments
+    rows = [
+        _result(*row, n=design.n, level=design.level, df=degrees)
+        for *row, degrees in zip(names, estimates * unit, errors, df, strict=True)
+    ]
+    answer = rows[0] if isinstance(design.treatments, str) else pd.DataFrame(rows)
+    if design.nested is not None:
+        answer.attrs["singletons"] = design.singletons
+    return answer
 
 
 def _least_moved(design):
@@ -438,16 +636,26 @@ def _covariance(design, contrast, bread, kappa):
     total = design.explained + design.residual
     variance = contrast @ total @ contrast / design.n
     if design.cov == "unadjusted":
-        return variance * bread, np.inf
+        return design.small_sample * variance * bread, np.inf
     if design.cov == "bekker":
         net = np.eye(len(contrast))[:, 1:]
         net = net - np.outer(contrast, contrast @ total @ net) / (variance * design.n)
         middle = net.T @ (design.explained + (kappa - 1) ** 2 * design.residual) @ net
         return variance * bread @ middle @ bread, np.inf
     scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
-    _check_alone(design, design.fitted[:, 1:])
-    meat, df = _meat(design, design.fitted[:, 1:], design.net @ contrast, scatter)
-    return bread @ meat @ bread, df
+    return _sandwich(design, design.fitted[:, 1:] @ bread, design.net @ contrast, scatter)
+
+
+def _sandwich(design, columns, residual, scatter):
+    """Return the covariance of coefficients that move with the errors as columns say, and df."""
+    _check_alone(design, columns)
+    if design.cov in BY_LEVERAGE:
+        (codes,) = _ways(design.cluster)
+        absorbed = design.group, _crossing_means(design, codes)
+        basis = _projection(design, columns)
+        return _by_leverage(design.cov, columns, residual, basis, codes, absorbed)
+    meat, df = _meat(design, columns, residual, scatter)
+    return design.small_sample * meat, df
 
 
 def _meat(design, regressors, residual, scatter):
@@ -457,7 +665,7 @@ def _meat(design, regressors, residual, scatter):
     """
     if design.cov == "clustered":
         return _clustered(regressors * residual[:, np.newaxis], design.cluster)
-    squares = (residual**2 + scatter) / design.size
+    squares = (residual**2 + scatter) / design.rows
     return (regressors * squares[:, np.newaxis]).T @ regressors, np.inf
 
 
@@ -468,25 +676,39 @@ def _check_alone(design, regressors):
     least squares makes its products with the residuals sum to zero there. Such a cluster has
     an eigenvalue of one in its block of the projection on constant, controls and regressors.
     """
-    if design.cov != "clustered":
+    if design.cluster is None:
         return
-    known = design.basis[:, : design.controls]
-    basis = np.hstack([known, np.linalg.qr(regressors)[0]])
-    codes, names = pd.factorize(design.cluster)
-    names = pd.Index(names).tolist()
-    pairs = np.unique(design.group * len(names) + codes) // len(names)
+    basis = _projection(design, regressors)
+    for name in design.cluster:
+        codes, names = pd.factorize(design.cluster[name])
+        _check_each_alone(design, basis, regressors.shape[1], codes, pd.Index(names, name=name))
+
+
+def _projection(design, regressors):
+    """Return an orthonormal basis of controls and regressors net of them, by cell."""
+    return np.hstack([design.basis[:, : design.controls], np.linalg.qr(regressors)[0]])
+
+
+def _crossing_means(design, codes):
+    """Return each cell's entry in the basis of its group's mean, 0 of groups within a cluster."""
+    pairs = np.unique(design.group * (codes.max() + 1) + codes) // (codes.max() + 1)
     crossing = np.bincount(pairs)[design.group] > 1  # a group within a cluster tells nothing
-    means = crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
+    return crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
+
+
+def _check_each_alone(design, basis, width, codes, names):
+    """Raise if a cluster alone tells a combination of the last columns of the basis."""
+    means = _crossing_means(design, codes)
     share = np.bincount(codes, means**2 + np.einsum("cj,cj->c", basis, basis))
     for code in np.flatnonzero(share > 1 - 1e-8):
         rows = np.flatnonzero(codes == code)
-        groups = design.group[rows, np.newaxis] == np.unique(design.group[rows][crossing[rows]])
+        groups = design.group[rows, np.newaxis] == np.unique(design.group[rows][means[rows] > 0])
         block = np.hstack([groups * means[rows, np.newaxis], basis[rows]])
         _, values, axes = np.linalg.svd(block, full_matrices=False)
-        alone = axes[values > 1 - 1e-8][:, -regressors.shape[1] :]
+        alone = axes[values > 1 - 1e-8][:, -width:]
         if np.abs(alone).max(initial=0) > 1e-6:
             raise ValueError(
-                f"column {design.cluster.name!r} has {len(names)} clusters, and {names[code]!r} "
+                f"column {names.name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
                 "alone makes up an arm, or all that an instrument moves once the controls are "
                 "held fixed: its residuals sum to zero there, so a clustered standard error would "
                 "count its shocks as none. Cluster by a finer column, or leave cluster out and "

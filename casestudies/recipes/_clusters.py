@@ -11,13 +11,91 @@ def _clustered(scores, cluster, factor=1.0):
 
     The sum over clusters of the squared sums of scores, times :math:`\frac{G}{G-1}` for
     :math:`G` clusters and the estimator's own small-sample `factor`; for the t distribution on
-    :math:`G - 1` degrees. Clusters are taken as independent of one another.
+    :math:`G - 1` degrees. Clusters are taken as independent of one another. With two columns of
+    clusters, rows that share neither are: the sums by each are added, those by both at once
+    taken off (Cameron, Gelbach and Miller 2011), and :math:`G` is the lesser number.
     """
-    codes, names = pd.factorize(np.asarray(cluster))
-    groups = len(names)
-    sums = np.zeros((groups, scores.shape[1]))
+    ways = _ways(cluster)
+    groups = 1 + min(codes.max() for codes in ways)
+    parts = [_squared_sums(scores, codes) for codes in ways]
+    covariance = sum(parts)
+    if len(ways) == 2:
+        both = ways[0].astype(np.int64) * len(scores) + ways[1]
+        covariance = covariance - _squared_sums(scores, pd.factorize(both)[0])
+        _check_positive(covariance, parts, cluster)
+    return groups / (groups - 1) * factor * covariance, groups - 1
+
+
+def _ways(cluster):
+    """Return the number of each row's cluster, for one column of clusters or for each of two."""
+    columns = [cluster] if np.ndim(cluster) == 1 else [cluster[name] for name in cluster]
+    return [pd.factorize(np.asarray(column))[0] for column in columns]
+
+
+def _squared_sums(scores, codes):
+    """Return the cross-products of the sums of scores by cluster."""
+    sums = np.zeros((codes.max() + 1, scores.shape[1]))
     np.add.at(sums, codes, scores)
-    return groups / (groups - 1) * factor * sums.T @ sums, groups - 1
+    return sums.T @ sums
+
+
+def _check_positive(covariance, parts, cluster):
+    """Raise if taking off what both columns of clusters share leaves no variance."""
+    for place in np.flatnonzero(covariance.diagonal() <= 0):
+        names = list(cluster)
+        larger = names[int(parts[1][place, place] > parts[0][place, place])]
+        raise ValueError(
+            f"columns {names[0]!r} and {names[1]!r}: the variance by the first plus that by the "
+            "second less that by both at once is not positive, so it is no variance; cluster by "
+            f"{larger!r} alone, by which it is larger"
+        )
+
+
+def _by_leverage(cov, columns, residual, basis, cluster, absorbed=None):
+    r"""Return the CR2 or CR3 covariance of coefficients, and each one's degrees of freedom.
+
+    Coefficients move with the errors as `columns` say: regressors net of all others, over their
+    cross-products. `basis` is an orthonormal basis of all regressors; so is, of means that were
+    taken out, each row's entry in the column of its group (`absorbed`: groups, entries). With
+    :math:`H_g` the block of the projection in cluster g, the residuals there are multiplied by
+
+    .. math:: (I - H_g)^{-1/2} \text{ (CR2)}, \quad (I - H_g)^{-1} \text{ (CR3)},
+
+    (pseudo-inverses); CR3 is the jackknife over clusters without its factor :math:`(G - 1) / G`
+    (Bell and McCaffrey 2002). The degrees are those of the chi-squared variable whose mean and
+    variance are in the ratio of the estimated variance's own, if errors are independent, normal
+    and of one variance (Satterthwaite).
+    """
+    codes = pd.factorize(np.asarray(cluster))[0]
+    order = np.argsort(codes, kind="stable")
+    blocks = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    parts = [
+        _in_cluster(-0.5 if cov == "CR2" else -1, columns, residual, basis, absorbed, rows)
+        for rows in blocks
+    ]
+    sums, own, reach = (np.array(part) for part in zip(*parts, strict=True))
+    far = (reach**2).sum(axis=1)
+    square = (own**2 - 2 * own * far).sum(axis=0)
+    square += [np.sum((part.T @ part) ** 2) for part in np.moveaxis(reach, 2, 0)]
+    return sums.T @ sums, (own - far).sum(axis=0) ** 2 / square
+
+
+def _in_cluster(power, columns, residual, basis, absorbed, rows):
+    """Return a cluster's sum of scores, its columns' squares, and their loadings on the basis."""
+    columns, block = columns[rows], basis[rows]
+    if absorbed is not None:
+        groups, entries = (part[rows, np.newaxis] for part in absorbed)
+        block = np.hstack([block, (groups == np.unique(groups[entries > 0])) * entries])
+    turn, values, _ = np.linalg.svd(block, full_matrices=False)
+    left = 1 - values**2
+    stretch = np.where(left > 1e-9, np.maximum(left, 1e-9) ** power, 0) - 1
+    columns = columns + turn @ (stretch[:, np.newaxis] * (turn.T @ columns))
+    reach = basis[rows].T @ columns
+    if absorbed is not None:
+        means = np.zeros((absorbed[0].max() + 1, columns.shape[1]))
+        np.add.at(means, groups[:, 0], entries * columns)
+        reach = np.vstack([reach, means])
+    return residual[rows] @ columns, (columns**2).sum(axis=0), reach
 
 
 def _check_sides(table, cluster, arms):

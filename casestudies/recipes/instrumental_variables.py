@@ -1,4 +1,4 @@
-r"""Instrumental variables: ratios, two-stage least squares and LIML.
+r"""Instrumental variables: ratios, two-stage least squares and LIML; least squares beside them.
 
 The model is :math:`Y = \beta D + W'\gamma + u`, with treatment :math:`D`, controls
 :math:`W` (a constant is always added) and instruments :math:`Z` that must be relevant
@@ -23,10 +23,23 @@ is lost: estimates and covariances are those of the rows. So `data` may as well 
 made where the rows are (``size="n"``).
 """
 
-import numpy as np
+import dataclasses
 
-from casestudies.recipes._cells import _k_class, _least_moved, _partial_out
-from casestudies.recipes._columns import _listed, _names, _one, _zero_one
+import numpy as np
+import pandas as pd
+from scipy import linalg, special
+
+from casestudies.recipes._cells import (
+    BY_LEVERAGE,
+    _check_alone,
+    _estimates_of,
+    _k_class,
+    _least_moved,
+    _meat,
+    _partial_out,
+    _sandwich,
+)
+from casestudies.recipes._columns import _listed, _names, _numbers, _one, _read, _real, _zero_one
 from casestudies.recipes._counted import _read_counted
 
 
@@ -40,6 +53,7 @@ def wald(
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Estimate the effect as the outcome's jump over the treatment's jump.
@@ -65,17 +79,24 @@ def wald(
         Column of zeros and ones, both present.
     controls : str or list of str, default ()
         Columns or products of columns.
-    cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
         Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
-        the t distribution on :math:`G - 1` degrees.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
+        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
+        are Bell and McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -112,7 +133,9 @@ def wald(
     arms, _ = _read_counted(data, size, (), instrument=instrument)
     _zero_one(arms, instrument, kinds=("those not encouraged", "the encouraged"))
     design = _partial_out(
-        data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
+        *(data, treatment, instrument, controls, cov, cluster, level, size, *BY_LEVERAGE),
+        weights=weights,
+        outcome=outcome,
     )
     return _k_class("wald", design, 1.0)
 
@@ -124,9 +147,11 @@ def two_stage_least_squares(
     treatment,
     instruments,
     controls=(),
+    absorb=(),
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Estimate the effect with the part of the treatment that the instruments predict.
@@ -170,17 +195,31 @@ def two_stage_least_squares(
         Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
-    cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
+    absorb : str or list of two str, default ()
+        Columns of fixed effects with many levels, such as worker and firm, taken out without
+        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
+        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
+        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
+        coefficients, fixed effects among them, less those of a column whose levels each lie in
+        one cluster (but one); CR2 and CR3 have none.
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
         Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and goes with
-        the t distribution on :math:`G - 1` degrees.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
+        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
+        are Bell and McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -204,6 +243,9 @@ def two_stage_least_squares(
     References
     ----------
     Angrist and Krueger (1991), Quarterly Journal of Economics 106(4), 979-1014.
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
+    Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29(2), 238-249.
+    Pustejovsky and Tipton (2018), Journal of Business & Economic Statistics 36(4), 672-683.
     White (1982), Econometrica 50(2), 483-499.
     Cragg and Donald (1993), Econometric Theory 9(2), 222-240.
     Staiger and Stock (1997), Econometrica 65(3), 557-586.
@@ -223,9 +265,136 @@ def two_stage_least_squares(
     {'estimate': 2.429, 'std_error': 0.293, 'ci_low': 1.855, 'ci_high': 3.002, 'n': 12.0}
     """
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, size, outcome=outcome
+        *(data, treatment, instruments, controls, cov, cluster, level, size, *BY_LEVERAGE),
+        weights=weights,
+        absorb=absorb,
+        outcome=outcome,
     )
     return _k_class("two_stage_least_squares", design, 1.0)
+
+
+def least_squares(
+    data,
+    *,
+    outcome,
+    treatment,
+    controls=(),
+    absorb=(),
+    cov="unadjusted",
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
+):
+    r"""Regress the outcome on the treatment, fixed effects and two-way clusters included.
+
+    .. math:: \hat\beta = (D'M_W D)^{-1} D'M_W Y, \qquad
+        \hat V = (D'M_W D)^{-1} \Big[\sum_i \hat u_i^2 \tilde D_i \tilde D_i'\Big] (D'M_W D)^{-1}
+
+    with :math:`M_W` taking residuals from the controls, a constant and the fixed effects to
+    absorb, :math:`\tilde D = M_W D` and :math:`\hat u` the residuals. ``"unadjusted"`` puts
+    :math:`\hat\sigma^2 (D'M_W D)^{-1}`, ``"clustered"`` sums scores within clusters.
+
+    Estimand: the coefficient of the best linear prediction of the outcome; the effect
+    :math:`\beta` if treatment and errors are unrelated given controls and fixed effects and the
+    effect is one for all. Where effects differ it is a weighted average of them if controls and
+    fixed effects enter richly enough, and with unit and period effects under staggered adoption
+    some of its weights can be negative. It is what two-stage least squares with the treatment as
+    its own instrument gives.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit, or per cell of them with `size`.
+    outcome : str
+        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several; each has a row in the answer.
+    controls : str or list of str, default ()
+        Columns or products of columns.
+    absorb : str or list of two str, default ()
+        Columns of fixed effects with many levels, such as worker and firm, taken out without
+        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
+        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
+        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
+        coefficients, fixed effects among them, less those of a column whose levels each lie in
+        one cluster (but one); CR2 and CR3 have none.
+    cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
+        Covariance estimator. The first two have no small-sample factor and go with the normal
+        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
+        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
+        are for few or unlike clusters: residuals are stretched by the leverage of their cluster,
+        :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees are Bell and
+        McCaffrey's.
+    cluster : str or list of two str, optional
+        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
+        with ``cov="clustered"``: rows are independent if they share neither.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome
+        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same
+        in all of a cell, as all other columns are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
+    level : float, default 0.95
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series or pandas.DataFrame
+        ``estimate, std_error, ci_low, ci_high, n``; for a list of treatments a frame with a row
+        for each. With `absorb`, ``.attrs["singletons"]``.
+
+    Raises
+    ------
+    ValueError
+        If a treatment is not numeric, a column is constant or collinear with those before it,
+        rows are too few, one cluster alone makes up an arm (its residuals sum to zero, so its
+        shocks would count as none), or a variance by two columns of clusters is not positive.
+
+    References
+    ----------
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
+    Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29(2), 238-249.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({
+    ...     "firm": list("aaabbbcccddd"), "year": [1, 2, 3] * 4,
+    ...     "trained": [0, 0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0],
+    ...     "output": [5, 6, 9, 4, 8, 8, 6, 7, 7, 9, 9, 8],
+    ... })
+    >>> columns = {"outcome": "output", "treatment": "trained", "absorb": ["firm", "year"]}
+    >>> least_squares(data, **columns, cov="clustered", cluster="firm").round(3).to_dict()
+    {'estimate': 2.455, 'std_error': 0.255, 'ci_low': 1.644, 'ci_high': 3.265, 'n': 12.0}
+    """
+    names = _names("treatment", treatment)
+    table = _read(data, several={"treatment": names})
+    for name in names:
+        _numbers(table, name)
+    design = _partial_out(
+        *(data, _one("outcome", outcome), names, controls, cov, cluster, level, size),
+        *BY_LEVERAGE,
+        weights=weights,
+        absorb=absorb,
+        named=("outcome", "treatment"),
+    )
+    return _regressed(dataclasses.replace(design, treatments=treatment))
+
+
+def _regressed(design):
+    """Return the coefficients of the last columns, which here are the treatments."""
+    own = slice(design.controls, None)
+    root = linalg.inv(design.triangle[own, own]).T
+    columns, residual = design.instruments @ root, (design.net - design.fitted)[:, 0]
+    if design.cov == "unadjusted":
+        variance = design.small_sample * design.residual[0, 0] / design.n
+        covariance, df = variance * root.T @ root, np.inf
+    else:
+        covariance, df = _sandwich(design, columns, residual, design.within[:, 0, 0])
+    estimates, unit = design.loadings[own, 0] @ root, design.scale[0] / design.norms[own]
+    return _estimates_of("least_squares", design, estimates, covariance, df, unit)
 
 
 def limited_information(
@@ -238,6 +407,8 @@ def limited_information(
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
+    fuller=0,
     level=0.95,
 ):
     r"""Estimate the effect by limited-information maximum likelihood (LIML).
@@ -260,6 +431,11 @@ def limited_information(
     .. math:: \hat V = \hat\sigma^2 H^{-1}\{(1 - \alpha)^2 \tilde D'P\tilde D
         + \alpha^2 \tilde D'(I - P)\tilde D\} H^{-1}, \quad H = D'P D - \alpha D'D .
 
+    LIML has no moments, and with weak instruments strays far. ``fuller=1`` takes Fuller's
+    :math:`\kappa - 1 / r` in its place, for :math:`r` residual degrees of freedom of the
+    reduced form: an estimate with moments, nearly unbiased unless instruments are very weak.
+    Assumptions and errors are those of LIML.
+
     Parameters
     ----------
     data : pandas.DataFrame
@@ -274,13 +450,19 @@ def limited_information(
         Covariance estimator. "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and
         goes with the t distribution on :math:`G - 1` degrees; the others have no small-sample
         factor and go with the normal distribution.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+    cluster : str or list of two str, optional
+        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
+        rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the answer is then that of the population the rows were selected from.
+    fuller : float, default 0
+        Fuller's constant, 0 or more; 0 is LIML.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -298,13 +480,15 @@ def limited_information(
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
         instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, one cluster that alone makes up an arm, or instruments and controls that
-        explain a combination of outcome and treatment without a rest.
+        treatment, one cluster that alone makes up an arm, a negative `fuller` or one with
+        Bekker's error, or instruments and controls that explain a combination of outcome and
+        treatment without a rest.
 
     References
     ----------
     Anderson and Rubin (1949), Annals of Mathematical Statistics 20(1), 46-63.
     Bekker (1994), Econometrica 62(3), 657-681.
+    Fuller (1977), Econometrica 45(4), 939-953.
     Staiger and Stock (1997), Econometrica 65(3), 557-586.
     Sanderson and Windmeijer (2016), Journal of Econometrics 190(2), 212-221.
     Hansen, Hausman and Newey (2008), Journal of Business & Economic Statistics 26(4), 398-422.
@@ -323,13 +507,159 @@ def limited_information(
     >>> round(float(liml.estimate), 3), round(liml.attrs["kappa"], 3)
     (2.77, 1.23)
     """
+    fuller = _real("fuller", fuller, least=0)
+    if fuller and cov == "bekker":
+        raise ValueError(
+            f"fuller={fuller:g} with cov='bekker': that error is LIML's; take fuller=0, or another "
+            "cov"
+        )
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, size, "bekker", outcome=outcome
+        *(data, treatment, instruments, controls, cov, cluster, level, size, "bekker"),
+        weights=weights,
+        outcome=outcome,
     )
-    kappa = _kappa(design)
+    kappa = _kappa(design) - fuller / design.df
     result = _k_class("limited_information", design, kappa)
-    result.attrs["kappa"] = kappa
+    result.attrs["kappa"] = float(kappa)
     return result
+
+
+def overidentification(
+    data,
+    *,
+    outcome,
+    treatment,
+    instruments,
+    controls=(),
+    cov="unadjusted",
+    cluster=None,
+    size=None,
+    weights=None,
+):
+    r"""Test whether instruments, more than there are treatments, agree on the effect.
+
+    With :math:`\hat u` the residuals of two-stage least squares and :math:`Z` the instruments
+    net of the controls, Sargan's statistic, and Hansen's with a robust or clustered variance
+    :math:`\hat S` of the scores :math:`Z_i \hat u_i`,
+
+    .. math:: S = n\,\frac{\hat u'P\hat u}{\hat u'\hat u}, \qquad
+        J = \min_\beta\, (Y - D\beta)'Z\,\hat S^{-1} Z'(Y - D\beta),
+
+    chi-squared with as many degrees as there are instruments beyond the treatments. What it can
+    say: a small p-value means that not all instruments estimate one and the same number. What it
+    cannot: that they are valid. It rejects valid instruments that move people with different
+    effects, and it passes invalid ones whose biases share one ratio to their first stages, as one
+    direct effect of a season in all cohorts does; with weak or many instruments its level is not
+    kept. Assumption behind reading it as a test of exclusion: effects are the same for all.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit, or per cell of them with `size`.
+    outcome : str
+        Numeric column.
+    treatment : str or list of str
+        Numeric column, or several endogenous ones.
+    instruments, controls : str or list of str
+        Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
+    cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
+        Sargan's statistic for errors of one variance, or Hansen's with this variance of the
+        scores; by cluster it has :math:`G / (G - 1)` for :math:`G` clusters.
+    cluster : str, optional
+        Column of cluster names, with ``cov="clustered"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
+        cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster.
+
+    Returns
+    -------
+    pandas.Series
+        ``statistic``, ``df``, ``p_value``, ``null`` (the hypothesis, a sentence),
+        ``distribution`` and ``reference``.
+
+    Raises
+    ------
+    ValueError
+        If there are no more instruments than treatments (nothing to test), no more clusters than
+        instruments, a constant or collinear instrument, control or treatment, too few rows,
+        instruments that do not move the treatment, or one cluster that alone makes up an arm.
+
+    References
+    ----------
+    Sargan (1958), Econometrica 26(3), 393-415.
+    Hansen (1982), Econometrica 50(4), 1029-1054.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({
+    ...     "draw": list("aabbcc") * 2,
+    ...     "served": [0, 1, 0, 2, 1, 3] * 2,
+    ...     "income": [5, 7, 4, 9, 8, 11] * 2,
+    ... })
+    >>> columns = {"outcome": "income", "treatment": "served", "instruments": "draw"}
+    >>> test = overidentification(data, **columns)
+    >>> round(test["statistic"], 3), test["df"], round(test["p_value"], 3)
+    (2.86, 1, 0.091)
+    """
+    if cluster is not None:
+        _one("cluster", cluster)
+    design = _partial_out(
+        *(data, treatment, instruments, controls, cov, cluster, 0.95, size),
+        weights=weights,
+        outcome=outcome,
+    )
+    _least_moved(design)  # raises where some combination is not moved at all
+    names = _names("treatment", treatment)
+    df = int(design.count) - len(names)
+    _check_overidentified(design, df)
+    bread = np.linalg.inv(design.explained[1:, 1:])
+    contrast = np.concatenate([[1.0], -bread @ design.explained[1:, 0]])
+    explained = design.loadings[design.controls :]
+    if cov == "unadjusted":
+        total = contrast @ (design.explained + design.residual) @ contrast
+        statistic = design.n * (contrast @ design.explained @ contrast) / total
+    else:
+        statistic = _hansen(design, explained, contrast)
+    entries = {
+        "statistic": float(statistic),
+        "df": df,
+        "p_value": float(special.chdtrc(df, statistic)),
+        "null": f"the {design.count} instrument columns agree on the effect(s) of {_listed(names)}",
+        "distribution": f"chi-squared({df})",
+        "reference": "Sargan (1958)" if cov == "unadjusted" else "Hansen (1982)",
+    }
+    return pd.Series(entries, name="overidentification", dtype=object)
+
+
+def _check_overidentified(design, df):
+    """Raise unless there are more instruments than treatments, and clusters than instruments."""
+    if not df:
+        raise ValueError(
+            f"{design.count} instrument column(s) for as many treatments always agree, so there is "
+            "nothing to test; name more instruments, or fewer treatments"
+        )
+    groups = np.inf if design.cluster is None else design.cluster.nunique().iloc[0]
+    if groups <= design.count:
+        raise ValueError(
+            f"{design.count} instrument columns and {groups} clusters: the variance of the scores "
+            "needs more clusters than instruments; use fewer instruments, or a finer cluster"
+        )
+
+
+def _hansen(design, explained, contrast):
+    """Return the least weighted square of the scores' sums, weights by two-stage least squares."""
+    scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
+    _check_alone(design, design.instruments)
+    meat, _ = _meat(design, design.instruments, design.net @ contrast, scatter)
+    root = linalg.solve_triangular(np.linalg.cholesky(meat), explained, lower=True)
+    fitted = root[:, 1:] @ np.linalg.lstsq(root[:, 1:], root[:, 0], rcond=None)[0]
+    return ((root[:, 0] - fitted) ** 2).sum()
 
 
 def _kappa(design):

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import linalg, optimize, special
 
 from casestudies.recipes._cells import (
     _check_alone,
@@ -19,11 +19,22 @@ from casestudies.recipes._cells import (
     _meat,
     _partial_out,
 )
+from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import _names, _one, _result
 
 
 def first_stage(
-    data, *, treatment, instruments, controls=(), outcome=None, cluster=None, size=None, level=0.95
+    data,
+    *,
+    treatment,
+    instruments,
+    controls=(),
+    absorb=(),
+    outcome=None,
+    cluster=None,
+    size=None,
+    weights=None,
+    level=0.95,
 ):
     r"""Measure how strongly the instruments move the treatment.
 
@@ -54,15 +65,22 @@ def first_stage(
         Numeric column, or several endogenous ones.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
+    absorb : str or list of two str, default ()
+        Columns of fixed effects with many levels, taken out without forming their dummies. Rows
+        alone in a level tell nothing and are left out; an F counts the effects among the
+        coefficients, but that by cluster not those of a column whose levels each lie in one.
     outcome : str, optional
         Not used; taken so that one set of keywords serves every function of this file.
-    cluster : str, optional
-        Column of cluster names for the effective F.
+    cluster : str or list of two str, optional
+        Column of cluster names for the effective F, or two, such as firm and year.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection. Only the
+        effective F is then told, as the others take all rows to have one variance.
     level : float, default 0.95
         One minus the size of the test behind ``critical_value``.
 
@@ -71,17 +89,18 @@ def first_stage(
     pandas.DataFrame
         Rows ``F``, ``partial R2``, ``effective F``; columns ``value, critical_value,
         p_value, null, distribution, reference``. The effective F is tested against weak, not
-        against zero, instruments; all others against zero. For a list of treatments the index
-        has two levels, statistic and treatment: ``F``, ``partial R2`` and ``conditional F`` of
-        each, then the ``Cragg-Donald F`` of all (their names joined by commas).
+        against zero, instruments; all others against zero. With `weights`, the last row only.
+        For a list of treatments the index has two levels, statistic and treatment: ``F``,
+        ``partial R2`` and ``conditional F`` of each, then the ``Cragg-Donald F`` of all (their
+        names joined by commas).
 
     Raises
     ------
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
         instrument, control or treatment, too few rows, one cluster that alone makes up an arm,
-        or clusters with a list of treatments; and if the instruments do not move a combination
-        of several treatments at all.
+        or clusters or weights with a list of treatments; and if the instruments do not move a
+        combination of several treatments at all.
 
     References
     ----------
@@ -96,11 +115,15 @@ def first_stage(
     >>> first_stage(data, treatment="served", instruments="draw")["value"].round(3).to_dict()
     {'F': 2.333, 'partial R2': 0.341, 'effective F': 2.333}
     """
-    _check_independent(treatment, cluster)
+    _check_independent(treatment, cluster=cluster, weights=weights)
     cov = "robust" if cluster is None else "clustered"
-    design = _partial_out(data, treatment, instruments, controls, cov, cluster, level, size)
+    options = {"weights": weights, "absorb": absorb}
+    design = _partial_out(
+        data, treatment, instruments, controls, cov, cluster, level, size, **options
+    )
     if isinstance(treatment, str):
-        rows = {**_each_strength(design, 0, treatment), "effective F": _effective_f(design)}
+        rows = _each_strength(design, 0, treatment) if weights is None else {}
+        rows["effective F"] = _effective_f(design)
     else:
         each = [_each_strength(design, place, name) for place, name in enumerate(design.treatments)]
         parts = dict(zip(design.treatments, each, strict=True))
@@ -123,6 +146,7 @@ def anderson_rubin(
     cov="unadjusted",
     cluster=None,
     size=None,
+    weights=None,
     level=0.95,
 ):
     r"""Collect every effect that the Anderson-Rubin test does not reject.
@@ -135,10 +159,13 @@ def anderson_rubin(
     The set :math:`\{\beta: AR(\beta) \le F_{level}\}` solves a quadratic inequality, so it can
     be an interval, two rays, the whole line, empty, or (where the first-stage F equals the
     critical value) a half-line. It covers the true effect at the stated rate however weak
-    the instruments are; it assumes constant effects or one instrument. With one instrument,
-    a robust or clustered variance of the reduced form is quadratic in :math:`\beta` too. Of
-    several treatments each has its own set: the values that the test accepts together with some
-    values of the others' effects (a projection, so it covers at least at the stated rate).
+    the instruments are; it assumes constant effects or one instrument. A robust or clustered
+    variance :math:`\hat\Omega(\beta)` of what the instruments explain is quadratic in
+    :math:`\beta`, and the set then is where :math:`c\,\hat\Omega(\beta)` less the explained
+    part's square is positive semidefinite; its ends are eigenvalues of that quadratic matrix
+    polynomial, so none is missed by a grid, and it may have more pieces. Of several treatments
+    each has its own set: the values that the test accepts together with some values of the
+    others' effects (a projection, so it covers at least at the stated rate).
 
     Parameters
     ----------
@@ -151,23 +178,29 @@ def anderson_rubin(
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
-        Variance of the reduced form, the last two for one instrument only: times
-        :math:`n / r`, and :math:`\frac{G}{G - 1}\frac{n - 1}{r}` with :math:`F(q, G - 1)` for
-        :math:`G` clusters.
-    cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        Variance of the reduced form, the last two for one treatment only: times
+        :math:`n / r`, and :math:`\frac{G}{G - 1}\frac{n - 1}{r}` for :math:`G` clusters, whose
+        statistic is held against Hotelling's distribution, :math:`q (G - 1) / (G - q)` times
+        :math:`F(q, G - q)`.
+    cluster : str or list of two str, optional
+        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
+        rows are independent if they share neither.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome or
         treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
         too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
         cluster are. The answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"``
+        or by cluster: the set is then that of the population the rows were selected from.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        ``kind`` ("interval", "half-line", "two rays", "whole line" or "empty"), ``ci_low`` and
+        ``kind`` ("interval", "half-line", "two rays", "whole line", "empty" or, of several
+        instruments with another ``cov``, "several pieces"), ``ci_low`` and
         ``ci_high`` (the set's least and greatest element, infinite where it has none),
         ``pieces`` (a list of ``(low, high)``, whose union is the set), ``n``, ``statement``
         (the set in a sentence), ``null``, ``distribution``, ``reference``; for a list of
@@ -177,9 +210,9 @@ def anderson_rubin(
     ------
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument or control, too few rows, one cluster that alone makes up an arm, or several
-        instruments with a ``cov`` other than "unadjusted". Irrelevant instruments are no error:
-        they give the whole line.
+        instrument or control, too few rows, one cluster that alone makes up an arm, several
+        treatments with a ``cov`` other than "unadjusted", or no more clusters than instruments.
+        Irrelevant instruments are no error: they give the whole line.
 
     References
     ----------
@@ -199,29 +232,113 @@ def anderson_rubin(
     >>> anderson_rubin(data, **columns, level=0.99).kind
     'whole line'
     """
+    names = _names("treatment", treatment)
     design = _partial_out(
-        data, treatment, instruments, controls, cov, cluster, level, size, outcome=outcome
+        *(data, treatment, instruments, controls, cov, cluster, level, size),
+        weights=weights,
+        outcome=outcome,
     )
-    df = _residual_df(design)
-    critical = special.fdtri(design.count, df, level)
-    allowed = critical * design.count * _reduced_form(design)
-    sets = []
-    for place, name in enumerate(_names("treatment", treatment), start=1):
-        pieces = _effects(design.explained, allowed, place, design.scale[0] / design.scale[place])
-        kind, words = _describe(pieces)
-        entries = {
-            "kind": kind,
-            "ci_low": pieces[0][0] if pieces else np.nan,
-            "ci_high": pieces[-1][1] if pieces else np.nan,
-            "pieces": pieces,
-            "n": design.n,
-            "statement": words,
-            "null": _null(_one("outcome", outcome), name, _names("treatment", treatment)),
-            "distribution": f"F({design.count}, {df})",
-            "reference": "Anderson and Rubin (1949)",
-        }
-        sets.append(pd.Series(entries, name=name))
+    if design.cov == "unadjusted" or design.count == 1:
+        pieces, df = _quadratic_sets(design, names)
+    else:
+        pieces, df = _robust_set(design, names)
+    sets = [
+        _set(design, part, name, _one("outcome", outcome), f"F({design.count}, {df})", AR)
+        for part, name in zip(pieces, names, strict=True)
+    ]
     return sets[0].rename("anderson_rubin") if isinstance(treatment, str) else pd.DataFrame(sets)
+
+
+def conditional_likelihood_ratio(
+    data, *, outcome, treatment, instruments, controls=(), size=None, level=0.95
+):
+    r"""Collect every effect that the conditional likelihood ratio test does not reject.
+
+    With several instruments the Anderson-Rubin set spends a degree of freedom on each; this test
+    asks about the effect alone and is near the best that a test which holds at any strength can
+    do. With :math:`\hat\Sigma` the variance of the reduced form, :math:`b = (1, -\beta)'` and
+    :math:`a = (\beta, 1)'`,
+
+    .. math:: Q_S = \frac{b'[Y, D]'P[Y, D]b}{b'\hat\Sigma b}, \quad
+        LR(\beta) = Q_S - \min_\beta Q_S, \quad
+        Q_T = \frac{a'\hat\Sigma^{-1}[Y, D]'P[Y, D]\hat\Sigma^{-1}a}{a'\hat\Sigma^{-1}a} .
+
+    Given :math:`Q_T`, which says how strong the instruments are, the distribution of
+    :math:`LR` under the null is known, and its p-value is an integral: :math:`LR \le m` where a
+    chi-squared variable with 1 degree is at most :math:`m (m + Q_T - R) / (m + Q_T)`, and
+    :math:`R` is one with :math:`q - 1` for :math:`q` instruments. As :math:`Q_S + Q_T` is
+    the same for all :math:`\beta`, the set is one of :math:`Q_S` up to a limit, so an interval,
+    a half-line, two rays or the whole line. It is never empty: it holds the LIML estimate.
+
+    Estimand: the effect :math:`\beta`, if it is the same for all (where instruments move people
+    with different effects the set need not hold an average of them). Assumptions: instruments as
+    good as random given the controls, excluded, errors of one variance and without clusters; the
+    variance is taken as known, which a large sample allows. Where it is not the same in all rows,
+    a robust Anderson-Rubin set holds, and with one instrument both sets are the same but for F
+    in the place of chi-squared.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit, or per cell of them with `size`.
+    outcome, treatment : str
+        Numeric columns.
+    instruments, controls : str or list of str
+        Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
+        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
+        too), or from ``y`` if it is the same in all of a cell, as instruments and controls are.
+        The answer is that of the rows.
+    level : float, default 0.95
+        Coverage of the set, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        ``kind`` ("interval", "half-line", "two rays" or "whole line"), ``ci_low`` and ``ci_high``
+        (the set's least and greatest element, infinite where it has none), ``pieces`` (a list of
+        ``(low, high)``, whose union is the set), ``n``, ``statement`` (the set in a sentence),
+        ``null``, ``distribution``, ``reference``.
+
+    Raises
+    ------
+    ValueError
+        If there is no instrument, a constant or collinear instrument or control, too few rows,
+        or instruments and controls that explain a combination of outcome and treatment without
+        a rest. Irrelevant instruments are no error: they give the whole line.
+
+    References
+    ----------
+    Moreira (2003), Econometrica 71(4), 1027-1048.
+    Andrews, Moreira and Stock (2006), Econometrica 74(3), 715-752.
+    Mikusheva (2010), Journal of Econometrics 157(2), 236-247.
+
+    Examples
+    --------
+    >>> data = pd.DataFrame({
+    ...     "draw": list("aabbcc") * 2,
+    ...     "served": [0, 1, 0, 2, 1, 3] * 2,
+    ...     "income": [5, 7, 4, 9, 8, 11] * 2,
+    ... })
+    >>> columns = {"outcome": "income", "treatment": "served", "instruments": "draw"}
+    >>> conditional_likelihood_ratio(data, **columns).statement
+    'two rays: the data are compatible with every effect up to -0.4 and every effect from 2.13'
+    """
+    outcome, treatment = _one("outcome", outcome), _one("treatment", treatment)
+    design = _partial_out(
+        data, treatment, instruments, controls, "unadjusted", None, level, size, outcome=outcome
+    )
+    sigma = design.residual / design.df
+    least, greatest = _extremes(design.explained, sigma)
+    limit = _likelihood_limit(least, greatest, design.count, 1 - level)
+    pieces = [(-np.inf, np.inf)]
+    if limit < greatest:
+        unit = design.scale[0] / design.scale[1]
+        pieces = _effects(design.explained, limit * sigma, 1, unit)
+    law = f"of the likelihood ratio given its strength, {design.count} instrument(s)"
+    answer = _set(design, pieces, treatment, outcome, law, "Moreira (2003)")
+    return answer.rename("conditional_likelihood_ratio")
 
 
 def t_f(
@@ -317,16 +434,187 @@ def t_f(
     return result
 
 
+AR = "Anderson and Rubin (1949)"
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
 
 
-def _check_independent(treatment, cluster):
-    """Raise if clusters are given with a list of treatments."""
-    if cluster is not None and not isinstance(treatment, str):
+def _check_independent(treatment, **options):
+    """Raise if clusters or weights are given with a list of treatments."""
+    for name, value in options.items():
+        if value is not None and not isinstance(treatment, str):
+            raise ValueError(
+                f"{name}={value!r} with a list of treatments: the conditional F and the "
+                f"Cragg-Donald F take rows as independent and alike; leave {name} out, or name one "
+                "treatment"
+            )
+
+
+def _set(design, pieces, name, outcome, law, reference):
+    """Return a set of effects with its words."""
+    kind, words = _describe(pieces)
+    entries = {
+        "kind": kind,
+        "ci_low": pieces[0][0] if pieces else np.nan,
+        "ci_high": pieces[-1][1] if pieces else np.nan,
+        "pieces": pieces,
+        "n": design.n,
+        "statement": words,
+        "null": _null(outcome, name, _names("treatment", design.treatments)),
+        "distribution": law,
+        "reference": reference,
+    }
+    return pd.Series(entries, name=name)
+
+
+def _quadratic_sets(design, names):
+    """Return the pieces of each treatment's set, a quadratic inequality, and degrees of freedom."""
+    df = _residual_df(design)
+    allowed = special.fdtri(design.count, df, design.level) * design.count * _reduced_form(design)
+    units = design.scale[0] / design.scale[1:]
+    places = range(1, len(names) + 1)
+    return [
+        _effects(design.explained, allowed, place, unit)
+        for place, unit in zip(places, units, strict=True)
+    ], df
+
+
+def _robust_set(design, names):
+    """Return the pieces of the set of several instruments under a robust variance, and df.
+
+    It is where c O(b) - g(b) g(b)' has no negative eigenvalue, O the variance and g the means of
+    the scores, both polynomials in the effect b: its ends are among the b at which it is singular.
+    """
+    if len(names) > 1:
         raise ValueError(
-            f"cluster={cluster!r} with a list of treatments: the conditional F and the "
-            "Cragg-Donald F take rows as independent; leave cluster out, or name one treatment"
+            f"anderson_rubin with cov={design.cov!r} needs one treatment, or one instrument; use "
+            "anderson_rubin with cov='unadjusted'"
         )
+    q, blocks = design.count, _score_blocks(design)
+    df, critical = design.df, q
+    if design.cov == "clustered":
+        groups = _residual_df(design) + 1
+        if groups <= q:
+            raise ValueError(
+                f"{q} instrument columns and {groups} clusters: the variance of the scores needs "
+                "more clusters than instruments; use fewer instruments, or a finer cluster"
+            )
+        df, critical = groups - q, q * (groups - 1) / (groups - q)
+    critical *= special.fdtri(q, df, design.level)
+    y, d = design.loadings[design.controls :].T
+    forms = [
+        critical * blocks[0] - np.outer(y, y),
+        np.outer(y, d) + np.outer(d, y) - critical * (blocks[1] + blocks[1].T),
+        critical * blocks[2] - np.outer(d, d),
+    ]
+    unit = design.scale[0] / design.scale[1]
+    pieces = _where_positive(forms, lambda b: _score_statistic(blocks, y, d, b) <= critical)
+    return [[(float(low * unit), float(high * unit)) for low, high in pieces]], df
+
+
+def _score_blocks(design):
+    """Return the variances of the instruments' scores with outcome and treatment, and between."""
+    _check_alone(design, design.instruments)
+    z, rest = design.instruments, design.net - design.fitted
+    if design.cov == "clustered":
+        scores = np.hstack([z * rest[:, [0]], z * rest[:, [1]]])
+        both = _clustered(scores, design.cluster, _small_sample(design))[0]
+        q = design.count
+        return both[:q, :q], both[:q, q:], both[q:, q:]
+    return [
+        _small_sample(design)
+        * (z * ((rest[:, i] * rest[:, j] + design.within[:, i, j]) / design.rows)[:, np.newaxis]).T
+        @ z
+        for i, j in ((0, 0), (0, 1), (1, 1))
+    ]
+
+
+def _score_statistic(blocks, y, d, effect):
+    """Return the statistic of several instruments at an effect, or raise where it has none."""
+    form = blocks[0] - effect * (blocks[1] + blocks[1].T) + effect**2 * blocks[2]
+    values, axes = np.linalg.eigh(form)
+    if values[0] <= 1e-12 * values[-1]:
+        raise ValueError(
+            "the variance of the instruments' scores is singular or negative at some effect, as "
+            "two columns of clusters, or few of them, can make it; cluster by one column, or use "
+            "fewer instruments"
+        )
+    return ((axes.T @ (y - effect * d)) ** 2 / values).sum()
+
+
+def _where_positive(forms, accepted):
+    """Return the pieces of the line that are accepted, cut where a matrix polynomial is singular.
+
+    Its eigenvalues are those of a linear pencil twice as large.
+    """
+    zero, one = np.zeros_like(forms[0]), np.eye(len(forms[0]))
+    left = np.block([[zero, one], [-forms[0], -forms[1]]])
+    right = np.block([[one, zero], [zero, forms[2]]])
+    top, bottom = linalg.eig(left, right, right=False, homogeneous_eigvals=True)
+    finite = np.abs(bottom) > 1e-13 * np.abs(top)
+    cuts = np.unique((top[finite] / bottom[finite]).real)
+    ends = [-np.inf, *cuts, np.inf]
+    inner = (cuts[1:] + cuts[:-1]) / 2
+    span = 1 + np.ptp(cuts)
+    points = [cuts[0] - span, *inner, cuts[-1] + span]
+    pieces = []
+    for low, high, point in zip(ends[:-1], ends[1:], points, strict=True):
+        if accepted(point) and pieces and pieces[-1][1] == low:
+            pieces[-1] = (pieces[-1][0], high)
+        elif accepted(point):
+            pieces.append((low, high))
+    return pieces
+
+
+def _extremes(explained, sigma):
+    """Return the least and the greatest ratio of two forms, or raise where it has no limit."""
+    scale = np.sqrt(sigma.diagonal())
+    scale = np.outer(scale, scale)
+    if not scale.all() or np.linalg.eigvalsh(sigma / scale)[0] < 1e-12:
+        raise ValueError(
+            "controls and instruments explain a combination of outcome and treatment without a "
+            "rest, so there is no noise to hold the effect against; check how they were made"
+        )
+    values = linalg.eigh(explained / scale, sigma / scale, eigvals_only=True)
+    return max(float(values[0]), 0.0), float(values[-1])
+
+
+def _likelihood_limit(least, greatest, count, size):
+    """Return how large Q_S may be; its sum with Q_T is that of the extremes (Mikusheva 2010)."""
+
+    def excess(statistic):
+        strength = least + greatest - statistic
+        return _likelihood_p_value(statistic - least, strength, count) - size
+
+    if excess(greatest) >= 0:
+        return np.inf
+    return optimize.brentq(excess, least, greatest, xtol=1e-13 * greatest, rtol=1e-14)
+
+
+GAUSS_LEGENDRE = np.polynomial.legendre.leggauss(200)
+
+
+def _likelihood_p_value(ratio, strength, count):
+    """Return the probability of a larger likelihood ratio given the instruments' strength.
+
+    With R the share sin^2 of the ratio and the strength, the integrand is smooth.
+    """
+    if count == 1:
+        return special.chdtrc(1, ratio)
+    top = ratio + strength
+    if top <= 0:
+        return 1.0
+    far = special.chdtri(count - 1, 1e-15)
+    widest = np.arcsin(np.sqrt(min(far / top, 1.0)))
+    nodes, weights = GAUSS_LEGENDRE
+    angle = widest * (nodes + 1) / 2
+    rest = top * np.sin(angle) ** 2
+    half = (count - 1) / 2
+    with np.errstate(divide="ignore"):
+        log_density = (half - 1) * np.log(rest / 2) - rest / 2 - special.gammaln(half) - np.log(2)
+    step = 2 * top * np.sin(angle) * np.cos(angle) * np.exp(log_density)
+    accepted = special.chdtr(1, ratio * np.cos(angle) ** 2)
+    beyond = special.chdtrc(count - 1, top * np.sin(widest) ** 2)
+    return float((step * (1 - accepted) * weights).sum() * widest / 2 + beyond)
 
 
 def _each_strength(design, place, treatment):
@@ -377,12 +665,13 @@ def _joint_strength(design):
 
 def _residual_df(design):
     """Return the residual degrees of freedom: rows less coefficients, or clusters less one."""
-    return design.cluster.nunique() - 1 if design.cov == "clustered" else design.df
+    return design.cluster.nunique().min() - 1 if design.cov == "clustered" else design.df
 
 
 def _small_sample(design):
     """Return the usual small-sample factor of rows and coefficients."""
-    return (design.n - (design.cov == "clustered")) / design.df
+    nested = design.nested or 0 if design.cov == "clustered" else 0
+    return (design.n - (design.cov == "clustered")) / (design.df + nested)
 
 
 def _reduced_form(design):
@@ -394,17 +683,16 @@ def _reduced_form(design):
     rest, instrument = design.net - design.fitted, design.instruments[:, 0]
     meat, _ = _meat(design, rest, instrument, 0.0)
     if design.cov == "robust":
-        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.size, design.within)
+        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.rows, design.within)
     return _small_sample(design) * meat
 
 
 def _check_just_identified(design, what):
     """Raise unless there is one instrument."""
     if design.count > 1:
-        remedy = ", or one instrument" if isinstance(design.treatments, str) else ""
+        remedy = ", or one instrument"
         raise ValueError(
-            f"{what} needs one instrument, got {design.count} columns; use "
-            f"anderson_rubin with cov='unadjusted'{remedy}"
+            f"{what} needs one instrument, got {design.count} columns; use anderson_rubin{remedy}"
         )
 
 
@@ -479,6 +767,9 @@ def _describe(pieces):
         return "empty", "empty: the data reject every effect, hence the instruments or the model"
     if not ends:
         return "whole line", "the whole line: the data reject no effect at this level"
+    if len(pieces) > 2 or len(ends) == 2 * len(pieces) > 2:
+        parts = ", or ".join(f"from {low:.3g} to {high:.3g}" for low, high in pieces)
+        return "several pieces", f"several pieces: {compatible} {parts}"
     if len(pieces) == 2:
         words = f"two rays: {compatible} up to {ends[0]} and every effect from {ends[1]}"
         return "two rays", words

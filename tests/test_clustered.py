@@ -1,0 +1,145 @@
+"""Covariances by cluster, in one and in two ways, against R, pyfixest and brute force."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from casestudies.recipes._clusters import _by_leverage, _clustered
+
+SIZES = [3, 5, 8, 4, 10, 6, 12]
+
+
+def rows():
+    """Return 48 rows in 7 clusters of unequal sizes, and 6 others across them; by formula."""
+    i, g = np.arange(48), np.repeat(range(7), SIZES)
+    x = np.sin(i) + np.array([0, 1, 0, 2, 1, 0, 1])[g]
+    frame = {"g": g, "h": i * i % 11, "x": x, "w": np.cos(2 * i), "y": 2 * np.sin(3 * i) + i / 20}
+    return pd.DataFrame(frame)
+
+
+def regression(data, regressors=("x", "w"), by="g"):
+    """Return coefficients as columns of the errors, residuals and an orthonormal basis."""
+    design = sm.add_constant(data[list(regressors)].to_numpy())
+    fit = sm.OLS(data["y"].to_numpy(), design).fit()
+    columns = design @ np.linalg.inv(design.T @ design)
+    return columns, fit.resid, np.linalg.qr(design)[0], data[by]
+
+
+def errors(cov, place=1, **options):
+    found, df = _by_leverage(cov, *regression(rows(), **options))
+    return np.sqrt(found[place, place]), df[place]
+
+
+def test_errors_by_leverage_are_those_of_r_and_pyfixest():
+    # R 4.5, sandwich 3.0-2: sqrt(vcovCL(lm(y ~ x + w), ~g, type = "HC2")["x", "x"])
+    assert errors("CR2")[0] == pytest.approx(0.158366742398, rel=1e-10)
+    # pyfixest 0.60: feols("y~x+w", vcov={"CRV3": "g"}, ssc=ssc(k_adj=False, G_adj=False)); and
+    # in R type = "HC3"
+    assert errors("CR3")[0] == pytest.approx(0.1970260441748705, rel=1e-10)
+    # degrees: sum(diag(GG))^2 / sum(GG^2) with GG by Bell and McCaffrey's matrices, in R
+    assert errors("CR2")[1] == pytest.approx(4.34761606158, rel=1e-10)
+
+
+@pytest.mark.parametrize("regressors", [["x", "w"], ["x", "own"]], ids=["all", "a dummy of one"])
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+def test_errors_and_degrees_by_leverage_are_those_of_full_matrices(cov, regressors):
+    data = rows().assign(own=lambda f: (f["g"] == 2) * 1)  # one cluster alone decides `own`
+    columns, residual, basis, cluster = regression(data, regressors)
+    left, projected, sums = np.eye(48) - basis @ basis.T, [], []
+    for name in range(7):
+        here = np.flatnonzero(cluster == name)
+        values, axes = np.linalg.eigh(left[np.ix_(here, here)])
+        values, axes = values[values > 1e-9], axes[:, values > 1e-9]
+        power = -0.5 if cov == "CR2" else -1
+        adjusted = (axes * values**power) @ axes.T @ columns[here]
+        projected.append(left[:, here] @ adjusted)
+        sums.append(residual[here] @ adjusted)
+    products = np.einsum("gnj,hnj->jgh", projected, projected)[:2]
+    degrees = [np.trace(form) ** 2 / (form**2).sum() for form in products]
+    covariance, df = _by_leverage(cov, columns[:, :2], residual, basis, cluster)
+    np.testing.assert_allclose(df, degrees, rtol=1e-9)
+    np.testing.assert_allclose(covariance, (np.transpose(sums) @ sums)[:2, :2], rtol=1e-9)
+
+
+def test_cr3_is_the_jackknife_over_clusters():
+    data = rows()
+    full = sm.OLS(data["y"], sm.add_constant(data[["x", "w"]])).fit().params
+    apart = [
+        sm.OLS(part["y"], sm.add_constant(part[["x", "w"]])).fit().params - full
+        for part in (data[data["g"] != name] for name in range(7))
+    ]
+    expected = np.einsum("gi,gj->ij", apart, apart)
+    np.testing.assert_allclose(_by_leverage("CR3", *regression(data))[0], expected, rtol=1e-9)
+
+
+def test_means_taken_out_count_as_the_dummies_that_they_replace():
+    data = rows()
+    dummies = pd.get_dummies(data["h"], dtype=float).iloc[:, 1:].add_prefix("h")
+    wide = pd.concat([data, dummies], axis=1)
+    columns, residual, _, cluster = regression(wide, ["x", *dummies])
+    expected = _by_leverage("CR2", *regression(wide, ["x", *dummies]))
+    group, size = data["h"].to_numpy(), data["h"].map(data["h"].value_counts()).to_numpy()
+    net = (data["x"] - data["x"].groupby(data["h"]).transform("mean")).to_numpy()[:, np.newaxis]
+    basis, absorbed = net / np.linalg.norm(net), (group, 1 / np.sqrt(size))
+    parts = columns[:, [1]], residual, basis, cluster
+    covariance, df = _by_leverage("CR2", *parts, absorbed=absorbed)
+    np.testing.assert_allclose(covariance[0, 0], expected[0][1, 1], rtol=1e-10)
+    np.testing.assert_allclose(df[0], expected[1][1], rtol=1e-10)
+
+
+def test_with_equal_variances_cr2_is_unbiased_and_the_usual_error_is_too_small():
+    columns, _, basis, cluster = regression(rows())
+    left = np.eye(48) - basis @ basis.T
+    truth = (columns[:, 1] ** 2).sum()
+    means = {}
+    for cov in ("clustered", "CR2"):
+        drawn = []
+        for column in left:  # the mean over errors is linear in the covariance of the residuals
+            if cov == "clustered":
+                drawn.append(_clustered(columns * column[:, np.newaxis], cluster, 6 / 7)[0][1, 1])
+            else:
+                drawn.append(_by_leverage(cov, columns, column, basis, cluster)[0][1, 1])
+        means[cov] = sum(drawn)
+    assert means["CR2"] == pytest.approx(truth, rel=1e-9)
+    assert means["clustered"] < 0.9 * truth
+
+
+def test_two_ways_add_and_what_both_share_is_taken_off():
+    data = rows()
+    columns, residual, _, _ = regression(data)
+    scores = columns[:, [1]] * residual[:, np.newaxis]
+    # R 4.5, sandwich 3.0-2: vcovCL(lm(y ~ x + w), ~g, type = "HC0", cadjust = FALSE)["x", "x"],
+    # ~h, ~g + h
+    by_g, by_h, by_both = 0.0164633077863, 0.109804260143, 0.0243702855616
+    for names, published in ((["g"], by_g), (["h"], by_h), (["g", "h"], by_both)):
+        covariance, df = _clustered(scores, data[names], 1.5)
+        fewest = data[names].nunique().min()
+        assert df == fewest - 1
+        expected = 1.5 * fewest / (fewest - 1) * published
+        np.testing.assert_allclose(covariance[0, 0], expected, rtol=1e-10)
+    # pyfixest 0.60: feols("y~x+w", vcov={"CRV1": "g+h"}, ssc=ssc(k_adj=False, G_df="min"))
+    covariance, _ = _clustered(scores, data[["h", "g"]])
+    np.testing.assert_allclose(np.sqrt(covariance[0, 0]), 0.17100977362116593, rtol=1e-10)
+
+
+def test_two_ways_without_a_variance_are_refused_and_the_larger_one_is_named():
+    scores = np.array([[1.0], [-1.0], [-1.0], [1.0]])
+    ways = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]})
+    with pytest.raises(ValueError, match=r"'a' and 'b'.*not positive.*cluster by 'a' alone"):
+        _clustered(scores, ways)
+    scores = scores + np.array([[0.0], [0.3], [0.0], [0.3]])
+    with pytest.raises(ValueError, match="cluster by 'b' alone"):
+        _clustered(scores, ways)
+    assert _clustered(scores, ways["b"])[0] > 0
+
+
+def test_clusters_are_matched_by_place_not_by_label():
+    columns, residual, basis, cluster = regression(rows())
+    names = cluster.map(dict(enumerate("gbafced"))).set_axis(range(48, 0, -1))
+    for cov in ("CR2", "CR3"):
+        plain = _by_leverage(cov, columns, residual, basis, cluster)
+        for found, expected in zip(
+            _by_leverage(cov, columns, residual, basis, names), plain, strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
