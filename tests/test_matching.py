@@ -527,6 +527,16 @@ def test_pairs_do_not_depend_on_rows_units_or_names(metric):
     assert again.to_list() == pytest.approx(found.to_list(), rel=1e-7)
 
 
+def test_which_of_two_partners_equally_far_is_taken_does_not_hang_on_the_order_of_names():
+    data = pd.DataFrame({"x1": [0, 4, 4, 1, 0, 4, 5, 9], "x2": [0, 4, 4, 0, 1, 4, 5, 9]})
+    data = data.assign(a=[1, 1, 1, 0, 0, 0, 0, 0], y=[3, 4, 5, 0, 9, 2, 1, 1])
+    options = {"outcome": "y", "treatment": "a", "replace": False, "bias_correction": False}
+    found = [match(data, **options, adjust_for=names) for names in (["x1", "x2"], ["x2", "x1"])]
+    assert found[0].to_list() == pytest.approx(found[1].to_list())
+    seek = {"treatment": "a", "adjust_for": ["x2", "x1"], "replace": False}
+    assert matched_pairs(data, **seek)["control"].iloc[0] in (3, 4)
+
+
 def test_pairs_recover_the_effect_on_the_treated_and_their_interval_covers_it():
     covered, errors = 0, []
     for rng in range(120):
