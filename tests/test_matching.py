@@ -357,6 +357,7 @@ def test_dropping_by_a_caliper_is_matching_without_those_it_names():
     assert found.attrs["dropped"] == {"treated": len(who), "control": 0}
     assert len(who) > 5
     assert data.loc[who, "a"].eq(1).all()
+    assert not matched_pairs(data, **seek)["treated"].isin(who).any()
     expected = match(data.drop(who), **options)
     assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-12)
     assert (match_weights(data, **seek)[who] == 0).all()
@@ -525,6 +526,35 @@ def test_pairs_do_not_depend_on_rows_units_or_names(metric):
     moved = data.sample(frac=1, random_state=1).assign(x1=lambda d: d["x1"] * 3e6)
     again = match(moved, **options | {"adjust_for": ["ward", "x2", "x1"]})
     assert again.to_list() == pytest.approx(found.to_list(), rel=1e-7)
+
+
+def test_as_many_pairs_as_can_be_come_before_near_ones():
+    # Around a square: two of the treated stand beside a partner, and the third then reaches none.
+    x1, x2 = [0, 0, 1, 0, 1, 1.1], [0, 1, 1, 1, 1, 0]
+    data = pd.DataFrame({"x1": x1, "x2": x2, "a": [1, 1, 1, 0, 0, 0]})
+    points = whitened(data[["x1", "x2"]].to_numpy())
+    distance = np.linalg.norm(points[:3, None] - points[None, 3:], axis=2)
+    caliper = distance.diagonal().max() + 1e-6
+    assert distance[0, 2] > caliper
+    seek = {"treatment": "a", "adjust_for": ["x1", "x2"], "caliper": caliper}
+    pairs = matched_pairs(data, **seek, replace=False)
+    assert pairs["control"].to_list() == [3, 4, 5]
+
+
+def test_a_caliper_allows_for_single_precision():
+    data = pd.DataFrame({"a": [1, 0, 0], "x": np.array([0.6, 0.5, 0.7], dtype=np.float32)})
+    seek = {"treatment": "a", "adjust_for": "x", "caliper": 1.0}
+    assert match_weights(data, **seek, neighbours=2).to_list() == [1, 0.5, 0.5]
+
+
+def test_which_of_two_partners_equally_far_is_taken_does_not_hang_on_the_order_of_names():
+    data = pd.DataFrame({"x1": [0, 4, 4, 1, 0, 4, 5, 9], "x2": [0, 4, 4, 0, 1, 4, 5, 9]})
+    data = data.assign(a=[1, 1, 1, 0, 0, 0, 0, 0], y=[3, 4, 5, 0, 9, 2, 1, 1])
+    options = {"outcome": "y", "treatment": "a", "replace": False, "bias_correction": False}
+    found = [match(data, **options, adjust_for=names) for names in (["x1", "x2"], ["x2", "x1"])]
+    assert found[0].to_list() == pytest.approx(found[1].to_list())
+    seek = {"treatment": "a", "adjust_for": ["x2", "x1"], "replace": False}
+    assert matched_pairs(data, **seek)["control"].iloc[0] in (3, 4)
 
 
 def test_pairs_recover_the_effect_on_the_treated_and_their_interval_covers_it():
