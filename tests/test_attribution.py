@@ -191,6 +191,8 @@ def test_clusters_that_mix_the_arms_add_up_with_their_signs():
     assert found["ci_low"] == pytest.approx(5 / cases - lean - t * found["std_error_low"])
     assert above > 2 * below
     assert found["set_high"] == pytest.approx((100 - 50) / cases)
+    reach = above / np.sqrt(2 * np.pi) / cases + t * found["std_error_high"]
+    assert found["ci_high"] == pytest.approx(50 / cases + reach)
 
 
 def test_the_intervals_cover_away_from_kinks():
