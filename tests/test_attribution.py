@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from causaldata import nsw_mixtape
 from confounded import fits, m_estimator
+from scipy import stats
 from stored import numbers
 
 from casestudies import scenarios
@@ -162,8 +163,36 @@ def test_the_correction_near_a_kink_worked_by_hand():
     z = 0.12566134685507416  # of 0.55
     assert max(0.0, 1 / 51 - lean - z * error) == wide["ci_low"] == 0
     assert wide["ci_high"] == 1.0
-    far = data.assign(y=np.where(data.index < 49, 1, data["y"])[::1])
-    assert fits(causation_bounds(far, **PLAIN))
+    cells = [(0, 1, 1, 80), (0, 1, 0, 20), (0, 0, 1, 20), (0, 0, 0, 80)]
+    cells += [(1, 1, 1, 51), (1, 1, 0, 49), (1, 0, 1, 50), (1, 0, 0, 50)]
+    two = causation_bounds(counts(cells), **PLAIN | {"adjust_for": "x"}, level=0.1)
+    found, lean = two.loc["within cells"], spread * 51 / 131 / np.sqrt(2 * np.pi)
+    assert found["set_low"] == pytest.approx(61 / 131)
+    expected = found["set_low"] - lean - z * found["std_error_low"]
+    assert found["ci_low"] == pytest.approx(expected)
+
+
+def test_clusters_that_mix_the_arms_add_up_with_their_signs():
+    # Pairs of a treated and an untreated row, whose noise goes together.
+    y = np.array([[1, 1]] * 45 + [[1, 0]] * 10 + [[0, 1]] * 5 + [[0, 0]] * 40)
+    pairs = np.repeat(np.arange(100), 2)
+    data = pd.DataFrame({"y": y.ravel(), "d": np.tile([1, 0], 100), "pair": pairs})
+    p1, p0, cases = 0.55, 0.5, 55
+    net = y[:, 0] - y[:, 1]  # excess of each pair, as the risk untreated is that of its pair
+    excess = excess_fraction(data, **PLAIN, cluster="pair")
+    part = (net - 5 / cases * y[:, 0]) / cases
+    assert excess["estimate"] == pytest.approx(5 / cases)
+    assert excess["std_error"] == pytest.approx(np.sqrt(100 / 99 * part @ part))
+    found = causation_bounds(data, **PLAIN, cluster="pair", level=0.01).loc["within cells"]
+    sides = y[:, 0] - p1 + np.array([-1, 1])[:, None] * (y[:, 1] - p0)
+    below, above = np.sqrt((sides**2).sum(axis=1))
+    t = stats.t.ppf(0.505, 99)
+    lean = below / np.sqrt(2 * np.pi) / cases
+    assert found["ci_low"] == pytest.approx(5 / cases - lean - t * found["std_error_low"])
+    assert above > 2 * below
+    assert found["set_high"] == pytest.approx((100 - 50) / cases)
+    reach = above / np.sqrt(2 * np.pi) / cases + t * found["std_error_high"]
+    assert found["ci_high"] == pytest.approx(50 / cases + reach)
 
 
 def test_the_intervals_cover_away_from_kinks():

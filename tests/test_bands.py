@@ -53,3 +53,7 @@ def test_the_frame_holds_both_intervals_and_the_covariance():
     found = [[frame.attrs["covariance"][b][a] for b in "ab"] for a in "ab"]
     np.testing.assert_allclose(found, covariance)
     assert frame["n"].to_list() == [9, 9]
+    gap = _joint(
+        ["b - a"], np.array([1.0]), np.array([[-1, 1]]) @ _root(covariance), n=9, level=0.9
+    )
+    assert gap["std_error"].item() == pytest.approx(2)  # the root of 1 + 4 - 2 / 2

@@ -274,6 +274,18 @@ def test_weights_make_every_arm_look_like_everybody_and_count_what_they_leave():
     assert "effective_n" not in arm_means(data, **DRUGS, method="standardization").attrs
 
 
+def test_the_effective_number_of_an_arm_is_kishs_of_both_weights_at_once():
+    data = clinic(300, rng=22).assign(w=np.arange(300) % 4 + 1)
+    rows = np.repeat(np.arange(300), data["w"])
+    x, code = design(data), pd.Categorical(data["drug"], ["high", "low", "none"]).codes
+    logit = sm.MNLogit(code[rows], x[rows]).fit(disp=0, method="newton", tol=1e-14)
+    both = data["w"].to_numpy() / logit.predict(x)[np.arange(300), code]
+    found = arm_means(data, **DRUGS, method="weighting", weights="w").attrs["effective_n"]
+    for place, arm in enumerate(found):
+        own = both[code == place]
+        assert found[arm] == pytest.approx(own.sum() ** 2 / (own**2).sum())
+
+
 def test_what_is_estimated_is_named():
     data = clinic(200, rng=12)
     assert compare_arms(data, **DRUGS).attrs["estimand"] == "means of everybody"

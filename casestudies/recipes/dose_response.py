@@ -161,7 +161,7 @@ def dose_response(
     return _named(frame, f"mean outcome at each dose{compared}", table)
 
 
-class _Models(NamedTuple):
+class _DoseModels(NamedTuple):
     """Both models, fitted: covariates centred, dose and outcome less their means."""
 
     x: np.ndarray  # covariates behind a constant, orthogonal
@@ -199,7 +199,7 @@ def _fit_models(covariates, dose, y):
     width = x.shape[1]
     curve = slopes[0] + slopes[width] * dose + slopes[width + 1] * dose**2  # covariates centred
     fitted = (x, dose, terms, slopes, residual, expected, spread)
-    return _Models(*fitted, ratio, ratio * residual + curve, by_mean, by_spread)
+    return _DoseModels(*fitted, ratio, ratio * residual + curve, by_mean, by_spread)
 
 
 def _densities(dose, expected, spread):

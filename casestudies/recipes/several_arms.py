@@ -41,7 +41,7 @@ from casestudies.recipes._score import (
     _with_constant,
 )
 
-METHODS = ("doubly_robust", "standardization", "weighting")
+ROADS = ("doubly_robust", "standardization", "weighting")
 
 
 def compare_arms(
@@ -275,7 +275,7 @@ class _Target(NamedTuple):
     arm: int | None
 
 
-class _Scores(NamedTuple):
+class _ArmScores(NamedTuple):
     """Probabilities of each arm, the regressors behind them, and the inverse information."""
 
     chances: np.ndarray
@@ -303,13 +303,13 @@ class _Scores(NamedTuple):
 
 def _study_arms(data, columns, adjust_for, method, among, model):
     """Return the mean outcome under each value, and every row's influence on it."""
-    _check_choice("method", method, METHODS)
+    _check_choice("method", method, ROADS)
     _check_choice("model", model, ("linear", "logit"))
     treatment, names = columns["treatment"], _names("adjust_for", adjust_for)
     table, counted = _read_counted(data, None, several={"adjust_for": names}, **columns)
     mass, (arms, code) = counted.weights, _values(table, treatment)
     if columns["cluster"] is not None:
-        _check_clusters(table, columns["cluster"], arms, code, treatment)
+        _check_arm_clusters(table, columns["cluster"], arms, code, treatment)
     y = _outcome(table, columns["outcome"], model)
     origin = y.mean() * (model == "linear")  # digits that a far-off origin would cost
     target = _target(arms, code, mass, among, treatment)
@@ -383,7 +383,7 @@ def _fit_scores(design, code, arms, mass, target, treatment):
     if not converged:
         _check_pairs(design, code, arms, pairs, treatment)
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
-    return _Scores(chances, x, inverse, own, mass)
+    return _ArmScores(chances, x, inverse, own, mass)
 
 
 def _multinomial_logit(x, own, mass):
@@ -522,12 +522,12 @@ def _values(table, name):
 
 def _target(arms, code, mass, among, treatment):
     """Return whom the means are of, or raise."""
-    arm = None if among is None else _place(arms, among, "among", treatment)
+    arm = None if among is None else _place_of(arms, among, "among", treatment)
     belongs = mass if arm is None else mass * (code == arm)
     return _Target(belongs / belongs.sum(), mass / belongs.sum(), arm)
 
 
-def _check_clusters(table, cluster, arms, code, treatment):
+def _check_arm_clusters(table, cluster, arms, code, treatment):
     """Raise if an arm has the rows of one cluster only."""
     for arm, value in enumerate(arms):
         column = f"{treatment} {_word(value)}"
@@ -539,11 +539,11 @@ def _pairs(arms, reference, treatment):
     """Return the pairs of values that are compared, the one taken off second."""
     if reference is None:
         return [(b, a) for a, b in itertools.combinations(range(len(arms)), 2)]
-    base = _place(arms, reference, "reference", treatment)
+    base = _place_of(arms, reference, "reference", treatment)
     return [(arm, base) for arm in range(len(arms)) if arm != base]
 
 
-def _place(arms, value, option, treatment):
+def _place_of(arms, value, option, treatment):
     """Return the place of a value that an option names, or raise."""
     for place, arm in enumerate(arms):
         if np.isscalar(value) and isinstance(arm, str) == isinstance(value, str) and arm == value:
