@@ -127,7 +127,7 @@ def _by_cells(table, y, treated, treatment, carriers, causes):
     size, total = np.zeros((2, c.max() + 1, 2, m.max() + 1))
     np.add.at(size, (c, a, m), 1)
     np.add.at(total, (c, a, m), y)
-    _check_cells(table, size, (c, m), treatment, [*causes, *carriers])
+    _check_mediated(table, size, (c, m), treatment, [*causes, *carriers])
     mean = total / np.maximum(size, 1)
     share = size / size.sum(axis=2, keepdims=True)  # of a mediator's value in an arm
     arm = size.sum(axis=2) / size.sum(axis=(1, 2))[:, np.newaxis]
@@ -144,7 +144,7 @@ def _by_cells(table, y, treated, treatment, carriers, causes):
     return estimate, influence - estimate
 
 
-def _check_cells(table, size, codes, treatment, names):
+def _check_mediated(table, size, codes, treatment, names):
     """Raise unless each value of the mediators has two rows in both arms of its stratum."""
     c, m = codes
     least = size.min(axis=1)

@@ -264,7 +264,7 @@ def best_linear_projection(data, *, score, on, weights=None, cluster=None, level
     constant     -0.15       0.41   -1.46     1.16
     age           1.05       0.10    0.75     1.35
     """
-    names, estimate, covariance, n, df = _projection(data, score, on, weights, cluster)
+    names, estimate, covariance, n, df = _projected(data, score, on, weights, cluster)
     frame = _joint(names, estimate, _unitless_root(covariance), n=n, level=level, df=df)
     return _about(frame, "best linear projection of the CATE")
 
@@ -317,7 +317,7 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
     p_value      0.001628
     Name: heterogeneity_test, dtype: object
     """
-    _, estimate, covariance, n, df = _projection(data, score, on, weights, cluster)
+    _, estimate, covariance, n, df = _projected(data, score, on, weights, cluster)
     slopes, width = estimate[1:], len(estimate) - 1
     if df < width:
         raise ValueError(
@@ -570,7 +570,7 @@ def _check_sized(table, by, codes, names, cluster):
         )
 
 
-def _projection(data, score, on, weights, cluster):
+def _projected(data, score, on, weights, cluster):
     """Return names, coefficients, their covariance, n and degrees of a projection of scores."""
     names = _names("on", on)
     table, counted = _read_scores(data, score, cluster, weights, several={"on": names})

@@ -376,12 +376,12 @@ def _fit_scores(design, code, arms, mass, target, treatment):
     """Return the probability of each arm by a multinomial logit, or raise if arms are separated."""
     pairs = list(itertools.combinations(range(len(arms)), 2))
     compared = [pair for pair in pairs if target.arm is None or target.arm in pair]
-    _check_pairs(design, code, arms, compared, treatment)
+    _check_arm_pairs(design, code, arms, compared, treatment)
     x = _with_constant(_axes(design).place(design))
     own = np.eye(len(arms))[code]
     chances, inverse, converged = _multinomial_logit(x, own, mass)
     if not converged:
-        _check_pairs(design, code, arms, pairs, treatment)
+        _check_arm_pairs(design, code, arms, pairs, treatment)
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
     return _ArmScores(chances, x, inverse, own, mass)
 
@@ -435,7 +435,7 @@ def _inverse_of(information):
         return np.full_like(information, np.inf)
 
 
-def _check_pairs(design, code, arms, pairs, treatment):
+def _check_arm_pairs(design, code, arms, pairs, treatment):
     """Raise if the covariates tell two arms apart.
 
     A third arm that overlaps with both would keep the multinomial logit finite.
