@@ -507,7 +507,7 @@ def placebo(
         )
     rows = []
     for fake in range(1, start):
-        split, pairs = _split_rows(panel, start, fake)
+        split, pairs = _parts_before(panel, start, fake)
         entered = np.zeros(split.count.shape, dtype=bool)
         estimate, influence = _mean_change(split, pairs, entered)
         n = int(split.count.max(axis=1) @ entered.any(axis=1)) * 2
@@ -533,7 +533,7 @@ def _two_arms(data, outcome, unit, time, treated, cluster, size, weights, panel)
     return found
 
 
-def _split_rows(panel, start, fake):
+def _parts_before(panel, start, fake):
     """Return the periods before the treatment as those before and from a pretended date on.
 
     Where units have gaps, every later period is compared with every earlier one.

@@ -426,7 +426,7 @@ def overall_att(
             "later or never, or, where gaps leave nobody seen twice, take panel='cross_sections'"
         )
     estimate, influence = _average_cells(cells, after.to_numpy())
-    _check_lone_units(cells, after.to_numpy(), influence, cluster if cluster is not None else unit)
+    _check_average(cells, after.to_numpy(), influence, cluster if cluster is not None else unit)
     covariance, df = _cell_covariance(influence[:, np.newaxis], cells)
     std_error = np.sqrt(covariance[0, 0])
     _check_noise(outcome, std_error, cells.panel.scale)
@@ -567,7 +567,7 @@ def _cell_covariance(influence, cells):
     return _summed(cells.panel, influence, cells.entered, cells.n, cells.means)
 
 
-def _check_lone_units(cells, chosen, influence, cluster):
+def _check_average(cells, chosen, influence, cluster):
     """Raise if one cluster makes up all that is treated, or the comparison of a cell."""
     if not np.isnan(influence).any():
         return

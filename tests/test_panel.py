@@ -546,3 +546,16 @@ def test_two_by_two_weighs_as_weighted_least_squares_does():
         assert found["estimate"] == pytest.approx(fit.params["treated:post"], abs=1e-9)
         assert found["std_error"] == pytest.approx(fit.bse["treated:post"], rel=1e-9)
         assert found["n"] == len(frame)
+
+
+def test_an_event_time_with_one_treated_unit_has_no_error_and_says_so():
+    frame = balanced(21).query("start != 5")
+    kept = frame[(frame["start"] == 0) | (frame["time"] != 5) | (frame["unit"] == 2)]
+    study = did.event_study(kept, **ARMS, first_treated_time=3, panel="pairs")
+    assert study.index[study["std_error"].isna()].tolist() == [2]
+    assert np.isfinite(study.loc[2, "estimate"])
+    assert study.loc[2, "n_treated"] == 1
+    assert "std_error is missing at 2: one cluster makes up" in study.attrs["warning"]
+    whole = did.event_study(frame, **ARMS, first_treated_time=3)
+    assert whole.attrs["warning"] == ""
+    np.testing.assert_allclose(study.loc[0, ENTRIES[0]], whole.loc[0, "estimate"], rtol=1e-12)
