@@ -46,7 +46,7 @@ def _largest_deviation(root, level, df=np.inf):
         return low
     parts = root[norms > 0] / norms[norms > 0, np.newaxis]
     largest = np.abs(_directions(root.shape[1]) @ parts.T).max(axis=1).clip(1e-9)
-    inside = _within(root.shape[1], df)
+    inside = _length_within(root.shape[1], df)
     high = 2 * low
     while np.mean(inside(high / largest)) <= level:
         high *= 2
@@ -55,7 +55,7 @@ def _largest_deviation(root, level, df=np.inf):
     return optimize.brentq(lambda c: np.mean(inside(c / largest)) - level, low, high, xtol=1e-9)
 
 
-def _within(width, df):
+def _length_within(width, df):
     """Return the distribution function of the length of a normal or t vector."""
     if df == np.inf:
         return lambda length: special.chdtr(width, length**2)
