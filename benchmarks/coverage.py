@@ -363,12 +363,7 @@ def learners(run):
 
 def differing(run):
     """Run effects by group and by rank on scores of known propensities."""
-    lot = {"outcome": "y", "treatment": "d", "propensity": "p", "adjust_for": "x"}
     top = 1 + np.exp(-(special.ndtri(0.8) ** 2) / 2) / np.sqrt(2 * np.pi) / 0.2
-
-    def scored(answer):
-        return lambda d: answer(d.assign(score=heterogeneity.effect_scores(d, **lot)))
-
     columns, ranked = {"score": "score"}, {"score": "score", "priority": "x"}
     analyses = {
         "group_effects": lambda d: heterogeneity.group_effects(d, **columns, by="old").loc[1],
@@ -384,7 +379,6 @@ def differing(run):
     truth = {"ATE of a group": 1 + np.sqrt(2 / np.pi), "ATE of two groups": 0.0, "slope": 1.0}
     truth |= {"TOC at 20%": top - 1, "AUTOC": AUTOC}
     world, targets = _Drawn(_ranked, **truth), dict(zip(analyses, truth, strict=True))
-    analyses = {name: scored(answer) for name, answer in analyses.items()}
     run("trial, effect 1 + x", world, analyses, 1_000, targets)
 
 
@@ -410,11 +404,14 @@ def _complied(n, rng):
 
 
 def _ranked(n, rng):
-    """Draw a trial of unequal known chances, and an effect of 1 + x."""
+    """Draw a trial of unequal known chances, an effect of 1 + x, and the scores."""
     x, noise = rng.normal(size=(2, n))
     p = np.where(x > 0, 0.6, 0.4)
     d = (rng.random(n) < p) * 1
-    return pd.DataFrame({"x": x, "old": (x > 0) * 1, "p": p, "d": d, "y": d * (1 + x) + x + noise})
+    y = d * (1 + x) + x + noise
+    trial = pd.DataFrame({"x": x, "old": (x > 0) * 1, "p": p, "d": d, "y": y})
+    lot = {"outcome": "y", "treatment": "d", "propensity": "p", "adjust_for": "x"}
+    return trial.assign(score=heterogeneity.effect_scores(trial, **lot))
 
 
 def _all_groups(data):
