@@ -38,7 +38,11 @@ from casestudies.recipes.regression_discontinuity import fuzzy, honest, sharp
 from casestudies.recipes.several_arms import compare_arms
 from casestudies.recipes.staggered_adoption import overall_att
 from casestudies.recipes.standardization import standardize
-from casestudies.recipes.weak_instruments import anderson_rubin, t_f
+from casestudies.recipes.weak_instruments import (
+    anderson_rubin,
+    conditional_likelihood_ratio,
+    t_f,
+)
 from casestudies.sampling.montecarlo import replicate
 from casestudies.scenarios.project_assignment import new
 from casestudies.scenarios.retention import POLICIES
@@ -119,6 +123,9 @@ def main(replications):
             ),
         }
         run(f"weak_instrument, mean F about {strength}", world, iv, 1_000, "ATE")
+    many = scenarios.weak_instrument(groups=10, partial_r2=0.02, endogeneity=0.9)
+    likelihood = {"conditional_likelihood_ratio": _likelihood_ratio}
+    run("weak_instrument, ten groups, mean F about 3", many, likelihood, 1_000, "ATE")
     before_after = {"two_by_two": _two_by_two}
     run("two periods, parallel trends", _panel(), before_after, 200, "ATT")
     given = {"doubly_robust_did": _doubly_robust_did}
@@ -500,7 +507,16 @@ def _bounds(data):
 
 def _anderson_rubin(data):
     """Give the confidence set as an interval where it is one, else as wide as it is."""
-    found = anderson_rubin(data, **WAGE, instruments="group")
+    return _inside(anderson_rubin(data, **WAGE, instruments="group"))
+
+
+def _likelihood_ratio(data):
+    groups = data.astype({"group": "category"})
+    return _inside(conditional_likelihood_ratio(groups, **WAGE, instruments="group"))
+
+
+def _inside(found):
+    """Give a set as an interval that holds the truth if the set does."""
     inside = any(low <= 0.5 <= high for low, high in found["pieces"])
     return {"estimate": 0.5, "ci_low": 0.5 if inside else 1.0, "ci_high": 0.5 if inside else 1.0}
 

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from casestudies.recipes._clusters import _by_leverage, _clustered
+from casestudies.recipes.difference_in_differences import two_by_two
+from casestudies.recipes.instrumental_variables import least_squares, wald
 
 SIZES = [3, 5, 8, 4, 10, 6, 12]
 
@@ -143,3 +146,68 @@ def test_clusters_are_matched_by_place_not_by_label():
             _by_leverage(cov, columns, residual, basis, names), plain, strict=True
         ):
             np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+STORES = {"outcome": "y", "unit": "unit", "treated": "treated", "post": "post"}
+
+
+def stores():
+    """Return forty stores of eight towns before and after, three towns treated."""
+    i = np.arange(80)
+    unit, post = i // 2, i % 2
+    town = unit * unit % 41 % 8
+    treated = (town < 3) * 1
+    y = 3 * treated * post + np.sin(3 * i) + np.cos(town * 5.0 * post) + town / 4
+    frame = {"y": y, "unit": unit, "town": town, "treated": treated, "post": post}
+    return pd.DataFrame({**frame, "x": np.sin(i * i)})
+
+
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+def test_differences_by_leverage_are_those_of_the_regression(cov):
+    data = stores().assign(product=lambda f: f["treated"] * f["post"])
+    found = two_by_two(data, **STORES, controls="x", cluster="town", cov=cov)
+    regressors = ["product", "treated", "post", "x"]
+    covariance, df = _by_leverage(cov, *regression(data, regressors, "town"))
+    error, quantile = np.sqrt(covariance[1, 1]), stats.t.ppf(0.975, df[1])
+    assert found["std_error"] == pytest.approx(error, rel=1e-9)
+    assert found["ci_high"] - found["estimate"] == pytest.approx(quantile * error, rel=1e-9)
+    plain = two_by_two(data, **STORES, controls="x", cluster="town")
+    assert found["estimate"] == plain["estimate"]
+    assert found["std_error"] > plain["std_error"]
+    with pytest.raises(ValueError, match="cov must be one of 'clustered', 'CR2', 'CR3', got"):
+        two_by_two(data, **STORES, cov="robust")
+
+
+def covers(answer, truth=1):
+    return answer["ci_low"] <= truth <= answer["ci_high"]
+
+
+def test_with_few_clusters_in_one_arm_cr2_covers_and_the_usual_interval_does_not():
+    rng, town, held = np.random.default_rng(7), np.repeat(np.arange(12), 10), []
+    for _ in range(200):
+        u = rng.normal(size=12)[town] + rng.normal(size=120)
+        d = (town < 3) + 0.5 * u + rng.normal(size=120)
+        data = pd.DataFrame({"z": (town < 3) * 1, "d": d, "y": d + u, "town": town})
+        columns = {"outcome": "y", "treatment": "d", "instrument": "z", "cluster": "town"}
+        held.append([covers(wald(data, **columns, cov=cov)) for cov in ("clustered", "CR2")])
+    usual, by_leverage = np.mean(held, axis=0)
+    margin = 4 * np.sqrt(0.0475 / 200)
+    assert abs(by_leverage - 0.95) < margin
+    assert usual < by_leverage - 0.02
+
+
+def test_two_ways_cover_shocks_of_both_and_one_way_does_not():
+    rng, n, held = np.random.default_rng(7), 14, []
+    a, b = np.divmod(np.arange(n * n), n)
+    for _ in range(200):
+        x, u = (
+            rng.normal(size=n)[a] + rng.normal(size=n)[b] + rng.normal(size=n * n) for _ in "xu"
+        )
+        data = pd.DataFrame({"a": a, "b": b, "x": x, "y": x + u})
+        columns = {"outcome": "y", "treatment": "x", "cov": "clustered"}
+        held.append(
+            [covers(least_squares(data, **columns, cluster=by)) for by in ("a", ["a", "b"])]
+        )
+    one, both = np.mean(held, axis=0)
+    assert abs(both - 0.95) < 4 * np.sqrt(0.0475 / 200)
+    assert one < both - 0.04

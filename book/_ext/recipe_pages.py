@@ -123,9 +123,11 @@ def _imported_recipes(body):
 def tests_of(recipe):
     """Return the tests that reach a recipe, by name, with the names of their files.
 
-    They lie in the tests of the families and of their parts; those of its own file stand first.
+    They lie in the tests of the families, of their parts and of single functions; those of its
+    own file stand first.
     """
     homes = {file.stem.lstrip("_") for file in copying.RECIPES.glob("*.py")}
+    homes |= {item.name for family in copying.families() for item in copying.find(family)}
     files = sorted((ROOT / "tests").glob("test_*.py"), key=lambda file: file.stem[5:] != recipe)
     files = [file for file in files if file.stem[5:] in homes]
     found = {}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._clusters import _check_sides, _clustered
+from casestudies.recipes._clusters import _by_leverage, _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -32,7 +32,7 @@ class _Interaction(NamedTuple):
     factor: float  # G / (G - 1) times (n - 1) / (n - k)
     estimate: float
     std_error: float
-    df: int
+    df: float
 
 
 def _two_periods(
@@ -71,7 +71,7 @@ def _check_told_apart(unit, cluster, size):
         )
 
 
-def _interact(table, cluster, controls, weights=None, *, outcome, treated, post):
+def _interact(table, cluster, controls, weights=None, cov="clustered", *, outcome, treated, post):
     """Return the coefficient of group times period, by least squares, with its errors.
 
     With weights, `outcome`, `product` and `others` are those of rows times their roots.
@@ -91,11 +91,15 @@ def _interact(table, cluster, controls, weights=None, *, outcome, treated, post)
     y, product = (_net(values, basis, weights) for values in (y, product))
     weight = product @ product
     estimate = product @ y / weight
-    scores = product * (y - estimate * product) / weight
-    covariance, df = _clustered(scores[:, np.newaxis], table[cluster], small)
+    residual, column = y - estimate * product, product[:, np.newaxis] / weight
+    covariance, df = _clustered(column * residual[:, np.newaxis], table[cluster], small)
     std_error = np.sqrt(covariance[0, 0])
     _check_noise(outcome, std_error, length / np.sqrt(weight))
     others, factor = np.column_stack([root / np.sqrt(n), basis]), (df + 1) / df * small
+    if cov != "clustered":
+        every = np.column_stack([others, product / np.sqrt(weight)])
+        covariance, (df,) = _by_leverage(cov, column, residual, every, table[cluster])
+        std_error = np.sqrt(covariance[0, 0])
     return _Interaction(y, product, others, factor, estimate, std_error, df)
 
 

@@ -38,6 +38,7 @@ def two_by_two(
     post,
     unit=None,
     controls=(),
+    cov="clustered",
     cluster=None,
     size=None,
     weights=None,
@@ -89,6 +90,10 @@ def two_by_two(
         Column with 1 for the period after the treatment began and 0 for the one before.
     controls : str or sequence of str
         Columns of covariates; a column that is not numeric enters as dummies.
+    cov : {"clustered", "CR2", "CR3"}, default "clustered"
+        Covariance estimator. The last two are for few or unlike clusters: residuals are stretched
+        by the leverage of their cluster, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`,
+        without a further factor, and the degrees of freedom are Bell and McCaffrey's.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default. The level at which
         the treatment was assigned is the one to give.
@@ -124,6 +129,7 @@ def two_by_two(
     ----------
     Card and Krueger (1994), American Economic Review 84(4), 772-793.
     Bertrand, Duflo and Mullainathan (2004), Quarterly Journal of Economics 119(1), 249-275.
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
     Donald and Lang (2007), Review of Economics and Statistics 89(2), 221-233.
 
     Examples
@@ -144,7 +150,8 @@ def two_by_two(
     roles = {"outcome": outcome, "treated": treated, "post": post}
     table, counted = _two_periods(data, cluster, controls, size, weights, unit=unit, **roles)
     mass = None if size is None and weights is None else counted.mass
-    found = _interact(table, cluster, controls, mass, **roles)
+    _check_choice("cov", cov, ("clustered", "CR2", "CR3"))
+    found = _interact(table, cluster, controls, mass, cov, **roles)
     options = {"n": counted.n, "level": level, "df": found.df}
     return _result("two_by_two", found.estimate, found.std_error, **options)
 
