@@ -448,13 +448,18 @@ CALLS |= {
     "donut": (people, lambda f: regression_discontinuity.donut(f, **RULED, radii=[0, 0.125])),
     "honest": (people, lambda f: regression_discontinuity.honest(f, **RULED, curvature=1)),
 }
+
+
+def in_arms():
+    frame = people()
+    return frame.assign(arm=frame["d"].astype(int) + frame["z"].astype(int))
+
+
 BLAME = {"outcome": "z", "treatment": "d", "adjust_for": "ward"}
 CALLS |= {
     "compare_arms": (
-        people,
-        lambda f: several_arms.compare_arms(
-            f.assign(arm=f["d"].astype(int) + f["z"].astype(int)), **ARMED, weights="w"
-        ),
+        in_arms,
+        lambda f: several_arms.compare_arms(f, **ARMED, weights="w"),
     ),
     "compare_arms, by cluster": (
         people,
@@ -530,6 +535,7 @@ WITHOUT_DATA = {
     "group_sequential_boundary",
 }
 OF_AN_ENGINE = {"cell_moments", "bins", "merge"}  # see test_cell_moments.py
+OF_ROWS = {"nested_trials"}  # it returns rows; see test_target_trials.py
 BY_RANDOM_DRAWS = {"randomization_test", "select_policy"}  # the draws meet the rows in their order
 TWO_MEANS = {"standardized_means", "arm_means"}  # checked below, since a shift moves both
 MEANS = {
@@ -632,7 +638,15 @@ def test_every_public_function_that_takes_data_is_called_here():
     public = {n.name for t in trees for n in t.body if isinstance(n, ast.FunctionDef)}
     public = {name for name in public if name[0] != "_"}
     called = {name.rpartition(".")[2].partition(",")[0] for name in CALLS}
-    called |= WITHOUT_DATA | OF_AN_ENGINE | BY_RANDOM_DRAWS | TWO_MEANS | set(MEANS) | set(VALUES)
+    called |= (
+        WITHOUT_DATA
+        | OF_AN_ENGINE
+        | OF_ROWS
+        | BY_RANDOM_DRAWS
+        | TWO_MEANS
+        | set(MEANS)
+        | set(VALUES)
+    )
     assert called == public
 
 

@@ -24,6 +24,7 @@ from casestudies.recipes._columns import (
     _check_choice,
     _count,
     _design,
+    _frame,
     _names,
     _numbers,
     _outcome,
@@ -126,7 +127,7 @@ def effect_scores(
     >>> effect_scores(data.assign(by_lot=0.5), **columns, folds=1).to_list()
     [-2.0, 6.0, 2.0, 2.0, 10.0, 4.0, 6.0, 4.0]
     """
-    folds = _count("folds", folds)
+    data, folds = _frame(data), _count("folds", folds)
     least = _real("min_score", min_score, above=0, below=0.5)
     models = _choose(model, outcome_model, treatment_model, least, folds)
     roles = {"outcome": outcome, "weights": weights, "cluster": cluster}
@@ -580,7 +581,7 @@ def _projected(data, score, on, weights, cluster):
     inverse = np.linalg.inv((x.T * w) @ x)
     leverage = w * ((x @ inverse) * x).sum(axis=1)
     if leverage.max() > 1 - 1e-9:
-        row = data.index[leverage.argmax()]
+        row = _frame(data).index[leverage.argmax()]
         raise ValueError(
             f"row {row!r} decides on a coefficient alone, so that it has no error; merge its "
             "category with another, or use fewer covariates"
