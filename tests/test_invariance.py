@@ -640,14 +640,6 @@ def test_every_public_function_that_takes_data_is_called_here():
     called = {name.rpartition(".")[2].partition(",")[0] for name in CALLS}
     called |= WITHOUT_DATA | OF_AN_ENGINE | OF_ROWS | BY_RANDOM_DRAWS | TWO_MEANS
     called |= set(MEANS) | set(VALUES)
-        WITHOUT_DATA
-        | OF_AN_ENGINE
-        | OF_ROWS
-        | BY_RANDOM_DRAWS
-        | TWO_MEANS
-        | set(MEANS)
-        | set(VALUES)
-    )
     assert called == public
 
 
