@@ -628,6 +628,17 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # A start: `change = rng.normal(0, np.sqrt(8.5**2 / 100 + 2 * tau**2), (4_000, 2 * H))`, one mean change a state, then `stats.ttest_ind` along the rows. It covers in 95% at any $\tau$, for the spread of the states' changes holds the shocks and the stores alike (Donald and Lang, 2007). At $H = 2$ it reaches 4.3 standard errors to each side in place of 1.96.
 #
 # </details>
+#
+# ### Exercise 5. Two kinds of notes
+#
+# AI/ML Explained (2026) proposes the design for one person. You move one kind of notes to a new system, leave another kind where it was, and rate the weekly reviews of both. The moved kind rises from 5 to 7 points, the other from 6 to 6.5. What is estimated, of whom, what must be true, and what is the standard error?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# 1.5 points: the effect of the move on the kind that was moved (ATT), for you, in these weeks, by your own rating. Without the move both kinds would have had to change alike. That fails if you moved the kind that was just going badly, which would have recovered by itself; if the new system takes attention from the other kind, whose lag is then counted as a gain; and if you rate more kindly what you have just chosen. There is no standard error to be had: one kind was moved and one was not, so a shock to either is a shock to its arm, as with the two states, and more weeks do not help. More kinds do, moved in an order drawn by lot.
+#
+# </details>
 
 # %% [markdown]
 # ## What the document says
