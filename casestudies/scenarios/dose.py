@@ -1,4 +1,4 @@
-"""How many hours of coaching? Those in need get more, and learn more slowly."""
+"""How many hours of coaching? Those in need get more, and score lower."""
 
 import numpy as np
 from scipy import stats
