@@ -98,7 +98,7 @@ def _in_cluster(power, columns, residual, basis, absorbed, rows):
     return residual[rows] @ columns, (columns**2).sum(axis=0), reach
 
 
-def _check_clusters(table, cluster):
+def _check_several_clusters(table, cluster):
     """Raise if all rows are of one cluster, which cannot show how clusters differ."""
     if (table[cluster] == table[cluster].iloc[0]).all():
         raise ValueError(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._bands import _joint, _root
-from casestudies.recipes._clusters import _check_clusters, _clustered
+from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _basis,
     _design,
@@ -144,9 +144,9 @@ def dose_response(
     origin, centre, scale = y.mean(), doses.mean(), doses.std()
     design = _design(table, names)
     basis = _basis(design, also=3 + len(design.labels))
-    _check_left(_net((doses - centre) / scale, basis), dose)
+    _check_undetermined(_net((doses - centre) / scale, basis), dose)
     if cluster is not None:
-        _check_clusters(table, cluster)
+        _check_several_clusters(table, cluster)
     models = _fit_models(_axes(design).place(design), (doses - centre) / scale, y - origin)
     width = _bandwidth(models, bandwidth, scale)
     for point in points:
@@ -316,7 +316,7 @@ def _many(table, name):
     return doses
 
 
-def _check_left(residual, name):
+def _check_undetermined(residual, name):
     """Raise if covariates predict a dose in standard deviations so well that nothing is left."""
     if np.mean(residual**2) <= 1e-12:
         raise ValueError(

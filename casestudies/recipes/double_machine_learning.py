@@ -10,7 +10,7 @@ estimates a weighted average of them and not the ATE: each function names its es
 
 import numpy as np
 
-from casestudies.recipes._clusters import _check_clusters
+from casestudies.recipes._clusters import _check_several_clusters
 from casestudies.recipes._columns import (
     _count,
     _design,
@@ -68,7 +68,8 @@ def partially_linear(
     nearly sure to get it or not, nearly nothing. It is neither the ATE nor the ATT. The
     standard error is that of the residuals' regression, robust to heteroskedasticity. It asks that
     the error of the treatment's model, times itself and times that of the outcome's, falls faster
-    than :math:`1 / \sqrt n`.
+    than :math:`1 / \sqrt n`; it takes the predictions as known, so that the interval is a little
+    short where learners are noisy, as trees are in a thousand rows.
 
     Parameters
     ----------
@@ -421,7 +422,7 @@ def _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles):
         columns["outcome"] = y = y - y.mean()  # digits that a far-off origin would cost
     groups = None
     if cluster is not None:
-        _check_clusters(table, cluster)
+        _check_several_clusters(table, cluster)
         _check_foldable(table, cluster, [], folds)
         groups = table[cluster].to_numpy()
     design = _design(table, names)

@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import special
 
 from casestudies.recipes._bands import _joint, _root
-from casestudies.recipes._clusters import _check_clusters, _clustered
+from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
@@ -534,7 +534,7 @@ def _read_scores(data, score, cluster, weights, several=None, **roles):
     )
     table[score] = _outcome(table, score)
     if cluster is not None:
-        _check_clusters(table, cluster)
+        _check_several_clusters(table, cluster)
     return table, counted
 
 
