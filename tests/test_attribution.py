@@ -222,6 +222,8 @@ def test_rows_of_one_cluster_count_together():
         excess_fraction(data, **COVERED, cluster="who"),
     )
     assert by_row["std_error"] == pytest.approx(plain["std_error"] * np.sqrt(400 / 399))
+    copied = excess_fraction(data.assign(town=data["a"]), **COVERED, cluster="town")
+    assert copied.equals(excess_fraction(data, **COVERED, cluster="a"))
     with pytest.raises(ValueError, match=r"'site' has 2 cluster.*one alone makes up the rows"):
         excess_fraction(data.assign(site=data["d"]), **COVERED, cluster="site")
 

@@ -18,6 +18,12 @@ def test_independent_estimates_have_the_quantile_of_sidak(count, level):
     )
 
 
+@pytest.mark.parametrize("count", [20, 50, 100, 200])
+def test_many_independent_estimates_have_it_too(count):
+    expected = stats.norm.ppf((1 + 0.95 ** (1 / count)) / 2)
+    assert _largest_deviation(np.eye(count), 0.95) == pytest.approx(expected, abs=3 * CLOSE)
+
+
 @pytest.mark.parametrize("df", [5, 30, np.inf])
 def test_all_pairs_of_equal_arms_have_the_studentized_range(df):
     pairs = np.array([[1, -1, 0, 0], [1, 0, -1, 0], [1, 0, 0, -1]])

@@ -209,6 +209,10 @@ def test_unfit_columns_and_options_are_refused():
     copied = COLUMNS | {"adjust_for": ["x1", "copy"]}
     with pytest.raises(ValueError, match="'copy' is constant or a linear combination"):
         dose_response(data.assign(copy=-data["x1"]), **copied, at=9)
+    with pytest.raises(ValueError, match="one cluster cannot show how clusters differ"):
+        dose_response(data.assign(town="a"), **COLUMNS, at=9, cluster="town")
+    with pytest.raises(ValueError, match="no overlap: the covariates predict column 'a' exactly"):
+        dose_response(data.assign(a=3 * data["x1"] - data["x2"]), **COLUMNS, at=0)
     few = data.iloc[:10].assign(x3=data["x1"] ** 2, x4=data["x2"] ** 2)
     wide = COLUMNS | {"adjust_for": ["x1", "x2", "x3", "x4"]}
     with pytest.raises(ValueError, match="10 rows cannot carry 12 coefficients"):
@@ -221,6 +225,8 @@ def test_the_frame_of_the_caller_is_left_alone_and_the_doses_name_the_rows():
     found = dose_response(data, **COLUMNS, at=[11, 9])
     assert found.index.to_list() == [11, 9]
     assert found.index.name == "a"
+    for points in ({11, 9}, iter([11, 9]), pd.Series([11, 9], index=[4, 7])):
+        pd.testing.assert_frame_equal(dose_response(data, **COLUMNS, at=points).loc[[11, 9]], found)
     assert found["n"].to_list() == [200, 200]
     assert (found["all_low"] < found["ci_low"]).all()
     pd.testing.assert_frame_equal(data, copy)

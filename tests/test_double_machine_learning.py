@@ -274,6 +274,18 @@ def test_one_sided_compliance_needs_no_learning_where_nobody_takes_it():
 CALLS = [(partially_linear, LINEAR), (partially_linear_iv, MOVED), (interactive_iv, OFFERED)]
 
 
+def test_a_learner_may_have_a_length_before_it_is_fitted():
+    class Sized(LinearRegression):
+        def __len__(self):  # as forests have, of their trees
+            raise AttributeError("not fitted")
+
+    data = world(200, 8)
+    learners = {"outcome_model": Sized(), "treatment_model": Sized()}
+    found = interactive_iv(data, **OFFERED, **learners)
+    known = interactive_iv(data, **OFFERED)
+    assert found["estimate"] == pytest.approx(known["estimate"], rel=1e-9)
+
+
 @pytest.mark.parametrize(("call", "columns"), CALLS)
 def test_several_splits_give_their_median_and_count_their_spread(call, columns):
     data = world(200, 8)
@@ -363,6 +375,11 @@ REMEDIES = [
         lambda d: partially_linear(d, **LINEAR, folds=31, cluster="site"),
         r"folds is 31, but column 'site' has 30 cluster\(s\)",
         lambda d: partially_linear(d, **LINEAR, folds=30, cluster="site"),
+    ),
+    (
+        lambda d: partially_linear(d.assign(site=1), **LINEAR, folds=1, cluster="site"),
+        "column 'site' is 1 in all rows, and one cluster cannot show.* name a finer column",
+        lambda d: partially_linear(d, **LINEAR, folds=1, cluster="site"),
     ),
 ]
 

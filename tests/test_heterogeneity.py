@@ -427,6 +427,21 @@ REMEDIES = [
         ),
     ),
     (
+        lambda d: heterogeneity_test(d.assign(flat=2.5), score="flat", on="x1"),
+        "column 'flat' is 2.5 in all 100 rows, so there is nothing to estimate",
+        lambda d: heterogeneity_test(d, score="score", on="x1"),
+    ),
+    (
+        lambda d: heterogeneity_test(d, score="score", on=[]),
+        "on names no column; name the covariates along which effects may differ",
+        lambda d: heterogeneity_test(d, score="score", on="x1"),
+    ),
+    (
+        lambda d: best_linear_projection(d.assign(s=1), score="score", on="x1", cluster="s"),
+        "column 's' is 1 in all rows, and one cluster cannot show how clusters differ",
+        lambda d: best_linear_projection(d, score="score", on="x1"),
+    ),
+    (
         lambda d: targeting_curve(d.assign(x1=1), score="score", priority="x1"),
         "column 'x1' is 1 in all rows; there is no ranking",
         lambda d: targeting_curve(d, score="score", priority="x1"),

@@ -304,6 +304,18 @@ def test_numbers_and_categories_keep_their_order():
     np.testing.assert_allclose(arm_means(grams, **DRUGS)["estimate"], by_name, rtol=1e-10)
 
 
+def test_values_that_round_alike_keep_names_of_their_own():
+    data = clinic(200, rng=13)
+    place = pd.Categorical(data["drug"]).codes.astype(int)
+    found = arm_means(data.assign(drug=1234567.0 + place), **DRUGS)
+    assert found.index.to_list() == ["1234567.0", "1234568.0", "1234569.0"]
+    assert list(found.attrs["effective_n"]) == found.index.to_list()
+    assert found["estimate"].to_list() == arm_means(data, **DRUGS)["estimate"].to_list()
+    mixed = data["drug"].map({"none": 1, "low": "1", "high": "2"})
+    with pytest.raises(ValueError, match=r"numbers and text that both read 1; recode .*astype"):
+        arm_means(data.assign(drug=mixed), **DRUGS)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_arms_that_lie_apart_are_refused_though_a_third_lies_between(method):
     rng = np.random.default_rng(13)

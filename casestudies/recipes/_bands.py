@@ -8,6 +8,7 @@ from scipy.stats import qmc
 from casestudies.recipes._columns import _result
 
 DIRECTIONS = 2**13
+MANY = 50  # dimensions, beyond which Sobol's first points leave gaps that a shift closes
 
 
 def _joint(names, estimate, root, *, n, level, df=np.inf):
@@ -65,5 +66,7 @@ def _length_within(width, df):
 def _directions(width):
     """Return directions spread evenly over the sphere, the same ones at every call."""
     places = qmc.Sobol(width, scramble=False).random(DIRECTIONS) + 0.5 / DIRECTIONS
+    if width > MANY:
+        places = ((places + np.random.default_rng(0).random(width)) % 1).clip(1e-12)
     normal = special.ndtri(places)
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)

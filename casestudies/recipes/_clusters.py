@@ -98,6 +98,16 @@ def _in_cluster(power, columns, residual, basis, absorbed, rows):
     return residual[rows] @ columns, (columns**2).sum(axis=0), reach
 
 
+def _check_several_clusters(table, cluster):
+    """Raise if all rows are of one cluster, which cannot show how clusters differ."""
+    if (table[cluster] == table[cluster].iloc[0]).all():
+        raise ValueError(
+            f"column {cluster!r} is {table[cluster].iloc[0]} in all rows, and one cluster cannot "
+            "show how clusters differ; name a finer column, or leave cluster out if rows are "
+            "independent"
+        )
+
+
 def _check_sides(table, cluster, arms):
     """Raise if a combination of 0/1 columns has no rows, or those of one cluster only.
 

@@ -320,7 +320,8 @@ def _learned(model, option, x, y, new, weights):
     known = {} if weights is None else {"sample_weight": weights}
     try:
         fitted = copy.deepcopy(model)
-        fitted = fitted.fit(x, y, **known) or fitted
+        given_back = fitted.fit(x, y, **known)  # not in a truth value: a forest has a length
+        fitted = fitted if given_back is None else given_back
         found = np.asarray(fitted.predict_proba(new) if by_chance else fitted.predict(new), float)
     except Exception as error:
         raise ValueError(

@@ -206,7 +206,6 @@ def _read_cells(data, outcome, treatment, adjust_for, cluster):
     """Return the cells of the covariates, or raise if one has treated units only."""
     names = _names("adjust_for", adjust_for)
     roles = {"outcome": outcome, "treatment": treatment, "cluster": cluster}
-    roles = {role: name for role, name in roles.items() if name is not None}
     table = _read(data, several={"adjust_for": names}, **roles)
     y = _zero_one(table, outcome, ("those without the outcome", "those with it"))
     d = _zero_one(table, treatment)

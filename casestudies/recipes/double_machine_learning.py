@@ -10,6 +10,7 @@ estimates a weighted average of them and not the ATE: each function names its es
 
 import numpy as np
 
+from casestudies.recipes._clusters import _check_several_clusters
 from casestudies.recipes._columns import (
     _count,
     _design,
@@ -65,7 +66,10 @@ def partially_linear(
     :math:`\operatorname{Var}(D \mid X)`, which for a treatment of 0 and 1 is
     :math:`e(X) \{1 - e(X)\}`: people whose treatment was in doubt count most, and those who were
     nearly sure to get it or not, nearly nothing. It is neither the ATE nor the ATT. The
-    standard error is that of the residuals' regression, robust to heteroskedasticity.
+    standard error is that of the residuals' regression, robust to heteroskedasticity. It asks that
+    the error of the treatment's model, times itself and times that of the outcome's, falls faster
+    than :math:`1 / \sqrt n`; it takes the predictions as known, so that the interval is a little
+    short where learners are noisy, as trees are in a thousand rows.
 
     Parameters
     ----------
@@ -372,10 +376,12 @@ def interactive_iv(
     roles = {"outcome": outcome, "treatment": treatment, "instrument": instrument}
     table = _read(data, several={"adjust_for": _names("adjust_for", adjust_for)}, **roles)
     taken = _zero_one(table, treatment)
-    score = instrument_model or "logit"
+    score = "logit" if instrument_model is None else instrument_model
     names = ("outcome_model", "instrument_model"), ("treatment_model", "instrument_model")
-    by_outcome = _Choice(outcome_model or "linear", score, least, names[0])
-    by_treatment = _Choice(treatment_model or "linear", score, least, names[1])
+    means = ["linear" if m is None else m for m in (outcome_model, treatment_model)]
+    by_outcome, by_treatment = (
+        _Choice(m, score, least, called) for m, called in zip(means, names, strict=True)
+    )
     others = {"outcome": outcome, "weights": weights, "cluster": cluster}
     sample = _read_sample(data, instrument, adjust_for, by_outcome, folds, **others)
     sample = sample._replace(others=(taken,))
@@ -416,6 +422,7 @@ def _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles):
         columns["outcome"] = y = y - y.mean()  # digits that a far-off origin would cost
     groups = None
     if cluster is not None:
+        _check_several_clusters(table, cluster)
         _check_foldable(table, cluster, [], folds)
         groups = table[cluster].to_numpy()
     design = _design(table, names)

@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import special
 
 from casestudies.recipes._bands import _joint, _root
-from casestudies.recipes._clusters import _clustered
+from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
@@ -150,12 +150,13 @@ def effect_scores(
 def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
     r"""Average doubly robust scores by group, with intervals one by one and all at a time.
 
-    Estimand: the ATE in each group :math:`g`, :math:`E[Y(1) - Y(0) \mid G = g]`, if the scores
-    are those of an experiment's known probabilities, or of covariates that block every backdoor
-    path and models close to the truth. Its standard error is that of a mean, with divisor
-    :math:`n_g - 1`; by clusters, that of their sums. The intervals in ``all_low, all_high``
-    all hold at once with the confidence level (the quantile of the largest absolute deviation
-    under the joint normal, or t, distribution): use these to pick out a group.
+    Estimand: the ATE in each group :math:`g`, :math:`E[Y(1) - Y(0) \mid G = g]`, if the scores are
+    those of an experiment's known probabilities, or of covariates that block every backdoor path
+    and models close to the truth. Its standard error is that of a mean, with divisor :math:`n_g -
+    1`, for a normal, so that a group needs dozens of rows; by clusters, that of their sums. The
+    intervals in ``all_low, all_high`` all hold at once with the confidence level (the quantile of
+    the largest absolute deviation under the joint normal, or t, distribution): use these to pick
+    out a group.
 
     Parameters
     ----------
@@ -221,10 +222,11 @@ def best_linear_projection(data, *, score, on, weights=None, cluster=None, level
     or not, if the scores are those of an experiment's known probabilities, or of covariates that
     block every backdoor path and models close to the truth. A slope says for whom the effect is
     larger and not why: covariates are not the cause of the difference. With the predictions of a
-    model of effects that was learnt on other rows as the only covariate, a slope of 1 says that
-    they are calibrated, one of 0 that they say nothing. The standard errors are HC3, for t on
-    :math:`n - k`; by clusters, of the sums of influences times :math:`\sqrt{G / (G - 1)}`, for t
-    on :math:`G - 1`.
+    model of effects that was learnt on other rows as the only covariate, a slope of 1 and a
+    constant of 0 say that they are calibrated, a slope of 0 that they say nothing. The standard
+    errors are HC3, for t on :math:`n - k`; by clusters, of the sums of influences times
+    :math:`\sqrt{G / (G - 1)}`, for t on :math:`G - 1`. They take the scores as known, which costs
+    nothing in large samples if the models come close to the truth, or the propensities are known.
 
     Parameters
     ----------
@@ -320,6 +322,8 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
     """
     _, estimate, covariance, n, df = _projected(data, score, on, weights, cluster)
     slopes, width = estimate[1:], len(estimate) - 1
+    if not width:
+        raise ValueError("on names no column; name the covariates along which effects may differ")
     if df < width:
         raise ValueError(
             f"column {cluster!r} has {df + 1} clusters, which cannot test {width} slopes at once; "
@@ -528,9 +532,9 @@ def _read_scores(data, score, cluster, weights, several=None, **roles):
     table, counted = _read_counted(
         data, None, several=several, cluster=cluster, weights=weights, score=score, **roles
     )
-    table[score] = _numbers(table, score)
+    table[score] = _outcome(table, score)
     if cluster is not None:
-        _check_foldable(table, cluster, [], 2)
+        _check_several_clusters(table, cluster)
     return table, counted
 
 

@@ -509,6 +509,12 @@ def _values(table, name):
             f"column {name!r} is {_word(arms[0])} in all {len(code)} rows; a comparison needs rows "
             "of another value"
         )
+    words = pd.Series([_word(arm) for arm in arms])
+    for word in words[words.duplicated()]:
+        raise ValueError(
+            f"column {name!r} has numbers and text that both read {word}; recode it, for example "
+            f"with data[{name!r}].astype(str)"
+        )
     counts = np.bincount(code)
     if counts.min() == 1:
         raise ValueError(
@@ -553,4 +559,5 @@ def _place_of(arms, value, option, treatment):
 
 def _word(value):
     """Return a value of the treatment as it is shown."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return short if not isinstance(value, float) or float(short) == value else repr(value)
