@@ -580,6 +580,17 @@ def test_weights_of_nobody_are_refused_and_the_advice_works(changed, message, ad
     assert read(frame[(frame["w"] > 0) & np.isfinite(frame["w"])])[1].n == len(SAMPLED) - advised
 
 
+@pytest.mark.parametrize(("option", "size"), [("weights", None), ("size", "n")])
+def test_one_column_cannot_be_weight_or_size_and_cluster(option, size):
+    cells = moments(SAMPLED, ["d", "w"])
+    name = "w" if option == "weights" else "n"
+    roles = {"outcome": "y", "treatment": "d", "size": size, "weights": "w"}
+    frame = SAMPLED if size is None else cells
+    with pytest.raises(ValueError, match=f"'{name}' is given more than one role, {option} and cl"):
+        difference_in_means(frame, **roles, cluster=name)
+    assert np.isfinite(difference_in_means(frame, **roles)).all()
+
+
 def test_weights_that_vary_inside_the_cells_are_refused_and_the_advice_works():
     with pytest.raises(ValueError, match="'w': the cells hold its moments, but weights needs its"):
         read(moments(SAMPLED, ["d"], ["y", "w"]), "n")

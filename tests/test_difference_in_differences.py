@@ -251,7 +251,7 @@ def documented_coverage():
 
 
 def test_the_documented_coverage_is_that_of_normal_shocks():
-    # With one row per cluster and period, cluster means of normal shocks make the estimate
+    # With four units per cluster, cluster means of normal shocks make the estimate
     # normal and the two sums of squares chi-squared: no regression is needed.
     rng, draws, table = np.random.default_rng(28), 200_000, documented_coverage()
     assert len(table) == 9
@@ -264,6 +264,8 @@ def test_the_documented_coverage_is_that_of_normal_shocks():
         limit = stats.t.ppf(0.975, clusters - 1) * np.sqrt(factor * squares)
         covered = np.mean(np.abs(error) < limit)
         assert abs(covered - share) < 4 * np.sqrt(share * (1 - share) * (1e-5 + 1 / draws)) + 5e-4
+        limit *= np.sqrt((2 * clusters - 1) / (2 * clusters - 4) * (n - 4) / (n - 1))
+        assert -0.002 < np.mean(np.abs(error) < limit) - share < 0.04  # each unit a cluster
 
 
 @pytest.mark.parametrize(("treated", "clusters"), [(2, 20), (2, 4), (6, 12)])

@@ -666,6 +666,7 @@ def test_equal_scores_cannot_be_matched_on():
 
 
 DROPPED = {"replace": False, "on_no_match": "drop"}
+LONE = {"outcome": "y", "treatment": "one", "adjust_for": "x1"}
 
 
 REMEDIES = [
@@ -860,6 +861,16 @@ REMEDIES = [
         lambda d: match(d[:3], **COLUMNS | {"adjust_for": "x1"}, caliper=9, **DROPPED),
         r"1 pair\(s\) cannot show how much their differences vary; widen the caliper, or merge ex",
         lambda d: match(d, **COLUMNS | {"adjust_for": "x1"}, caliper=0.1, **DROPPED),
+    ),
+    (
+        lambda d: match(alone(d), **LONE),
+        "^1 unit with a match cannot show how much effects vary; find more rows of its arm",
+        lambda d: match(d, **COLUMNS | {"adjust_for": "x1"}),
+    ),
+    (
+        lambda d: match(d, **COLUMNS, caliper=0, on_no_match="drop"),
+        r"55 of 55 units lack a match .* if you can defend matches so far away$",
+        lambda d: match(d, **COLUMNS, caliper=9, on_no_match="drop"),
     ),
 ]
 

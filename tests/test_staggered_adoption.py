@@ -387,6 +387,18 @@ ADVICE = {
 }
 
 
+@pytest.mark.parametrize("call", [sta.group_time, sta.event_study, sta.overall_att])
+def test_an_anticipation_longer_than_the_data_is_refused_and_the_advice_works(call):
+    frame = panel(np.random.default_rng(17))
+    for early in (5, 60):
+        with pytest.raises(ValueError, match="'time' has 6; give at most 4, or add earlier"):
+            call(frame, **NAMES, anticipation=early)
+    with pytest.raises(ValueError, match=r"anticipation=4 leaves untouched .* drop these units"):
+        call(frame, **NAMES, anticipation=4)
+    late = frame.assign(start=frame["start"].replace(5, 6))
+    assert len(call(late[late["start"] != 3], **NAMES, anticipation=4))
+
+
 @pytest.mark.parametrize("case", ADVICE)
 def test_following_the_advice_gives_an_answer(case):
     make, message, repair = ADVICE[case]

@@ -119,6 +119,7 @@ def lone(data):
     return data["ward"].where((data["a"] == 0) | (data["x1"] < 1), "s")
 
 
+AGE = COLUMNS | {"adjust_for": "x1"}
 REMEDIES = [
     (
         lambda d: weight(d, **COLUMNS, estimand="ATC"),
@@ -184,6 +185,11 @@ REMEDIES = [
             weight(d.assign(site=lone(d).replace("s", "b")), **SITE),
             weight(d.assign(site=lone(d))[lone(d) != "s"], **SITE),
         ],
+    ),
+    (
+        lambda d: weight(d[(d["a"] == 0) | (d["a"].cumsum() == 1)], **AGE, estimand="ATT"),
+        "1 row where 'a' is 1 shows no noise of its own, .* find more rows of that arm",
+        lambda d: weight(d, **AGE, estimand="ATT"),
     ),
     (
         lambda d: inverse_weights(d, **DESIGN, estimand="ATO"),

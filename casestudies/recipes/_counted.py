@@ -73,6 +73,12 @@ def _read_counted(
     `weights` names a column of sampling weights, inverse probabilities of selection; with a
     `size`, each is that of every row behind.
     """
+    for role, name in {"weights": weights, "size": size}.items():
+        if name is not None and name == cluster:
+            raise ValueError(
+                f"column {name!r} is given more than one role, {role} and cluster; name as cluster "
+                "the column of groups whose rows share shocks, or none"
+            )
     if weights is not None:
         roles = {**roles, "weights": weights}
     named = {**roles, **(several or {})}

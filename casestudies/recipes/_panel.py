@@ -160,13 +160,13 @@ def _read_panel(data, outcome, unit, time, fixed, cluster, size, weights, panel,
     options = {"several": several, "cluster": cluster, "weights": weights}
     table, counted = _read_counted(data, size, **options, **roles)
     if adjust_for:
-        _check_fixed(table, unit, adjust_for, size, panel)
+        _check_fixed(table, unit, time, adjust_for, size, panel)
     if weights is not None and panel != "cross_sections":
         _check_steady(counted, table[unit] if size is None else None, weights)
     return table, counted, cluster
 
 
-def _check_fixed(table, unit, names, size, panel):
+def _check_fixed(table, unit, time, names, size, panel):
     """Raise unless covariates are those of units that are followed, and do not change."""
     if size is not None or panel == "cross_sections":
         raise ValueError(
@@ -176,7 +176,7 @@ def _check_fixed(table, unit, names, size, panel):
         )
     for name in names:
         remedy = (
-            "take its value before anybody is treated, for example data.sort_values(time)"
+            f"take its value before anybody is treated, for example data.sort_values({time!r})"
             f".groupby({unit!r})[{name!r}].transform('first'), as later ones may be moved by the "
             "treatment"
         )

@@ -60,9 +60,9 @@ def two_by_two(
     without treatment both groups would have changed by the same amount on average
     (parallel trends), no reaction before the treatment, none of one unit to another's.
 
-    The interval needs many clusters on each side. Its coverage where clusters are alike and
-    their shocks normal, at a nominal 95% (100,000 replications, Monte Carlo error at most
-    0.0014):
+    The interval needs many clusters on each side. Its coverage where clusters of four units are
+    alike and their shocks normal, at a nominal 95% (100,000 replications, Monte Carlo error at
+    most 0.0014); with units as clusters :math:`\frac{n-1}{n-k}` makes it up to 0.04 higher:
 
     ========  =====  =====  =====  =====  =====
     treated       2      3      4      6     10
@@ -196,8 +196,8 @@ def doubly_robust_did(
         Columns of the outcome, the unit's name, the group (1 for units of the treated group in
         both periods, else 0) and the period (1 once the treatment began, else 0).
     adjust_for : str or sequence of str
-        Columns of covariates, of which the value in the period before counts; a category enters
-        as dummies without its first level.
+        Columns of covariates, of which the value in the period before counts, though neither row
+        may lack it; a category enters as dummies without its first level.
     cluster : str, optional
         Column of the groups that share shocks; the unit by default.
     weights : str, optional
@@ -317,7 +317,7 @@ def event_study(
     zero under the same assumptions extended backwards.
     All treated units begin at the same time; where they do not, use a method for
     staggered adoption. With few clusters on one side intervals are too short: with 2
-    treated of 20, all alike and with normal shocks, they cover 75%.
+    treated of 20, all alike and with normal shocks, they cover 75 to 77%.
 
     Parameters
     ----------
@@ -364,7 +364,8 @@ def event_study(
     pandas.DataFrame
         Indexed by event_time; estimate, std_error, ci_low, ci_high; unless every unit is seen in
         every period, n_treated and n_comparison: units that enter, of cross-sections the rows of
-        both periods. The last row before 0 is the reference, zero by construction. Standard errors
+        both periods. The last row before 0 is the reference, zero by construction. Another error
+        of 0 says that each arm's clusters changed alike, not that the estimate is certain. Errors
         are cluster-robust, times :math:`\frac{G}{G-1}\frac{nT-1}{nT-2T}` for :math:`G` clusters,
         :math:`n` units and :math:`T` periods (with gaps, for as many rows and as many arms and
         periods that have some); t with :math:`G - 1` degrees. ``attrs["covariance"]`` holds the

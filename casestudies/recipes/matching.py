@@ -173,6 +173,7 @@ def match(
     if not replace:
         return _paired(pairs, y, bias_correction, level)
     _check_known_error(metric, exact, on_no_match)
+    _check_several(own.sum())
     for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
         _check_neighbours("variance_neighbours", reach - 1, treated == arm, 1)
     effects = (2 * treated - 1) * (y - _imputed(pairs, y, bias_correction))
@@ -489,6 +490,15 @@ def _told(answer, pairs, dropped=None):
     return _named(answer, pairs.estimand + " among those matched" * (lost > 0), pairs.table)
 
 
+def _check_several(units):
+    """Raise if a single effect is averaged."""
+    if units < 2:
+        raise ValueError(
+            f"{units:.0f} unit with a match cannot show how much effects vary; find more rows of "
+            "its arm, widen the caliper, or merge exact groups"
+        )
+
+
 def _check_neighbours(option, k, arm, itself=0):
     """Raise if an arm has not the neighbours asked for, beside the row itself."""
     rows = int(arm.sum())
@@ -762,12 +772,15 @@ def _check_found(pairs, groups, k, caliper, reaches, on_no_match):
     if lost == 0 or (on_no_match == "drop" and pairs.own.any()):
         return
     whom = f"{lost} of {sought.sum()} units"
-    drop = "on_no_match='drop' leaves them out, and the effect is that among those matched"
+    drop = ", or on_no_match='drop' leaves them out, and the effect is that among those matched"
+    drop = drop if on_no_match == "refuse" else ""
     if not reaches:
         reach = f" within the caliper of {caliper:g}" if caliper is not None else ""
+        more = ["a wider caliper"] * (caliper is not None) + ["larger exact groups"] * any(groups)
+        more = f", {' or '.join(more)} may find more" if more else ""
         raise ValueError(
-            f"{whom} lack a partner of their own{reach}; replace=True lets several share one, a "
-            f"wider caliper or larger exact groups find more, or {drop}"
+            f"{whom} lack a partner of their own{reach}; replace=True lets several share "
+            f"one{more}{drop}"
         )
     farthest = np.concatenate([far[seekers > 0] for far, seekers in reaches])
     if np.isinf(farthest).any():
@@ -780,10 +793,10 @@ def _check_found(pairs, groups, k, caliper, reaches, on_no_match):
         where = ", ".join(f"{name} = {groups[name].iloc[row]}" for name in groups)
         raise ValueError(
             f"{whom} lack a match: where {where}, the other arm has fewer than {k} row(s); merge "
-            f"values of the exact columns, or {drop}"
+            f"values of the exact columns{drop}"
         )
     raise ValueError(
         f"{whom} lack a match within the caliper of {caliper:g}; "
         f"caliper={1.001 * farthest.max():.4g} reaches all of them, if you can defend matches so "
-        f"far away, or {drop}"
+        f"far away{drop}"
     )

@@ -83,8 +83,8 @@ def difference_in_means(
     .. math:: \widehat{\mathrm{se}}_s^2 = \sum_b \frac{w_b^2}{(1 - 2 w_b)(1 + S)}
               (\hat\tau_b - \hat\tau_s)^2,
 
-    for equal blocks the variance of the :math:`\hat\tau_b` by their number. It is too large on
-    average by what the effects differ between these blocks, and never too small. With `cluster`
+    for equal blocks the variance of the :math:`\hat\tau_b` by their number. On average it is too
+    large by what the effects differ between these blocks, and never too small. With `cluster`
     beside, clusters were randomized inside blocks: each is one unit, and an arm of a block has
     the variance of its clusters' sums, with its own :math:`g / (g - 1)`. Where few clusters of
     unequal size share a block, and effects go with size, the estimate is off, however many the
@@ -231,7 +231,7 @@ def adjusted(
     effect is the average in the population that they stand for. With `cluster` the error is
     that of the sums of scores by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval
     uses t on :math:`G - 1` degrees: for clusters that were randomized or sampled. With few of
-    them it is too small.
+    them it is too small, and adjustment may then also lose precision.
 
     Estimand: the average treatment effect among the units at hand (the error leaves out
     that another sample would have another :math:`\bar X`; where the effect differs with

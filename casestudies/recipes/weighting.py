@@ -176,6 +176,12 @@ def weight(
     if cluster is not None:
         _check_sides(table, cluster, [treatment])
     y = _outcome(table, outcome, variance=counted.variance)
+    for arm in (0, 1):
+        if counted.size[treated == arm].sum() < 2:
+            raise ValueError(
+                f"1 row where {treatment!r} is {arm} shows no noise of its own, which the error "
+                "would count as none; find more rows of that arm"
+            )
     fit = _regress_weighted(
         design, treated, design, weights=counted.mass, axes=_axes(design, counted.mass)
     )
