@@ -173,9 +173,10 @@ def _check_cov(cov, cluster, more):
     """Raise unless the covariance is known and the cluster column comes with its own."""
     _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
     if (cov in BY_CLUSTER) != (cluster is not None):
+        fitting = cov if cov in BY_CLUSTER else "clustered"
         raise ValueError(
-            f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
-            "of clusters go together; give both or neither"
+            f"cov={cov!r} with cluster={cluster!r}: cov={fitting!r} and the name of one column of "
+            "clusters go together; give both or neither"
         )
 
 
