@@ -172,7 +172,7 @@ rates = third.groupby(["keen", "mentored"])["exit"].agg(["mean", "size"])
 tables.results(rates, "Starters of month 3, exits within six months.")
 
 # %% [markdown]
-# Few join in any one month. But every month is a trial, and one may enter as many as one is eligible for (Danaei et al., 2013). The recipe lists the starters of all of them; any recipe for adjustment takes it from there, with errors clustered by person, since the same exit may count in several trials.
+# Few join in any one month. But every month is a trial, and one may enter as many as one is eligible for (Danaei et al., 2013). The recipe lists the starters of all of them; any recipe for adjustment takes it from there, with errors clustered by person, since the same exit may count in several trials. (Here keenness is all that needs adjusting: among the equally keen, neither who joins nor who leaves depends on the month. Where it may, adjust for the month too; the recipe keeps its column.)
 
 # %%
 columns = {"unit": "person", "time": "month", "event": "exit", "treatment": "mentored"}
@@ -188,7 +188,7 @@ tables.results(found, "Exits within six months, now − not now; the ITT is 0.05
 # %% [markdown]
 # The trials' answer, 0.069<!--immortal-trials:.3f--> (0.052<!--immortal-trials-low:.3f--> to 0.086<!--immortal-trials-high:.3f-->), covers the exact 0.057<!--immortal-itt-trials:.3f-->. It is an *intention-to-treat* effect: most of those who do not join today do so later, which makes it smaller than that of a mentor against none.
 #
-# For the latter, a *per-protocol* effect, follow each arm as long as it keeps to its protocol, and let those who do stand for those who do not. With a log of months these are the [weights along a trajectory](off_policy_evaluation.ipynb): everybody joins at once, or nobody ever.
+# For the latter, a *per-protocol* effect, follow each arm as long as it keeps to its protocol, and let those who do stand for the equally keen who do not. With a log of months these are the [weights along a trajectory](off_policy_evaluation.ipynb): everybody joins at once, or nobody ever.
 
 # %%
 decides = log.groupby("person")["mentored"].shift(fill_value=0) == 0
@@ -230,7 +230,7 @@ margin = 1.96 * np.hypot(*[row["std_error"] for row in ends.values()])
 protocol = pd.Series({"estimate": gap, "ci_low": gap - margin, "ci_high": gap + margin})
 
 # %% [markdown]
-# After a year 0.08<!--immortal-protocol:.2f--> more are gone (0.04<!--immortal-protocol-low:.2f--> to 0.12<!--immortal-protocol-high:.2f-->), for an exact 0.10<!--immortal-ate:.2f-->. (No person follows both protocols past the first month's choice, so the errors of the two curves add up in squares.)
+# After a year 0.08<!--immortal-protocol:.2f--> more are gone (0.04<!--immortal-protocol-low:.2f--> to 0.12<!--immortal-protocol-high:.2f-->), for an exact 0.10<!--immortal-ate:.2f-->. (Nobody follows both protocols, not even for a month, so the errors of the two curves add up in squares. That the chances of joining were estimated from the same log is left out, which makes the interval too wide rather than too narrow.)
 #
 # ## Try to break it
 #
@@ -251,7 +251,7 @@ tables.results(early, "Exits in month one, before anybody here has a mentor.")
 #
 # ## The decision
 #
-# Shall every new hire have a mentor from the first day? The personnel office expects to keep 28 in a hundred. The world can be asked:
+# Shall every new hire have a mentor from the first day? Of every hundred who would go without one, the personnel office expects to keep 28. The world can be asked:
 
 # %%
 policies = pd.DataFrame(index=["nobody, ever", "as it comes", "everybody, at once"])
@@ -266,7 +266,7 @@ policies["by the log"] = [100 * share for share in by_log]
 tables.results(policies, "Exits within a year, per 100 new hires.", digits=1)
 
 # %% [markdown]
-# Compulsory mentoring would not save 28<!--immortal-promise:.0f--> exits in a hundred new hires. It would cost 4.7<!--immortal-compulsory:.1f-->, and ending the programme would save 5.2<!--immortal-ended:.1f-->. Before ending it, one would look at what the evenings cost and move them into working hours: that is another treatment, and the log says nothing of it.
+# Compulsory mentoring would not save 28<!--immortal-promise:.0f--> exits in a hundred who now go without. It would cost 4.7<!--immortal-compulsory:.1f--> in every hundred new hires, and ending the programme would save 5.2<!--immortal-ended:.1f-->. Before ending it, one would look at what the evenings cost and move them into working hours: that is another treatment, and the log says nothing of it.
 #
 # ## Many worlds
 #

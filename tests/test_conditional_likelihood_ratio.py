@@ -139,6 +139,13 @@ def test_irrelevant_instruments_give_the_whole_line():
     assert answer["pieces"] == [(-np.inf, np.inf)]
 
 
+def test_an_instrument_that_explains_nothing_at_all_gives_the_whole_line():
+    frame = pd.DataFrame({"a": [0, 0, 0, 0, 1, 1, 1, 1], "d": [0, 1, 0, 1] * 2})
+    frame["y"] = [3, 1, 5, 2, 2, 5, 1, 3]
+    answer = conditional_likelihood_ratio(frame, **MODEL, instruments="a")
+    assert answer["kind"] == "whole line"
+
+
 @pytest.mark.parametrize("strength", [0.05, 0.6])
 def test_the_likelihood_set_covers_where_instruments_are_weak_and_strong(strength):
     rng, covered, draws, n = np.random.default_rng(8), 0, 300, 100
@@ -149,6 +156,31 @@ def test_the_likelihood_set_covers_where_instruments_are_weak_and_strong(strengt
         answer = conditional_likelihood_ratio(frame, **MODEL, instruments=list("abcf"))
         covered += any(low <= 1 <= high for low, high in answer["pieces"])
     assert abs(covered / draws - 0.95) < 4 * np.sqrt(0.0475 / draws)
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_with_instruments_that_all_but_fix_the_treatment_the_set_is_an_interval_of_normals(noise):
+    # then the strength is without limit, and Q_S less its least is chi-squared with one degree
+    rng, n = np.random.default_rng(3), 400
+    z = rng.normal(size=(n, 3))
+    u, e = rng.normal(size=(2, n))
+    d = z @ [1, 0.1, 0.2] + noise * (u + e)
+    frame = pd.DataFrame(z, columns=list("abc")).assign(d=d, y=d + u)
+    answer = conditional_likelihood_ratio(frame, **MODEL, instruments=list("abc"))
+    long = sm.OLS(frame["y"], sm.add_constant(frame[["a", "b", "c"]])).fit()
+    short = IV2SLS(frame["y"], np.ones((n, 1)), frame["d"], frame[["a", "b", "c"]]).fit()
+    moved = sm.OLS(frame["d"], sm.add_constant(frame[["a", "b", "c"]])).fit()
+    margin = stats.norm.isf(0.025) * np.sqrt(long.mse_resid / moved.ess)
+    expected = short.params["d"] + margin * np.array([-1, 1])
+    np.testing.assert_allclose(np.ravel(answer["pieces"]), expected, rtol=0.1 * noise + 1e-6)
+
+
+def test_instruments_that_fix_the_treatment_are_refused_and_the_remedy_works(data):
+    exact = {**MODEL, "instruments": ["offer", "nudge"]}
+    data = data.assign(d=data["offer"] + data["nudge"], y=lambda f: f["d"] + f["e"])
+    with pytest.raises(ValueError, match="what the instruments say, use anderson_rubin"):
+        conditional_likelihood_ratio(data, **exact)
+    assert anderson_rubin(data, **exact)["kind"] == "interval"
 
 
 def test_an_outcome_without_noise_is_refused(data):

@@ -411,6 +411,15 @@ def test_two_clusters_in_each_arm_are_not_refused_nor_are_effects_of_the_cluster
     assert fit["std_error"] == pytest.approx(theirs.std_errors["d"] * np.sqrt(12 / 11), rel=1e-10)
 
 
+@pytest.mark.parametrize("cov", ["clustered", "CR2"])
+def test_numbers_of_clusters_that_floats_cannot_tell_apart_are_told_apart(cov):
+    data, columns = towns((5, 7)), {**MODEL, "instruments": "z", "cov": cov, "cluster": "town"}
+    far = data.assign(town=data["town"] + 2**62)
+    pd.testing.assert_series_equal(
+        two_stage_least_squares(far, **columns), two_stage_least_squares(data, **columns)
+    )
+
+
 def test_two_clusters_have_one_degree_of_freedom():
     data = pd.DataFrame(
         {

@@ -88,7 +88,7 @@ def test_absorbed_effects_and_errors_are_those_of_pyfixest(columns, published):
             answer(DATA, columns, **two)
         answer(DATA, columns, **{**two, "cluster": "year"})
         return
-    left = n - k + 31 + 11 - 1  # and each year within one
+    left = n - k + 31 + 11 - 2  # and each year within one: of all effects a constant counts
     error = both_ways * np.sqrt((n - 1) / left * 8 / 7)
     np.testing.assert_allclose(answer(DATA, columns, **two)["std_error"], error, rtol=2e-6)
 
@@ -115,6 +115,16 @@ def test_absorbed_effects_are_those_of_linearmodels(absorb, cov):
     np.testing.assert_allclose(ours["estimate"], theirs.params[["x", "w"]], rtol=1e-8)
     errors = theirs.std_errors[["x", "w"]] * np.sqrt(small)
     np.testing.assert_allclose(ours["std_error"], errors, rtol=1e-8)
+
+
+def test_absorbing_what_others_span_changes_no_error():
+    # firms lie within towns, so that towns add nothing: to what is taken out and to its number
+    options = {"outcome": "y", "treatment": "x", "cov": "clustered", "cluster": "town"}
+    one, both = (least_squares(DATA, **options, absorb=a) for a in ("firm", ["firm", "town"]))
+    np.testing.assert_allclose(both, one, rtol=1e-9)
+    strength = {"treatment": "x", "instruments": ["z", "v"], "cluster": "town"}
+    one, both = (first_stage(DATA, **strength, absorb=a) for a in ("firm", ["firm", "town"]))
+    np.testing.assert_allclose(both["value"], one["value"], rtol=1e-9)
 
 
 def dummies(data, names):

@@ -173,9 +173,10 @@ def _check_cov(cov, cluster, more):
     """Raise unless the covariance is known and the cluster column comes with its own."""
     _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
     if (cov in BY_CLUSTER) != (cluster is not None):
+        fitting = cov if cov in BY_CLUSTER else "clustered"
         raise ValueError(
-            f"cov={cov!r} with cluster={cluster!r}: cov='clustered' and the name of one column "
-            "of clusters go together; give both or neither"
+            f"cov={cov!r} with cluster={cluster!r}: cov={fitting!r} and the name of one column of "
+            "clusters go together; give both or neither"
         )
 
 
@@ -322,7 +323,7 @@ def _cells(table, keys):
 
 def _is_constant(column, precision):
     """Return whether a column is the same in all rows, up to rounding."""
-    if pd.api.types.is_numeric_dtype(column):
+    if pd.api.types.is_float_dtype(column):
         values = column.to_numpy(dtype=float)
         return np.ptp(values) <= 8 * precision * np.abs(values).max()
     return column.nunique() < 2
@@ -380,6 +381,8 @@ def _reduce(cells, terms, targets, size, absorb, clusters):
     cells = cells.astype(dict.fromkeys(crossed, "category"))
     groups, terms = _absorbed(cells, terms, absorb)
     means = _means(groups)
+    if means == groups[0].max() + 1:
+        groups = groups[:1]  # a second one adds nothing, and would be taken out as rounding
     _check_rows(size.sum(), means)
     parts = {role: [_design(cells, plain)] for role, (plain, _) in terms.items()}
     for role, (_, products) in terms.items():
@@ -398,7 +401,7 @@ def _reduce(cells, terms, targets, size, absorb, clusters):
     return {
         "group": groups[0],
         "means": means,
-        "nested": _nested(groups, cells, clusters) if absorb else None,
+        "nested": _nested(groups, means, cells, clusters) if absorb else None,
         "targets": targets,
         "columns": columns[:, kept],
         "norms": norms[kept],
@@ -419,8 +422,8 @@ def _means(groups):
     return sum(counts) - sparse.csgraph.connected_components(both, directed=False)[0]
 
 
-def _nested(groups, cells, clusters):
-    """Return how many levels lie in one cluster each, of columns whose levels all do, less 1."""
+def _nested(groups, means, cells, clusters):
+    """Return how many means are of columns whose levels all lie in one cluster each, less 1."""
     nested = 0
     for group in groups:
         for name in clusters:
@@ -428,7 +431,7 @@ def _nested(groups, cells, clusters):
             if len(np.unique(group * (codes.max() + 1) + codes)) == group.max() + 1:
                 nested += group.max() + 1
                 break
-    return max(nested - 1, 0)
+    return max(min(nested, means) - 1, 0)
 
 
 def _take_out(values, size, groups):

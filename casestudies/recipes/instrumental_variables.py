@@ -96,7 +96,8 @@ def wald(
         cluster are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from.
+        by cluster: the answer is then that of the population the rows were selected from. CR2
+        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -219,7 +220,8 @@ def two_stage_least_squares(
         cluster are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from.
+        by cluster: the answer is then that of the population the rows were selected from. CR2
+        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -335,7 +337,8 @@ def least_squares(
         in all of a cell, as all other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from.
+        by cluster: the answer is then that of the population the rows were selected from. CR2
+        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 

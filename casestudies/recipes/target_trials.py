@@ -20,9 +20,10 @@ def nested_trials(data, *, unit, time, event, treatment, follow, baseline=()):
 
     The difference between arms is that of starting now instead of not now, whatever follows (the
     analogue of an intention-to-treat effect), averaged over the starters. It is causal if, among
-    starters with the same `baseline` and period, who begins now has nothing to do with who would
-    have the event: estimate it with any recipe for adjustment, with this frame as its data,
-    `baseline` in ``adjust_for`` and ``cluster`` the unit, because a unit may enter many trials.
+    starters with the same `baseline` and period, some begin and some do not, who begins now has
+    nothing to do with who would have the event, and nobody's beginning changes another's event:
+    estimate it with any recipe for adjustment, with this frame as its data, `baseline` and the
+    period in ``adjust_for`` and ``cluster`` the unit, because a unit may enter many trials.
 
     Parameters
     ----------

@@ -330,7 +330,7 @@ def conditional_likelihood_ratio(
         data, treatment, instruments, controls, "unadjusted", None, level, size, outcome=outcome
     )
     sigma = design.residual / design.df
-    least, greatest = _extremes(design.explained, sigma)
+    least, greatest = _extremes(design.explained, sigma, design.df)
     limit = _likelihood_limit(least, greatest, design.count, 1 - level)
     pieces = [(-np.inf, np.inf)]
     if limit < greatest:
@@ -565,17 +565,27 @@ def _where_positive(forms, accepted):
     return pieces
 
 
-def _extremes(explained, sigma):
-    """Return the least and the greatest ratio of two forms, or raise where it has no limit."""
+def _extremes(explained, sigma, df):
+    """Return the least and the greatest ratio of two forms, or raise where it has no limit.
+
+    The least is their product, a ratio of determinants, over the greatest: where instruments are
+    very strong nothing is lost in the greatest's rounding.
+    """
     scale = np.sqrt(sigma.diagonal())
+    rounding = df * scale**2 <= 1e-18 * (explained.diagonal() + df * scale**2)
     scale = np.outer(scale, scale)
-    if not scale.all() or np.linalg.eigvalsh(sigma / scale)[0] < 1e-12:
+    if rounding.any() or np.linalg.eigvalsh(sigma / scale)[0] < 1e-12:
         raise ValueError(
             "controls and instruments explain a combination of outcome and treatment without a "
-            "rest, so there is no noise to hold the effect against; check how they were made"
+            "rest, so there is no noise to hold the effect against; check how they were made, or, "
+            "if all do what the instruments say, use anderson_rubin"
         )
-    values = linalg.eigh(explained / scale, sigma / scale, eigvals_only=True)
-    return max(float(values[0]), 0.0), float(values[-1])
+    explained, sigma = explained / scale, sigma / scale
+    greatest = float(linalg.eigh(explained, sigma, eigvals_only=True)[-1])
+    if greatest <= 0:  # nothing is explained
+        return 0.0, 0.0
+    least = np.linalg.det(explained) / np.linalg.det(sigma) / greatest
+    return min(max(float(least), 0.0), greatest), greatest
 
 
 def _likelihood_limit(least, greatest, count, size):
@@ -585,9 +595,10 @@ def _likelihood_limit(least, greatest, count, size):
         strength = least + greatest - statistic
         return _likelihood_p_value(statistic - least, strength, count) - size
 
-    if excess(greatest) >= 0:
+    most = least + special.chdtri(count, size / 2)  # never more: the ratio is at most Q_S
+    if greatest <= most and excess(greatest) >= 0:
         return np.inf
-    return optimize.brentq(excess, least, greatest, xtol=1e-13 * greatest, rtol=1e-14)
+    return optimize.brentq(excess, least, min(greatest, most), xtol=1e-13 * most, rtol=1e-14)
 
 
 GAUSS_LEGENDRE = np.polynomial.legendre.leggauss(200)
