@@ -73,7 +73,7 @@ def dose_response(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit.
+        One row per unit; the time grows with the square of their number.
     outcome : str
         Numeric outcome.
     dose : str
