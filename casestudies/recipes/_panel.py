@@ -358,7 +358,8 @@ def _elapsed(periods):
     (the last days of months count as such), else in days.
     """
     if not isinstance(periods, pd.DatetimeIndex):
-        return periods.to_numpy() - periods[0]
+        gaps = periods.to_numpy() - periods[0]
+        return gaps.astype(np.int64) if gaps.dtype == np.uint64 else gaps
     wall = periods.tz_localize(None)
     month = wall.to_period("M")
     places = [wall - month.start_time, wall - month.end_time.normalize()]
