@@ -255,10 +255,10 @@ def _check_gaps(gap, names, periods, unit, time):
         return
     row, column = np.argwhere(gap)[0]
     remedy = (
-        "no unit is seen in all of them, so average each unit's rows before and after its group's "
-        "first treated period, and compare these with two_by_two, one such group at a time; it "
-        "takes units that are seen on one side only, as in repeated cross-sections; or compare "
-        "whoever is seen, by panel='cross_sections'"
+        "no unit is seen in all of them, so compare whoever is seen, by panel='cross_sections'; "
+        "or, where both groups are seen equally often in the same periods, average each unit's "
+        "rows before and after its group's first treated period, and compare these with "
+        "two_by_two, one such group at a time; it takes units that are seen on one side only"
     )
     if not gap.any(axis=1).all():
         remedy = (
