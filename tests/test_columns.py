@@ -236,6 +236,13 @@ def test_long_names_of_units_stay_apart():
     assert table["unit"].nunique() == 2
 
 
+@pytest.mark.parametrize(("start", "kind"), [(2**63, "uint64"), (2**63, object), (2**80, object)])
+def test_whole_numbers_too_long_for_a_machine_integer_keep_their_sign_and_size(start, kind):
+    values = [start, start + 2**60, 2]
+    table = read(pd.DataFrame({"y": pd.Series(values, dtype=kind)}))
+    assert _numbers(table, "y").tolist() == [float(value) for value in values]
+
+
 @pytest.mark.parametrize("kind", ["object", "string", "category", "str"])
 def test_text_is_a_category_without_levels_that_do_not_occur(kind):
     column = pd.Series(["b", "a", "b", "c"], dtype=kind)[:3]

@@ -99,3 +99,9 @@ def test_impossible_chances_are_refused_by_name(knobs, message, repaired):
     with pytest.raises(ValueError, match=re.escape(message) + "; choose smaller coefficients"):
         scenarios.mentoring(**knobs)
     assert scenarios.mentoring(**dict.fromkeys(knobs, repaired)).truth
+
+
+@pytest.mark.parametrize("knob", ["mentor_on_exit", "trouble_on_exit", "urging_on_mentor"])
+def test_a_chance_that_is_not_a_number_is_refused(knob):
+    with pytest.raises(ValueError, match="would reach from nan to nan; choose smaller"):
+        scenarios.mentoring(**{knob: float("nan")})

@@ -17,6 +17,7 @@ RECIPES = copying.families()
 WITHOUT_PUBLISHED = {
     "doubly_robust",
     "dose_response",
+    "front_door",
     "honest_bounds",
     "pretrends",
     "staggered_adoption",

@@ -124,8 +124,13 @@ def _plain(column):
     if not isinstance(values, np.ndarray):
         return values.reset_index(drop=True)
     _check_complete(column, np.isinf(values), "infinite")
-    whole = pd.api.types.infer_dtype(column) in {"integer", "boolean"}
-    return column.to_numpy(dtype=np.int64) if whole else values  # names of units may be long
+    if pd.api.types.infer_dtype(column) not in {"integer", "boolean"}:
+        return values
+    ends = int(column.min()), int(column.max())
+    for kind in (np.int64, np.uint64):  # names of units may be long
+        if np.iinfo(kind).min <= ends[0] and ends[1] <= np.iinfo(kind).max:
+            return column.to_numpy(dtype=kind)
+    return values
 
 
 def _precision(column):

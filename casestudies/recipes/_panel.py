@@ -255,10 +255,10 @@ def _check_gaps(gap, names, periods, unit, time):
         return
     row, column = np.argwhere(gap)[0]
     remedy = (
-        "no unit is seen in all of them, so average each unit's rows before and after its group's "
-        "first treated period, and compare these with two_by_two, one such group at a time; it "
-        "takes units that are seen on one side only, as in repeated cross-sections; or compare "
-        "whoever is seen, by panel='cross_sections'"
+        "no unit is seen in all of them, so compare whoever is seen, by panel='cross_sections'; "
+        "or, where both groups are seen equally often in the same periods, average each unit's "
+        "rows before and after its group's first treated period, and compare these with "
+        "two_by_two, one such group at a time; it takes units that are seen on one side only"
     )
     if not gap.any(axis=1).all():
         remedy = (
@@ -358,7 +358,8 @@ def _elapsed(periods):
     (the last days of months count as such), else in days.
     """
     if not isinstance(periods, pd.DatetimeIndex):
-        return periods.to_numpy() - periods[0]
+        gaps = periods.to_numpy() - periods[0]
+        return gaps.astype(np.int64) if gaps.dtype == np.uint64 else gaps
     wall = periods.tz_localize(None)
     month = wall.to_period("M")
     places = [wall - month.start_time, wall - month.end_time.normalize()]

@@ -104,11 +104,11 @@ def mentoring(
 
 def _check_probabilities(name, terms):
     """Raise unless every sum of the first term and some of the others is a probability."""
-    ends = [sum(part) for part in product((terms[0],), *((0, term) for term in terms[1:]))]
-    if not 0 < min(ends) <= max(ends) < 1:
+    ends = np.array([sum(part) for part in product(terms[:1], *((0, term) for term in terms[1:]))])
+    if not ((ends > 0) & (ends < 1)).all():
         raise ValueError(
-            f"the probability of {name} would reach from {min(ends):g} to {max(ends):g}; choose "
-            "smaller coefficients"
+            f"the probability of {name} would reach from {ends.min():g} to {ends.max():g}; "
+            "choose smaller coefficients"
         )
 
 
