@@ -194,6 +194,16 @@ def test_an_outcome_without_noise_is_refused(data):
 # ---- robust sets of several instruments
 
 
+def test_a_row_that_alone_tells_an_instrument_is_refused_and_not_an_empty_set(data):
+    single = data.assign(single=(data.index == 3) * 1)
+    columns = {**MODEL, "instruments": ["offer", "single"]}
+    with pytest.raises(ValueError, match="one row alone makes up an arm"):
+        anderson_rubin(single, **columns, cov="robust")
+    assert anderson_rubin(single, **columns)["kind"] == "interval"
+    spared = {**columns, "controls": "single", "instruments": ["offer", "nudge"]}
+    assert anderson_rubin(single, **spared, cov="robust")["kind"] == "interval"
+
+
 def score_statistic(part, beta, instruments, controls, cov):
     """Return the F of the instruments in y - beta d, by statsmodels, and its degrees."""
     z = dummies(part, instruments)

@@ -356,6 +356,28 @@ def test_a_cluster_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(
         assert np.isfinite(estimator(data, **columns, **remedy)).all(axis=None)
 
 
+@pytest.mark.parametrize("estimator", [two_stage_least_squares, limited_information])
+def test_a_row_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(estimator):
+    data = towns((4, 8)).assign(single=lambda f: (f["row"] == 3) * 1)
+    columns = {**MODEL, "instruments": "single"}
+    with pytest.raises(ValueError, match=r"one row alone makes up an arm.*take cov='unadjusted'"):
+        estimator(data, **columns, cov="robust")
+    assert np.isfinite(estimator(data, **columns)).all()
+    for spared in ({"controls": "single"}, {"instruments": ["z", "x"]}):
+        fit = estimator(data, **{**MODEL, "instruments": "z", **spared}, cov="robust")
+        assert np.isfinite(fit).all()
+    cells = data.groupby("single", as_index=False).agg(
+        n=("y", "size"), y_mean=("y", "mean"), d_mean=("d", "mean")
+    )
+    moments = {"y_var": ("y", "y"), "d_var": ("d", "d"), "cov_y_d": ("y", "d")}
+    for name, (a, b) in moments.items():
+        products = (data[a] * data[b]).groupby(data["single"]).mean()
+        means = data.groupby("single")[[a, b]].mean()
+        cells[name] = (products - means.iloc[:, 0] * means.iloc[:, -1]).to_numpy()
+    with pytest.raises(ValueError, match="one row alone makes up an arm"):
+        estimator(cells, **columns, cov="robust", size="n")
+
+
 def residual(y, columns):
     return y - columns @ np.linalg.lstsq(columns, y, rcond=1e-10)[0]
 

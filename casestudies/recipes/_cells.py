@@ -673,18 +673,33 @@ def _meat(design, regressors, residual, scatter):
 
 
 def _check_alone(design, regressors):
-    """Raise if one cluster alone tells a combination of the regressors from the controls.
+    """Raise if one cluster, or row, alone tells some of the regressors from the controls.
 
     Then this combination is nonzero in that cluster only, net of what the controls take, and
     least squares makes its products with the residuals sum to zero there. Such a cluster has
     an eigenvalue of one in its block of the projection on constant, controls and regressors.
     """
     if design.cluster is None:
+        if design.cov == "robust" and (design.rows == 1).any():
+            _check_row_alone(design, regressors)
         return
     basis = _projection(design, regressors)
     for name in design.cluster:
         codes, names = pd.factorize(design.cluster[name])
         _check_each_alone(design, basis, regressors.shape[1], codes, pd.Index(names, name=name))
+
+
+def _check_row_alone(design, regressors):
+    """Raise if one row alone tells a combination of the regressors: its residual is zero."""
+    basis, codes = _projection(design, regressors), np.arange(len(design.rows))
+    alone = _alone(design, basis, regressors.shape[1], codes)
+    if any(design.rows[code] == 1 for code in alone):
+        raise ValueError(
+            "one row alone makes up an arm, or all that an instrument moves once the controls are "
+            "held fixed: its residual is zero, so a robust standard error would count its noise as "
+            "none. Leave that instrument, control or row out, or (where there is a cov) take "
+            "cov='unadjusted' and say that you assume errors of one variance; or find more rows"
+        )
 
 
 def _projection(design, regressors):
@@ -701,6 +716,19 @@ def _crossing_means(design, codes):
 
 def _check_each_alone(design, basis, width, codes, names):
     """Raise if a cluster alone tells a combination of the last columns of the basis."""
+    for code in _alone(design, basis, width, codes):
+        raise ValueError(
+            f"column {names.name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
+            "alone makes up an arm, or all that an instrument moves once the controls are "
+            "held fixed: its residuals sum to zero there, so a clustered standard error would "
+            "count its shocks as none. Cluster by a finer column, or leave cluster out and "
+            "take cov='robust', and say that you assume no shock common to a cluster; or find "
+            "more clusters"
+        )
+
+
+def _alone(design, basis, width, codes):
+    """Yield the clusters that alone tell a combination of the last columns of the basis."""
     means = _crossing_means(design, codes)
     share = np.bincount(codes, means**2 + np.einsum("cj,cj->c", basis, basis))
     for code in np.flatnonzero(share > 1 - 1e-8):
@@ -710,11 +738,4 @@ def _check_each_alone(design, basis, width, codes, names):
         _, values, axes = np.linalg.svd(block, full_matrices=False)
         alone = axes[values > 1 - 1e-8][:, -width:]
         if np.abs(alone).max(initial=0) > 1e-6:
-            raise ValueError(
-                f"column {names.name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
-                "alone makes up an arm, or all that an instrument moves once the controls are "
-                "held fixed: its residuals sum to zero there, so a clustered standard error would "
-                "count its shocks as none. Cluster by a finer column, or leave cluster out and "
-                "take cov='robust', and say that you assume no shock common to a cluster; or find "
-                "more clusters"
-            )
+            yield code

@@ -110,9 +110,9 @@ def wald(
     ------
     ValueError
         If the instrument is not 0/1 or collinear with the controls, if the treatment does
-        not differ between its two values, if one cluster alone makes up an arm (its residuals
-        sum to zero, so its shocks would count as none), or for missing, infinite or unknown
-        columns.
+        not differ between its two values, if one cluster (with "robust", one row) alone makes up
+        an arm (its residuals sum to zero, so its shocks would count as none), or for missing,
+        infinite or unknown columns.
 
     References
     ----------
@@ -239,8 +239,8 @@ def two_stage_least_squares(
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
         instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, or one cluster that alone makes up an arm (its residuals sum to zero, so its
-        shocks would count as none).
+        treatment, or one cluster (with "robust", one row) that alone makes up an arm (its
+        residuals sum to zero, so its shocks would count as none).
 
     References
     ----------
@@ -352,8 +352,9 @@ def least_squares(
     ------
     ValueError
         If a treatment is not numeric, a column is constant or collinear with those before it,
-        rows are too few, one cluster alone makes up an arm (its residuals sum to zero, so its
-        shocks would count as none), or a variance by two columns of clusters is not positive.
+        rows are too few, one cluster (with "robust", one row) alone makes up an arm (its
+        residuals sum to zero, so its shocks would count as none), or a variance by two columns
+        of clusters is not positive.
 
     References
     ----------
@@ -483,9 +484,9 @@ def limited_information(
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
         instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, one cluster that alone makes up an arm, a negative `fuller` or one with
-        Bekker's error, or instruments and controls that explain a combination of outcome and
-        treatment without a rest.
+        treatment, one cluster (with "robust", one row) that alone makes up an arm, a negative
+        `fuller` or one with Bekker's error, or instruments and controls that explain a combination
+        of outcome and treatment without a rest.
 
     References
     ----------
@@ -658,7 +659,8 @@ def _check_overidentified(design, df):
 def _hansen(design, explained, contrast):
     """Return the least weighted square of the scores' sums, weights by two-stage least squares."""
     scatter = np.einsum("i,cij,j->c", contrast, design.within, contrast)
-    _check_alone(design, design.instruments)
+    if design.cluster is not None:  # a row's residual here is not that of the reduced form
+        _check_alone(design, design.instruments)
     meat, _ = _meat(design, design.instruments, design.net @ contrast, scatter)
     root = linalg.solve_triangular(np.linalg.cholesky(meat), explained, lower=True)
     fitted = root[:, 1:] @ np.linalg.lstsq(root[:, 1:], root[:, 0], rcond=None)[0]

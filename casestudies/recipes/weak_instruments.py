@@ -98,9 +98,9 @@ def first_stage(
     ------
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, one cluster that alone makes up an arm,
-        or clusters or weights with a list of treatments; and if the instruments do not move a
-        combination of several treatments at all.
+        instrument, control or treatment, too few rows, one cluster (without `cluster`, one row)
+        that alone makes up an arm, or clusters or weights with a list of treatments; and if the
+        instruments do not move a combination of several treatments at all.
 
     References
     ----------
@@ -210,8 +210,9 @@ def anderson_rubin(
     ------
     ValueError
         If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument or control, too few rows, one cluster that alone makes up an arm, several
-        treatments with a ``cov`` other than "unadjusted", or no more clusters than instruments.
+        instrument or control, too few rows, one cluster (with "robust", one row) that alone makes
+        up an arm, several treatments with a ``cov`` other than "unadjusted", or no more clusters
+        than instruments.
         Irrelevant instruments are no error: they give the whole line.
 
     References
@@ -398,8 +399,8 @@ def t_f(
     ------
     ValueError
         If there is more than one instrument or treatment, a constant or collinear instrument or
-        control, too few rows, an instrument that does not move the treatment, one cluster that
-        alone makes up an arm, or another level.
+        control, too few rows, an instrument that does not move the treatment, one cluster (with
+        "robust", one row) that alone makes up an arm, or another level.
 
     References
     ----------
