@@ -87,6 +87,7 @@ def test_a_notebook_shows_no_role_directive_fence_or_stamp(lab, tab, name):
         timeout=60_000,
     )
     tab.wait_for_function("!document.querySelector('.MathJax_Preview, .jp-mod-loading')")
+    tab.wait_for_function("document.body.innerText.includes('Figure 1. ')", timeout=60_000)
     shown = "\n".join(tab.locator(".jp-RenderedMarkdown").all_inner_texts())
     assert not MARKUP.search(shown), MARKUP.search(shown)
     assert "Figure 1. " in shown
