@@ -12,6 +12,7 @@ READ = r"""async () => {
     if (!parsed.querySelector('#figure_1')) continue;  // an icon
     image.loading = 'eager';
     await image.decode();
+    if (!image.getBoundingClientRect().width) continue;  // a figure that moves has its place
     const zoom = image.getBoundingClientRect().width / parsed.viewBox.baseVal.width;
     for (const line of parsed.querySelectorAll('[id^="text_"] > g[transform*="scale("]')) {
       const scale = /scale\(([\d.]+) /.exec(line.getAttribute('transform'));
