@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from confounded import COLUMNS, design, fits, hospital, m_estimator
-from delicatessen import MEstimator
+from needs import package
 from scipy import stats
 from scipy.special import expit, softmax
 
@@ -168,7 +168,8 @@ def reordered(estimating, theta, order):
 def test_the_covariance_of_three_arms_is_that_of_delicatessen():
     data = clinic(250, rng=4)
     estimating, theta = equations(data, "doubly_robust", None)
-    solver = MEstimator(lambda theta: estimating(np.asarray(theta)).T, init=theta)
+    solve = package("delicatessen").MEstimator
+    solver = solve(lambda theta: estimating(np.asarray(theta)).T, init=theta)
     solver.estimate(solver="lm", deriv_method="approx", dx=1e-7)
     expected = solver.variance[-3:, -3:]
     found = arm_means(data, **DRUGS).attrs["covariance"]
