@@ -118,5 +118,4 @@ def test_a_cluster_gives_the_table_of_one_machine_and_all_its_workers_take_part(
         done = client.run(lambda dask_worker: dask_worker.state.executed_count)
     pd.testing.assert_frame_equal(there, one, check_exact=True)
     assert len(done) == 2
-    assert min(done.values()) > 0
-    assert sum(done.values()) == 20
+    assert min(done.values()) > 0  # joblib decides how many samples go into a task
