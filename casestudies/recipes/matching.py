@@ -346,7 +346,7 @@ def matched_pairs(
 def _links(pairs, arm):
     """Return the pairs in which a unit of an arm is given a match, by their rows."""
     shares, (points, _, site, _) = pairs.averages[arm].tocoo(), pairs.cloud
-    row, column = shares.coords
+    row, column = shares.row, shares.col
     far = np.linalg.norm(points[row] - points[column], axis=1)
     links = pd.DataFrame({"from": row, "to": column, "distance": far, "share": shares.data})
     units = pd.DataFrame({"row": np.arange(len(site)), "site": site, "own": pairs.own})
