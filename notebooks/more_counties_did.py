@@ -471,13 +471,11 @@ states = castle.load_pandas().data
 begins = states[states["post"] == 1].groupby("sid")["year"].min()
 states["begins"] = states["sid"].map(begins).fillna(0).astype(int)
 ask = {"outcome": "l_homicide", "unit": "sid", "time": "year"}
-try:
-    overall_att(states, **ask, first_treated="begins")
-except ValueError as refusal:
-    print(refusal)
+everybody = overall_att(states, **ask, first_treated="begins")
+print("all states: {estimate:.3f} ({std_error:.3f})".format(**everybody))
 
 # %% [markdown]
-# One state begins alone in 2006, the first year that its law counts in these data, and another in 2010. A group of one state has no error to estimate. We leave the two out and say so.
+# One state begins alone in 2006, the first year that its law counts in these data, and another in 2010. A group of one state has an estimate and no error of its own; in the average over all groups it counts, and is said to. For the table and the event study we leave the two out, so that every group has an error, and say so.
 
 # %%
 kept = states[~states["begins"].isin([2006, 2010])]
