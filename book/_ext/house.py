@@ -37,7 +37,7 @@ def bar(name, script):
         f'<a href="../_sources/notebooks/{name}.ipynb" download>{name}.ipynb</a> '
         f'<a href="../_sources/notebooks/{name}.py" download>{name}.py</a> '
         "<span>in a clone: <code>make lab</code>. "
-        "Python 3.11 or newer, no network, at most 15 seconds.</span></dd>"
+        "Python 3.11 or newer, no network, less than a minute.</span></dd>"
         f"{borrow}</dl></details></aside>"
     )
 
