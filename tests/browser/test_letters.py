@@ -1,4 +1,4 @@
-"""Figures are legible on a phone: letters of nearly 10 pixels, exponents apart, and no label cut."""
+"""Figures are legible on a phone: letters of nearly 10 pixels, exponents apart, no label cut."""
 
 import pytest
 from pages import CHAPTERS
