@@ -91,7 +91,7 @@ tables.results(naive.drop(columns="n"), "Exits within a year; the ATE is +0.099.
 # %% [markdown]
 # −0.27<!--immortal-naive:.2f-->, and the one confounder that there is does not help: −0.25<!--immortal-naive-keen:.2f-->. The reason is in the order of time. Here are twelve of the people, the mentored months drawn thick.
 
-# %% mystnb={"figure": {"name": "fig-immortal-lives"}, "image": {"alt": "Twelve lives as lines over twelve months. Seven never join and most of them end early with an exit. Five join after two to nine months; the months before joining are marked, and none of these lines could have ended in them."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-immortal-lives"}, "image": {"alt": "Twelve lives as lines over twelve months. Of seven who never join three leave, after three, six and eight months. Five join: two in the first month, the others after one, two and eleven months, which are dashed; none of these lines could have ended there."}} tags=["hide-input"]
 shown = (
     people[people["ever"] == 1].index[1:6].append(people[people["ever"] == 0].index[:7])
 )
@@ -203,7 +203,7 @@ policy |= {"propensity": "chance", "target": "target"}
 protocols = {"at once": at_once, "never": never}
 curves = {name: retention_curve(rows, **policy) for name, rows in protocols.items()}
 
-# %% mystnb={"figure": {"name": "fig-immortal-curves"}, "image": {"alt": "Share gone by month under two protocols. If everybody joins at once it rises to 0.58 after twelve months, if nobody ever joins to 0.48; both estimated curves lie on the exact dashed ones, and their intervals part from month three on."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-immortal-curves"}, "image": {"alt": "Share gone by month under two protocols. If everybody joins at once it rises to 0.56 after twelve months, if nobody ever joins to 0.47; the exact dashed curves, which end at 0.58 and 0.48, lie within the intervals."}} tags=["hide-input"]
 exact = {m: scenarios.immortal_time(months=m, follow=1).truth for m in range(2, 13)}
 _, ax = plt.subplots(figsize=(5.6, 3.6))
 for name, colour in (("at once", figures.TREATED), ("never", figures.CONTROL)):
