@@ -102,7 +102,7 @@ def nested_trials(data, *, unit, time, event, treatment, follow, baseline=()):
 def _entries(grid, treated, t, length):
     """Return the rows in which the starters of a trial enter and end, and if that is the last."""
     past = grid[:, :t]
-    eligible = (grid[:, t] >= 0) & ~((past >= 0) & (treated[past] == 1)).any(axis=1)
+    eligible = (grid[:, t] >= 0) & ~(treated[past] == 1).any(axis=1)
     span = grid[eligible, t : t + length]
     months = (span >= 0).sum(axis=1)
     return span[:, 0], span[np.arange(len(span)), months - 1], months == length
