@@ -85,7 +85,7 @@ tables.results(by_rule, "The log: means by prestige and by what the new rule wan
 # %% [markdown]
 # ## The trap
 #
-# Guess first: what will the new rule's exit rate be? Most people look at the rows where the old rule happened to do what the new one wants. There are thousands, and nothing was modelled.
+# Guess first: what will the new rule's exit rate be? The obvious rows to look at are those where the old rule happened to do what the new one wants. There are thousands, and nothing was modelled.
 
 # %%
 agree = log[log["stretch"] == log["new"]]["exit"]
@@ -270,7 +270,7 @@ tables.results(
 )
 
 # %% [markdown]
-# With both columns the estimate is, in large samples, at least as good as with the logged ones, and its printed error if anything too large (Hirano et al., 2003). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
+# With both columns the estimate is, in large samples, at least as good as with the logged ones, and its printed error if anything too large (Lunceford and Davidian, 2004, for a logit; Hirano et al., 2003, for a flexible model). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
 #
 # ### The best of two hundred rules
 #
@@ -375,7 +375,7 @@ ranking = pd.DataFrame(
 tables.results(ranking, "Share retained at month 24.")
 
 # %% [markdown]
-# (“Legacy” is the old rule.) “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
+# (“Legacy” is the old rule, “only when rested” stretches people without strain, and “odds halved” halves the old odds of a stretch project.) “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
 #
 # The actions of a person's past belong in the weight. So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
 
