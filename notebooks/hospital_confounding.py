@@ -209,7 +209,7 @@ tables.results(
 #
 # ### Standardization
 #
-# Fit severity in each arm, predict for everybody (or for the treated), average ([the recipe of the first case](staffing_mediator_trap.ipynb)). For the curved world we add the square.
+# Fit severity in each arm, predict for everybody (or for the treated), average ([the recipe of the staffing chapter](staffing_mediator_trap.ipynb)). For the curved world we add the square.
 
 # %% mystnb={"code_prompt_show": "Show the three standardizations"} tags=["hide-input"]
 straight, curved = data, scenarios.hospital(curvature=3.0).sample(4_000, rng=12)
@@ -306,7 +306,7 @@ plt.show()
 #
 # ### Matching
 #
-# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006). The usual bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
+# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006), or on an estimated score that of Abadie and Imbens (2016). The usual bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
 
 # %%
 pairs = [
@@ -344,7 +344,7 @@ means = [np.average(data["severity"][a], weights=data_weights[a]) for a in arms]
 by_hand = means[0] - means[1]
 
 # %% [markdown]
-# The doubly robust estimator (AIPW) adds a model $m_d(X)$ of severity in each arm, and averages
+# The doubly robust estimator (AIPW) adds a model $m_d(X)$ of severity in each arm, and for the ATE averages
 #
 # $$
 # m_1 - m_0 + \frac{D\,(Y - m_1)}{e} - \frac{(1 - D)\,(Y - m_0)}{1 - e}
@@ -476,7 +476,7 @@ tables.results(
 #
 # ### How strong would it have to be?
 #
-# Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
+# Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment, or nearly; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
 
 # %% [markdown]
 # The robustness value is the share that a confounder would have to explain of both, and it needs no more than the coefficient's t statistic and its degrees of freedom:
@@ -571,7 +571,7 @@ tables.results(
 )  # fmt: skip
 
 # %% [markdown]
-# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
+# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Given the interval of the ratio, the recipe adds the E-value of its nearer end, which its authors want beside the first. Read it beside the benchmarks above, not instead of them.
 
 # %% [markdown]
 # ### Before a randomized benchmark
@@ -657,7 +657,7 @@ tables.results(cost, "Mean severity (points) under each policy.", digits=2)
 # %% [markdown]
 # ## Many worlds
 #
-# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
+# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against the estimand that the table names (the regression against the ATE, which is not its own). `make bench` runs 1,000 samples for every recipe.
 
 
 # %% mystnb={"code_prompt_show": "Show the five analyses"} tags=["hide-input"]

@@ -1,9 +1,11 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
 from stored import kept, numbers
 
 from casestudies import scenarios
+from casestudies.scenarios.pneumonia import kinds
 
 chapter = kept("asthma_and_pneumonia")
 world = scenarios.pneumonia()
@@ -22,6 +24,14 @@ def test_the_trees_are_right_about_asthmatics_within_chance():
 
 def test_neither_of_two_asthmatics_gets_a_bed():
     assert chapter.young.loc[1, "bed"] == chapter.young.loc[2, "bed"] == 0
+
+
+def test_the_beds_run_out_where_the_second_figure_says():
+    table = kinds(world.model).sort_values("risk", ascending=False)
+    waits = (table["share"].cumsum() - table["share"] >= truth["E[care]"]).to_numpy()
+    assert table.loc[~waits, "risk"].min() == pytest.approx(0.13, abs=5e-3)
+    left = table[waits & (table["asthma"] == 1)]
+    assert left["risk_without"].max() == pytest.approx(0.97, abs=5e-3)
 
 
 def test_the_models_triage_costs_what_the_exact_one_costs():
