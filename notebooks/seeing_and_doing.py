@@ -11,7 +11,7 @@
 #
 # **The question.** CPU load and latency rise together on your dashboard. If you lowered the load, would latency fall, and by how much?
 #
-# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower (the average treatment effect, ATE, of one point): two numbers, because traffic that nobody drew drives both curves, and more data makes you surer of the first without bringing it nearer to the second. By itself, no table and no curve can say which of the two you are looking at: the same cloud of points comes from worlds in which load does everything, a little, or nothing, and one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
+# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower (the average treatment effect, ATE, of one point): two numbers, because traffic that nobody drew drives both curves, and more data makes you surer of the first without bringing it nearer to the second. By itself, no table and no curve can say which of the two you are looking at: the same cloud of points comes from worlds in which load does everything, a little, or nothing, and one table of counts calls for splitting it into groups in one world, for adding the groups up in another, and for neither in a third. The causal graph decides.
 #
 # The scenario, the code and the claims are from AI/ML Explained (2026). We rerun the code to the digit and then check the sentences around it.
 
@@ -298,7 +298,7 @@ patients = pd.DataFrame(
 tables.results(patients, "Treated with success, of all treated (Charig et al. 1986).")
 
 # %% [markdown]
-# Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which row should a patient believe?
+# Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which column should a patient believe?
 
 # %% mystnb={"code_prompt_show": "Show how Figure 5 is drawn", "figure": {"name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
 lines = {
@@ -483,7 +483,7 @@ cells = pd.DataFrame(cells, columns=["department", "woman", "admitted", "n"])
 applicants = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
 
 # %% [markdown]
-# The counts are admitted and rejected. From here it is one call an answer.
+# The counts are admitted and rejected. From here each answer is one call.
 
 # %%
 columns = {"outcome": "admitted", "treatment": "woman"}
@@ -528,7 +528,7 @@ tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 19
 # <details>
 # <summary>Solution</summary>
 #
-# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign when the imbalance times the harm of severity exceeds the treatment's benefit.
+# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign at a share of 0.64 (0.36 among the untreated), where the imbalance times the harm of severity equals the treatment's benefit.
 #
 # </details>
 
