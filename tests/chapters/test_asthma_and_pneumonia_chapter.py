@@ -129,6 +129,14 @@ def test_rules_simulate_to_their_exact_values_and_are_ranked_right():
     assert abs(chapter.by_rule["exact"].iloc[3] - 1_000 * truth["E[death | by effect of care]"]) < 1
 
 
+def test_asthmatics_die_least_as_it_is_unless_there_are_beds_for_all():
+    ranked = chapter.by_rule["asthmatics, exact"].sort_values().index.tolist()
+    assert ranked[:2] == ["beds for all", "as it is"]
+    learned = chapter.by_rule.loc["by effect of care", "asthmatics, exact"]
+    stored = numbers("asthma_and_pneumonia")
+    assert [round(learned), round(stored["pneumonia-asthma-effect"])] == [115, 115]
+
+
 def test_retraining_does_not_mend_the_triage():
     changes = chapter.years["deaths per 1,000"].diff().dropna()
     assert (changes > 0).tolist() == [False, True, False, True]
