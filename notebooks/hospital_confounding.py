@@ -731,7 +731,7 @@ nhefs = pd.DataFrame(
     {
         "difference in means": difference_in_means(smokers, **quit_),
         "weighting": weight(smokers, **quit_, adjust_for=given),
-        "doubly robust": doubly_robust(smokers, **quit_, adjust_for=given, rng=1),
+        "doubly robust": doubly_robust(smokers, **quit_, adjust_for=given, folds=1),
         "matching on the score": match(
             smokers, **quit_, adjust_for=given, metric="propensity", estimand="ATE"
         ),
