@@ -154,7 +154,7 @@ tables.results(
 # %% [markdown]
 # ### Feature importance answers another question
 #
-# The document's second witness is a boosted model on the flattened features. We train one (100 trees of depth 3) and ask for total gain and for mean absolute SHAP values, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
+# The document also speaks of boosted trees on the flattened features, and of what gain and SHAP would say of them; it shows none. We train some (100 trees of depth 3) and ask for total gain and for mean absolute SHAP values, which the library computes itself (Chen and Guestrin, 2016; Lundberg and Lee, 2017).
 
 
 # %% mystnb={"code_prompt_show": "Show how the boosted model is trained and asked"} tags=["hide-input"]
