@@ -38,6 +38,13 @@ def test_four_columns_of_table_4_are_replicated():
     ).all()
 
 
+def test_the_first_two_columns_of_table_4_just_hold_zero_and_the_next_two_do_not():
+    # from the printed figures and 355 degrees or fewer: 2.33 - 1.967 * 1.19 = -0.01
+    low, high = chapter.table_4["ci_low"], chapter.table_4["ci_high"]
+    assert ((low < 0) & (high > 0)).tolist() == [True, True, False, False]
+    assert low.iloc[:2].tolist() == pytest.approx([-0.018, -0.047], abs=0.001)
+
+
 def test_three_of_four_chains_moved_the_same_way():
     assert list(chapter.by_chain.index) == ["bk", "kfc", "roys", "wendys"]
     assert (chapter.by_chain[0] < chapter.by_chain[1]).sum() == 3
