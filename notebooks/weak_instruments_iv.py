@@ -212,7 +212,7 @@ tables.results([usual], "One sample; the effect is 0.5, OLS tends to 1.298.")
 # %% [markdown]
 # The usual interval excludes zero and looks like a finding. The Anderson–Rubin set is two rays: it rules out effects between two values, and nothing else.
 #
-# Now the census. For LIML take the standard error of Bekker (1994), which allows for many instruments.
+# Now the census. For LIML take the standard error of Bekker (1994), which allows for many instruments if errors are normal.
 
 # %%
 adjusted = t_f(men, **columns, instrument="first_quarter")
@@ -453,7 +453,7 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(many[shown], "100 samples with 30 weak instruments; the effect is 0.5.")
 
 # %% [markdown]
-# The rows agree with the shortcut above. So let the shortcut answer the question that is left: what would instruments *as weak as those of the census* do, in a sample of its size? That depends on how strongly the errors are related, which nobody knows. If LIML is right, their correlation in the census is about −0.11<!--weak-rho:.2f-->, which is weak; within its interval it may be up to −0.28<!--weak-rho-most:.2f-->.
+# The rows agree with the shortcut above. So let the shortcut answer the question that is left: what would instruments *as weak as those of the census* do, in a sample of its size? That depends on how strongly the errors are related, which nobody knows. If LIML is right, their correlation in the census is about −0.11<!--weak-rho:.2f-->, which is weak; within the interval above it may be up to −0.29<!--weak-rho-most:.2f-->.
 
 # %% mystnb={"code_prompt_show": "Show how the samples are drawn"} tags=["hide-input"]
 designs_like = {
@@ -560,7 +560,7 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | With a weak instrument the result can be worse than OLS. | holds | With strength 0.05 and a leak of 0.1 the limit is 4.0<!--qob-weak-leak-iv:.1f-->, that of OLS 3.50<!--qob-weak-leak-ols:.2f-->, the truth 2. |
-# | A weak instrument amplifies bias wildly. | holds in part | It amplifies a failure of exclusion. If the instruments are valid, their weakness pulls 2SLS towards OLS and not beyond: quarters drawn by lot give 0.077<!--weak-fake-mean:.3f--> (Monte Carlo error 0.008<!--weak-fake-mean-error:.3f-->), OLS 0.071<!--weak-ols:.3f-->. |
+# | A weak instrument amplifies bias and variance wildly. | holds in part | Variance, yes: with quarters drawn by lot the standard error is 0.036<!--weak-fake-se:.3f-->, that of OLS 0.0003<!--qob-ols-se:.4f-->. As to bias, it amplifies a failure of exclusion. If the instruments are valid, their weakness moves the middle of 2SLS's answers towards OLS and not beyond: quarters drawn by lot give 0.077<!--weak-fake-mean:.3f--> (Monte Carlo error 0.008<!--weak-fake-mean-error:.3f-->), OLS 0.071<!--weak-ols:.3f-->. |
 # | Check that the first-stage F exceeds 10 before trusting the result. | does not hold | At a mean F of 10 the 95% interval covers 0.93<!--weak-mc-t-1-10:.2f--> with one instrument and 0.68<!--weak-mc-t-30-10:.2f--> with thirty (errors correlated 0.8); at a mean F of 4, keeping only samples with F > 10 lowers coverage from 0.91<!--weak-screen-all:.2f--> to 0.46<!--weak-screen-passed:.2f-->. Show a set that keeps its level at any strength instead. |
 #
 # </details>
@@ -573,7 +573,7 @@ loses = np.interp(0, curve["ci_low"], curve["direct effect"])
 step = men.groupby(["year_of_birth", "quarter_of_birth"], observed=True)
 predicted = step["education"].transform("mean") - by_year.transform("mean")["education"]
 error = within["log_weekly_wage"] - liml["estimate"] * within["education"]
-most = within["log_weekly_wage"] - liml["ci_high"] * within["education"]
+most = within["log_weekly_wage"] - bekker["ci_high"] * within["education"]
 shock = within["education"] - predicted
 like = as_weak.loc["thirty, F 4.91", 0.1]
 formula = "lwage ~ nearc4 + " + " + ".join(controls)
