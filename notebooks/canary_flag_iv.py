@@ -52,7 +52,7 @@ figures.house_style()
 # \end{aligned}
 # $$
 #
-# The new editor costs the average user two tasks a week, and keen users less than that.
+# Half of the users have an interest above 0, and a tenth one above 1.28. The new editor costs the average user two tasks a week, and keen users less than that.
 
 # %% mystnb={"code_prompt_show": "Show how the graph is drawn", "figure": {"name": "fig-canary-graph"}, "image": {"alt": "Causal graph: flag points to adopted, adopted points to tasks. Interest, which is not recorded, points to adopted, to tasks and to past use. No arrow runs from flag to tasks, nor between flag and interest."}} tags=["hide-input"]
 world = scenarios.canary()
@@ -115,7 +115,7 @@ print(identify.backdoor(world.model.graph, **columns, adjust_for=["past_use"]))
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **Independence.** The flag is drawn, not chosen. It fails if it is sticky by device and heavy users have more devices, or if flagged users are lost from the log.
+# > - **Independence.** The flag is drawn, not chosen. It fails if it sticks to a device and heavy users have more devices, or if flagged users are lost from the log.
 # > - **Relevance.** The flag moves adoption. It fails if nobody reads the banner. This one can be seen in the data.
 # > - **Exclusion.** The flag changes tasks only through the use of the new editor. It fails if its code slows the page for everybody who is flagged, or if the banner itself takes up time.
 # > - **Monotonicity.** Nobody switches back because of the banner. It fails if some users resent being pushed.
@@ -160,7 +160,7 @@ plt.show()
 #
 # ### Who are the compliers?
 #
-# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it: with $X T$ in place of the outcome it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ the one on the old.
+# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it, with a product in the place of the outcome: with $X T$ (past use of those who adopt, 0 for the others) it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ the one on the old.
 
 # %%
 taken = data["adopted"]
@@ -375,7 +375,7 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | A flag assigned by a random seed is unrelated to who the users are. | holds | Flag on past use 0.079<!--canary-placebo:.3f--> (standard error 0.052<!--canary-placebo-se:.3f-->). By design; check it, because flags get sticky. |
+# | A flag assigned by a random seed is unrelated to who the users are. | holds | Flag on past use 0.079<!--canary-placebo:.3f--> (standard error 0.052<!--canary-placebo-se:.3f-->). By design; check it, because flags stick to devices. |
 # | The nudge is itself unrelated to the outcome and to the confounder. | holds in part | To the confounder, by the draw. To the outcome it has to be related, by way of the treatment: flag on tasks −0.57<!--canary-itt-estimate:.2f--> (−0.78<!--canary-itt-low:.2f--> to −0.35<!--canary-itt-high:.2f-->). Otherwise there would be nothing to divide. |
 # | Adoption is self-selected, so that comparing users with non-users misleads. | holds | As treated +4.95<!--canary-as-treated-exact:+.2f-->, per protocol +2.61<!--canary-per-protocol-exact:+.2f-->, effect among compliers −1.55<!--canary-late:+.2f--> (exact). |
 # | The flag pries out the feature's causal effect. | holds in part | It gives the effect among compliers, −1.55<!--canary-late:.2f-->. Over everybody it is −2.00<!--canary-ate:.2f-->, among users of the canary −1.02<!--canary-att:.2f-->. |
