@@ -252,7 +252,7 @@ def by_state(measure):
 made = {row: by_state(measure) for row, measure in measures.items()}
 
 # %% [markdown]
-# One row is left: the change of the means, with all stores. Its figure is a subtraction, $21.027 - 20.439$ less $21.166 - 23.331$. Its error depends on how the two waves of a store move together, and the paper does not say how it was reckoned; Exercise 3 finds the one correlation that gives all three printed errors.
+# One row is left: the change of the means, with all stores. Its figure is a subtraction, $21.0274 - 20.4394$ less $21.1656 - 23.3312$. Its error depends on how the two waves of a store move together, and the paper does not say how it was reckoned; Exercise 3 finds the one correlation that gives all three printed errors.
 
 # %% mystnb={"code_prompt_show": "Show the last row, and the published figures"} tags=["hide-input"]
 seen_twice = stores[both_waves]
@@ -603,7 +603,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # <details>
 # <summary>Solution</summary>
 #
-# Sixteen a side. The variance is $se^2 + 2\tau^2(1/H + 1/H)$, and with $\tau = 1$ the sign is safe once $4/H$ is below $(2.754/1.966)^2 - 1.307^2 = 0.255$, that is from $H = 16$. This is still kind: with 32 states one would estimate the shocks rather than assume them, at the price of a t distribution with 30 degrees of freedom.
+# Sixteen a side. The variance is $se^2 + 2\tau^2(1/H + 1/H)$, and with $\tau = 1$ the sign is safe once $4/H$ is below $(2.7536/1.9658)^2 - 1.3066^2 = 0.255$, that is from $H = 16$. This is still kind: with 32 states one would estimate the shocks rather than assume them, at the price of a t distribution with 30 degrees of freedom.
 #
 # </details>
 #
