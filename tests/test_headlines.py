@@ -973,6 +973,11 @@ HEADLINES = [
     (THRESHOLD, "threshold-lmb-elect-error", 1.36, 0.005, "least squares of the 915 rows"),
     (THRESHOLD, "threshold-lmb-keep", 0.484, 5e-4, "least squares of the 915 rows"),
     (THRESHOLD, "threshold-lmb-keep-error", 0.029, 5e-4, "least squares of the 915 rows"),
+    # The errors with 250 seats as clusters: sums of scores by seat, G/(G-1) (n-1)/(n-2)
+    (THRESHOLD, "threshold-lmb-seats", 250, 0, "states with districts in the 915 rows"),
+    (THRESHOLD, "threshold-lmb-total-clustered", 2.6094, 1e-3, "clusters written out"),
+    (THRESHOLD, "threshold-lmb-elect-clustered", 2.0437, 1e-3, "clusters written out"),
+    (THRESHOLD, "threshold-lmb-keep-clustered", 0.03609, 1e-4, "clusters written out"),
     (THRESHOLD, "threshold-lmb-product", 47.7056 * 0.48433, 6e-4, "product"),
     (THRESHOLD, "threshold-lmb-score", 18.660, 0.003, "rdrobust 2.1.1"),
     (THRESHOLD, "threshold-lmb-score-low", 14.446, 0.003, "rdrobust 2.1.1"),
