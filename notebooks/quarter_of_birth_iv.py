@@ -41,7 +41,11 @@ from casestudies.recipes.instrumental_variables import (
     two_stage_least_squares,
     wald,
 )
-from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
+from casestudies.recipes.weak_instruments import (
+    anderson_rubin,
+    conditional_likelihood_ratio,
+    first_stage,
+)
 from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
@@ -500,17 +504,23 @@ tables.results(forecast, "What a law that nudges everybody by one would bring.")
 # Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours). If the leaving age were all that the quarter works through, its compliers would be the men whom the law would keep in school, and their average the one to use. But 46 percent of the jump lies above grade 12, where no leaving age binds (exercise 3 shows it), so it is an average over other margins too.
 
 # %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
-trend_set = sets["28 instruments, age trend"]
+with_trend = "28 instruments, age trend"
+trend_set = sets[with_trend]
+likelihood = conditional_likelihood_ratio(men, **columns, **designs[with_trend])
 answer = ["estimate", "ci_low", "ci_high"]
-detrended_2sls = [detrended.loc["28 instruments, age trend", "2SLS"]]
+points = detrended.loc[with_trend, ["2SLS", "LIML"]]
 readings = pd.DataFrame(
     {
         "OLS": ols[answer],
         "first quarter, Wald": ratio[answer],
         "thirty instruments, as published": tsls[answer],
         "age trend held fixed, Anderson–Rubin": [
-            *detrended_2sls,
+            points["2SLS"],
             *trend_set[answer[1:]],
+        ],
+        "age trend held fixed, likelihood ratio": [
+            points["LIML"],
+            *likelihood[answer[1:]],
         ],
     }
 ).T.astype(float)
