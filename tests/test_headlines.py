@@ -257,8 +257,10 @@ HEADLINES = [
     ("quarter_of_birth_iv", "qob-hand-opposed", 0.447, 0.05, "by hand, 4,000 rows"),
     ("quarter_of_birth_iv", "qob-law", 0.8 * 2, 5e-5, "by hand"),
     ("quarter_of_birth_iv", "qob-law-ols", 0.8 * (2 + 3 / 2.64), 5e-5, "by hand"),
+    ("weak_instruments_iv", "weak-clr-thirty-low", 0.0541, 5e-5, "other nodes, ..._cohorts.py"),
+    ("weak_instruments_iv", "weak-clr-thirty-high", 0.1334, 5e-5, "other nodes, ..._cohorts.py"),
     ("weak_instruments_iv", "weak-rho", -0.111, 5e-4, "cross-products of the cells"),
-    ("weak_instruments_iv", "weak-rho-most", -0.279, 5e-4, "cross-products of the cells"),
+    ("weak_instruments_iv", "weak-rho-most", -0.295, 5e-4, "cross-products of the cells, 0.1311"),
     # Coverage by quadrature over the first stage (test_instrument_strength), 4 errors of 200,000
     ("weak_instruments_iv", "weak-like-coverage", 0.94497, 4 * 5.1e-4, "quadrature"),
     ("weak_instruments_iv", "weak-like-coverage-most", 0.87815, 4 * 7.3e-4, "quadrature"),
