@@ -183,7 +183,7 @@ def difference_in_means(
     rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
     y = y - _mean(y, counted.mass)
     arms = _block_arms(y, counted.mass, _read_blocks(table, blocks, d, treatment), d)
-    std_error, df = _contrast(table, y, counted, arms, (treatment, cluster, blocks), cov)
+    std_error, df = _noise_of_arms(table, y, counted, arms, (treatment, cluster, blocks), cov)
     squares = np.square(y - arms.means[arms.code]) + counted.variance
     within = np.bincount(arms.code, counted.size * squares) / np.bincount(arms.code, counted.size)
     if (within <= rounding**2).all() and std_error <= rounding:
@@ -469,7 +469,7 @@ def ratio_of_means(
     )
     counted = counted._replace(scatter=scatter[:, np.newaxis, np.newaxis])
     arms = _block_arms(z, counted.mass, block, d)
-    std_error, df = _contrast(table, z, counted, arms, (treatment, cluster, blocks))
+    std_error, df = _noise_of_arms(table, z, counted, arms, (treatment, cluster, blocks))
     precision = max(*(table.attrs["precision"][c] for c in (numerator, denominator)), 2**-52)
     if std_error <= 8 * precision * np.abs(pull[0] * parts[0]).max():
         raise ValueError(
@@ -733,7 +733,7 @@ def _block_arms(y, mass, block, d):
     return _Arms(code, total, means, of_blocks / of_blocks.sum(), effects)
 
 
-def _contrast(table, y, counted, arms, roles, cov="HC2"):
+def _noise_of_arms(table, y, counted, arms, roles, cov="HC2"):
     """Return the standard error of the arms' contrast, and its degrees of freedom."""
     (treatment, cluster, blocks), rest = roles, y - arms.means[arms.code]
     if cluster is None:
