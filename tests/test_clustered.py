@@ -4,14 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from cells import moments
+from matrices import by_matrices
 from scipy import stats
-from surveyed import survey
 
 from casestudies.recipes._clusters import _by_leverage, _clustered
 from casestudies.recipes.difference_in_differences import two_by_two
 from casestudies.recipes.instrumental_variables import least_squares, wald
-from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
 
 SIZES = [3, 5, 8, 4, 10, 6, 12]
 
@@ -45,22 +43,6 @@ def test_errors_by_leverage_are_those_of_r_and_pyfixest():
     assert errors("CR3")[0] == pytest.approx(0.1970260441748705, rel=1e-10)
     # degrees: sum(diag(GG))^2 / sum(GG^2) with GG by Bell and McCaffrey's matrices, in R
     assert errors("CR2")[1] == pytest.approx(4.34761606158, rel=1e-10)
-
-
-def by_matrices(cov, columns, residual, basis, cluster):
-    """Return the covariance and the degrees of freedom by matrices of all rows."""
-    left, projected, sums = np.eye(len(basis)) - basis @ basis.T, [], []
-    for name in np.unique(cluster):
-        here = np.flatnonzero(cluster == name)
-        values, axes = np.linalg.eigh(left[np.ix_(here, here)])
-        values, axes = values[values > 1e-9], axes[:, values > 1e-9]
-        power = -0.5 if cov == "CR2" else -1
-        adjusted = (axes * values**power) @ axes.T @ columns[here]
-        projected.append(left[:, here] @ adjusted)
-        sums.append(residual[here] @ adjusted)
-    products = np.einsum("gnj,hnj->jgh", projected, projected)
-    degrees = [np.trace(form) ** 2 / (form**2).sum() for form in products]
-    return np.transpose(sums) @ sums, degrees
 
 
 @pytest.mark.parametrize("regressors", [["x", "w"], ["x", "own"]], ids=["all", "a dummy of one"])
@@ -203,79 +185,6 @@ def test_with_few_clusters_in_one_arm_cr2_covers_and_the_usual_interval_does_not
     margin = 4 * np.sqrt(0.0475 / 200)
     assert abs(by_leverage - 0.95) < margin
     assert usual < by_leverage - 0.02
-
-
-DRAWN = {"outcome": "y", "treatment": "d", "cluster": "cluster"}
-VILLAGES = survey()[lambda f: (f["cluster"] < 9) & (f.index % 7 > 0)].assign(
-    w=lambda f: 1 + f["w"] % 2, x=lambda f: f["x"] // 1
-)
-
-
-@pytest.mark.parametrize("weights", [None, "w"])
-@pytest.mark.parametrize("covariate", [None, "x"])
-@pytest.mark.parametrize("cov", ["CR2", "CR3"])
-def test_experiments_by_leverage_are_those_of_full_matrices(cov, covariate, weights):
-    data = VILLAGES
-    mass = np.ones(len(data)) if weights is None else data["w"].to_numpy(dtype=float)
-    x = np.column_stack([np.ones(len(data)), data["d"]])
-    if covariate is not None:
-        centred = data["x"] - np.average(data["x"], weights=mass)
-        x = np.column_stack([x, centred, centred * data["d"]])
-    x, y = (np.sqrt(mass) * values.T for values in (x, data["y"].to_numpy()))
-    columns, basis = np.linalg.pinv(x), np.linalg.qr(x.T)[0]
-    effect, residual = y @ columns[:, 1], y - basis @ (basis.T @ y)
-    square, (df,) = by_matrices(cov, columns[:, [1]], residual, basis, data["cluster"])
-    error = np.sqrt(square.item())
-    options = {**DRAWN, "cov": cov, "weights": weights}
-    estimate = difference_in_means if covariate is None else adjusted
-    options |= {} if covariate is None else {"adjust_for": covariate}
-    found = estimate(data, **options)
-    ends = effect + error * stats.t.ppf([0.025, 0.975], df)
-    np.testing.assert_allclose(found, [effect, error, *ends, len(data)], rtol=1e-9)
-    measured = moments(data, ["d", "x", "w", "cluster"])
-    assert len(measured) < len(data)
-    np.testing.assert_allclose(estimate(measured, **options, size="n"), found, rtol=1e-9)
-
-
-def test_equal_clusters_have_the_cr2_error_of_their_means():
-    data = survey()[lambda f: f["cluster"] < 13].assign(d=lambda f: (f["cluster"] < 4) * 1)
-    means = data.groupby(["d", "cluster"])["y"].mean()
-    apart = stats.ttest_ind(means[1], means[0], equal_var=False)
-    found = difference_in_means(data, **DRAWN, cov="CR2")
-    error = found["estimate"] / apart.statistic
-    assert found["std_error"] == pytest.approx(error, rel=1e-10)
-    # if both arms had one variance: (1 / 4 + 1 / 9)^2 over (1 / 4)^2 / 3 + (1 / 9)^2 / 8
-    df = (13 / 36) ** 2 / (1 / 48 + 1 / 648)
-    margin = stats.t.ppf(0.975, df) * error
-    assert found["ci_high"] - found["estimate"] == pytest.approx(margin, rel=1e-10)
-
-
-def test_with_three_villages_treated_cr2_covers_an_experiments_effect():
-    rng, town, held = np.random.default_rng(11), np.repeat(np.arange(12), np.arange(12) + 4), []
-    for _ in range(200):
-        d = (rng.permutation(12) < 3)[town] * 1
-        data = pd.DataFrame({"d": d, "cluster": town, "x": rng.normal(size=len(town))})
-        data["y"] = d + data["x"] + rng.normal(size=12)[town] + rng.normal(size=len(town))
-        answers = [difference_in_means(data, **DRAWN, cov=cov) for cov in ("HC2", "CR2")]
-        answers += [adjusted(data, **DRAWN, adjust_for="x", cov=cov) for cov in ("HC2", "CR2")]
-        held.append([covers(answer) for answer in answers])
-    usual, by_leverage = np.mean(held, axis=0).reshape(2, 2).T
-    margin = 4 * np.sqrt(0.0475 / 200)
-    assert (by_leverage > 0.95 - margin).all()
-    assert (usual < by_leverage - 0.05).all()
-
-
-@pytest.mark.parametrize("cov", ["CR2", "CR3"])
-def test_an_experiments_error_by_leverage_needs_clusters_and_no_blocks(cov):
-    options = {"outcome": "y", "treatment": "d", "cov": cov}
-    with pytest.raises(ValueError, match=f"cov='{cov}' is an error by clusters; name their column"):
-        difference_in_means(VILLAGES, **options)
-    with pytest.raises(ValueError, match=f"cov='{cov}' is an error by clusters; name their column"):
-        adjusted(VILLAGES, **options, adjust_for="x")
-    with pytest.raises(ValueError, match=f"cov='{cov}' is for clusters .*blocks='block'.*'HC2'"):
-        difference_in_means(VILLAGES, **options, cluster="cluster", blocks="block")
-    with pytest.raises(ValueError, match="cov must be one of 'HC2', 'CR2', 'CR3', got 'by_arm'"):
-        difference_in_means(VILLAGES, **{**options, "cov": "by_arm"})
 
 
 def test_two_ways_cover_shocks_of_both_and_one_way_does_not():
