@@ -161,6 +161,14 @@ HEADLINES = [
     ("ladder_of_causation", "ladder-trial", 0.105, 1e-9, "counted in the same draws"),
     ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
     ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
+    # The delta method at the exact shares, 0.0251 (test_ladder); sqrt(0.39 * 0.61 / 2,191 hours)
+    ("ladder_of_causation", "ladder-plug-in", 0.086 / 0.22, 4 * 0.0251, "by hand, 4 errors"),
+    ("ladder_of_causation", "ladder-plug-in-error", 0.0251, 0.001, "delta method"),
+    ("ladder_of_causation", "ladder-replay-error", 0.0104, 0.0002, "binomial"),
+    # Incidents at 0.08 and 0.50 in quiet hours, 0.90 and 0.60 in busy ones: 0.52 of 1 are blamed
+    ("ladder_of_causation", "ladder-crossing-least", (0.628 - 0.49) / 0.26, 1e-6, "theorem"),
+    ("ladder_of_causation", "ladder-crossing-within-least", 0.8 * 0.42 / 0.52, 1e-6, "theorem"),
+    ("ladder_of_causation", "ladder-crossing-within-most", 0.42 / 0.52, 1e-6, "theorem"),
     # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
     ("ladder_of_causation", "ladder-training-ate", 140 / 185 - 168 / 260, 5e-5, "counts"),
     (
