@@ -327,7 +327,7 @@ table_4["published std_error"] = [1.19, 1.20, 6.08, 6.21]
 tables.results(table_4, "Table 4 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there. That takes more than parallel trends: stores that needed a small raise would have to answer a large one as the others did (Callaway et al., 2024).
+# A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there, if the answer is proportional to the gap. To read the slope as what a larger raise does takes more than parallel trends: stores that needed a small raise would have to answer a large one as the others did, which is the assumption of strong parallel trends (Callaway et al., 2024).
 #
 # The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). Regions absorb the states, so that New Jersey's low-wage stores are compared with its high-wage stores, which no event that hits all of a state's stores alike can disturb. It is smaller, and its interval holds zero. The regions are in the original file only (`archives.card_krueger(original=True)`); its single region column gives 11.98 (7.42), because some of the survey's own dummies hold for the same store and the file's never do.
 

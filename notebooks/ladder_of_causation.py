@@ -385,7 +385,7 @@ tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 # .venv/bin/casestudies copy randomized_experiment
 # ```
 #
-# Rung three then comes as bounds. Here for real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of those with an offer who did, how many owe it to the offer? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
+# Rung three then comes as bounds: `causation_bounds` of the recipe `attribution`, with covariates or without, and here by hand. For real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of those with an offer who did, how many owe it to the offer? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
 
 # %%
 men = nsw_mixtape.load_pandas().data

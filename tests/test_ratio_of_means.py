@@ -214,11 +214,22 @@ def test_what_has_no_ratio_is_refused(kind):
         ratio_of_means(data.assign(**columns), **CLICKS)
 
 
-def test_single_precision_does_not_hide_that_there_is_no_noise():
+@pytest.mark.parametrize("kind", ["int64", "float64", "float32"])
+def test_rounding_does_not_hide_that_there_is_no_noise(kind):
     data = pd.DataFrame({"d": [0, 0, 0, 1, 1, 1], "sessions": [1, 2, 3, 4, 5, 6]})
-    data["clicks"] = (data["sessions"] / 3).astype("float32")
+    data["clicks"] = (data["sessions"] / 3).astype("float32" if kind == "float32" else float)
+    if kind == "int64":
+        data = data.assign(clicks=data["sessions"] * 3, sessions=data["sessions"] * 7)
     with pytest.raises(ValueError, match="the same multiple"):
         ratio_of_means(data, **CLICKS)
+
+
+def test_moments_do_not_hide_that_there_is_no_noise():
+    rows = ROWS.assign(clicks=ROWS["sessions"] * 3 / 7)
+    cells = moments(rows, ["d", "block"], ["clicks", "sessions"])
+    assert (cells["clicks_var"] > 0.1).all()
+    with pytest.raises(ValueError, match="the same multiple"):
+        ratio_of_means(cells, **CLICKS, size="n")
 
 
 def test_a_block_of_one_arm_and_a_cluster_that_makes_up_an_arm_are_refused():

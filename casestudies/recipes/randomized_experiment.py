@@ -463,15 +463,12 @@ def ratio_of_means(
         _check_positive_ratios(ratio, numerator, denominator)
     code, unit = d.astype(int), bottom * (ratio if relative else 1)
     pull = np.stack([1 / unit, -ratio / unit])[:, code]
-    z = pull[0] * parts[0] + pull[1] * parts[1]
-    scatter = np.einsum(
-        "in,nij,jn->n", pull, np.broadcast_to(counted.scatter, (len(d), 2, 2)), pull
-    )
-    counted = counted._replace(scatter=scatter[:, np.newaxis, np.newaxis])
+    z, counted = _sum_of_two(parts, pull, counted)
     arms = _block_arms(z, counted.mass, block, d)
     std_error, df = _noise_of_arms(table, z, counted, arms, (treatment, cluster, blocks))
-    precision = max(*(table.attrs["precision"][c] for c in (numerator, denominator)), 2**-52)
-    if std_error <= 8 * precision * np.abs(pull[0] * parts[0]).max():
+    precision = max(table.attrs["precision"][name] for name in (numerator, denominator))
+    rounding = 8 * max(precision, np.finfo(float).eps) * np.abs(pull[0] * parts[0]).max()
+    if std_error <= rounding:
         raise ValueError(
             f"column {numerator!r} is the same multiple of {denominator!r} in all of each group of "
             f"{treatment!r}, so there is no noise to estimate; check how they were made"
@@ -479,9 +476,8 @@ def ratio_of_means(
     estimate = np.log(ratio[1] / ratio[0]) if relative else ratio[1] - ratio[0]
     found = _result("ratio_of_means", estimate, std_error, n=counted.n, level=level, df=df)
     if relative:
-        found[["estimate", "ci_low", "ci_high"]] = np.expm1(
-            found[["estimate", "ci_low", "ci_high"]]
-        )
+        places = ["estimate", "ci_low", "ci_high"]
+        found[places] = np.expm1(found[places])
         found["std_error"] *= 1 + found["estimate"]
     found.attrs["ratios"] = {"control": float(ratio[0]), "treated": float(ratio[1])}
     return found
@@ -906,6 +902,16 @@ def _check_groups_of_two(table, d, treatment, size=None):
     """Raise unless controls and treated have noise of their own."""
     for arm in (0, 1):
         _group_basis(_design(table, []), np.flatnonzero(d == arm), f"{treatment!r} is {arm}", size)
+
+
+def _sum_of_two(parts, pull, counted):
+    """Return two columns times their pulls, added, and the rows with what then varies behind."""
+    (first, both), (_, second) = np.moveaxis(counted.scatter, 0, -1)
+    apart = pull[0] ** 2 * first + pull[1] ** 2 * second
+    behind = apart + 2 * pull[0] * pull[1] * both
+    behind = np.where(behind > 1e-12 * apart, behind, 0)  # less is rounding of the moments
+    scatter = behind[:, np.newaxis, np.newaxis]
+    return pull[0] * parts[0] + pull[1] * parts[1], counted._replace(scatter=scatter)
 
 
 def _check_for_few(cov, cluster, blocks=None):
