@@ -196,6 +196,10 @@ BAD = {
         {"sessions": [1, 2, 3, 0, 0, 0]},
         "'sessions' is 0 in all rows where 'd' is 1, so this arm has no ratio",
     ),
+    "controls without sessions": (
+        {"sessions": [0, 0, 0, 1, 2, 3]},
+        "'sessions' is 0 in all rows where 'd' is 0",
+    ),
     "one ratio": ({"clicks": [1, 2, 3, 8, 10, 12]}, "'clicks' is the same multiple of 'sessions'"),
     "a third arm": ({"d": [0, 0, 1, 1, 2, 2]}, "'d' must be 0 or 1, found 2"),
     "an arm of one": ({"d": [0, 0, 0, 0, 0, 1]}, r"1 row\(s\) where 'd' is 1 cannot carry"),
