@@ -255,28 +255,29 @@ NINE = ROWS[lambda f: (f["cluster"] < 9) & (f.index % 7 > 0)].assign(
 )
 
 
+@pytest.mark.parametrize("treatment", ["d", "a"], ids=["whole", "inside"])
 @pytest.mark.parametrize("weights", [None, "w"])
 @pytest.mark.parametrize("covariate", [None, "x"])
 @pytest.mark.parametrize("cov", ["CR2", "CR3"])
-def test_experiments_by_leverage_are_those_of_full_matrices(cov, covariate, weights):
+def test_experiments_by_leverage_are_those_of_full_matrices(cov, covariate, weights, treatment):
     data = NINE
     mass = np.ones(len(data)) if weights is None else data["w"].to_numpy(dtype=float)
-    x = np.column_stack([np.ones(len(data)), data["d"]])
+    x = np.column_stack([np.ones(len(data)), data[treatment]])
     if covariate is not None:
         centred = data["x"] - np.average(data["x"], weights=mass)
-        x = np.column_stack([x, centred, centred * data["d"]])
+        x = np.column_stack([x, centred, centred * data[treatment]])
     x, y = (np.sqrt(mass) * values.T for values in (x, data["y"].to_numpy()))
     columns, basis = np.linalg.pinv(x), np.linalg.qr(x.T)[0]
     effect, residual = y @ columns[:, 1], y - basis @ (basis.T @ y)
     square, (df,) = by_matrices(cov, columns[:, [1]], residual, basis, data["cluster"])
     error = np.sqrt(square.item())
-    options = {**WHOLE, **C, "cov": cov, "weights": weights}
+    options = {"outcome": "y", "treatment": treatment, **C, "cov": cov, "weights": weights}
     estimate = difference_in_means if covariate is None else adjusted
     options |= {} if covariate is None else {"adjust_for": covariate}
     found = estimate(data, **options)
     ends = effect + error * stats.t.ppf([0.025, 0.975], df)
     np.testing.assert_allclose(found, [effect, error, *ends, len(data)], rtol=1e-9)
-    measured = moments(data, ["d", "x", "w", "cluster"])
+    measured = moments(data, [treatment, "x", "w", "cluster"])
     assert len(measured) < len(data)
     np.testing.assert_allclose(estimate(measured, **options, size="n"), found, rtol=1e-9)
 
