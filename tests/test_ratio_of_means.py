@@ -224,8 +224,9 @@ def test_rounding_does_not_hide_that_there_is_no_noise(kind):
     data["clicks"] = (data["sessions"] / 3).astype("float32" if kind == "float32" else float)
     if kind == "int64":
         data = data.assign(clicks=data["sessions"] * 3, sessions=data["sessions"] * 7)
-    with pytest.raises(ValueError, match="the same multiple"):
-        ratio_of_means(data, **CLICKS)
+    for unit in (1, 2**30):
+        with pytest.raises(ValueError, match="the same multiple"):
+            ratio_of_means(data.assign(clicks=data["clicks"] * unit), **CLICKS)
 
 
 def test_moments_do_not_hide_that_there_is_no_noise():
