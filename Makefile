@@ -17,7 +17,9 @@ book: installed
 test: ready-to-test
 	@$(BIN)/python tools/run_tests.py
 
+# JupyterLab shows the stored figures of a notebook only if its outputs are trusted.
 lab: installed
+	@$(BIN)/jupyter trust notebooks/*.ipynb >/dev/null
 	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST).ipynb
 
 notebooks: installed

@@ -19,7 +19,9 @@ import sys
 import time
 
 SIZES = (7, 8, 9)  # powers of ten
-HELD = 10**6  # rows that the other packages get: they hold the data in memory
+MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+# Rows that the other packages get: they hold the data in memory, up to a kilobyte a row.
+HELD = 10**7 if MEMORY > 16e9 else 10**6
 MEGABYTE = 2**20 if sys.platform == "darwin" else 2**10  # unit of ru_maxrss: bytes or kB
 BY = ["treated", "offer", "ward", "post", "store", "north"]
 # Ten bits and more of a hash decide each column; the outcome has ten values of noise. The effect

@@ -11,7 +11,7 @@
 #
 # **The question.** The log has more rows than memory. What does a sample cost, and how do you get the answer of all rows without holding them?
 #
-# **The answer in short.** A sample of one row in a hundred makes an interval ten times as wide where the row is what was treated, and hardly wider where a whole store was: for a kiosk in half of 100 stores a million orders say ±1.18<!--billion-kiosk-half-exact:.2f--> euros in theory, ten thousand ±1.58<!--billion-kiosk-half-exact-sample:.2f-->, a billion ±1.18<!--billion-kiosk-half-exact-billion:.2f-->. All rows fit in memory once a database has reduced them to cells: 400<!--billion-cells:.0f--> cells give the estimates, errors and intervals of a million rows. Neither a sample nor all rows repair a wrong comparison: raw, a voucher seems to bring 6.33<!--billion-raw-limit:.2f--> euros, and it brings 2.96<!--billion-ate:.2f-->.
+# **The answer in short.** A sample of one row in a hundred makes an interval ten times as wide where the row is what was treated, and a third wider where a whole store was: for a kiosk in half of 100 stores a million orders say ±1.18<!--billion-kiosk-half-exact:.2f--> euros in theory, ten thousand ±1.58<!--billion-kiosk-half-exact-sample:.2f-->, a billion ±1.18<!--billion-kiosk-half-exact-billion:.2f-->. All rows fit in memory once a database has reduced them to cells: 400<!--billion-cells:.0f--> cells give the estimates, errors and intervals of a million rows. Neither a sample nor all rows repair a wrong comparison: raw, a voucher seems to bring 6.33<!--billion-raw-limit:.2f--> euros, and it brings 2.96<!--billion-ate:.2f-->.
 #
 # That more data do not repair a bias is a warning of AI/ML Explained (2026). This chapter asks what they do repair, and at which price.
 
@@ -152,7 +152,7 @@ full = three_questions(cells)
 full["exact"] = [truth["CATE(market=0)"], truth["CATE(market=2)"], truth["kiosk"]]
 tables.results(full[[*shown, "exact"]], "The same, from the cells of a million orders.")
 
-# %% mystnb={"figure": {"name": "fig-billion-estimates"}, "image": {"alt": "Three pairs of estimates with intervals. Voucher at home and on the island: the interval of all orders is about a tenth as long as that of the sample. Kiosk: the two intervals are of nearly the same length. All intervals of all orders cover the exact values 3, 1 and 1.5."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-billion-estimates"}, "image": {"alt": "Three pairs of estimates with intervals. Voucher at home and on the island: the interval of all orders is about a tenth as long as that of the sample. Kiosk: the interval of all orders is three quarters as long. All intervals of all orders cover the exact values 3, 1 and 1.5."}} tags=["hide-input"]
 _, axes = plt.subplots(3, 1, figsize=(5.6, 4.8))
 for ax, name in zip(axes, full.index, strict=True):
     pair = pd.DataFrame({"sample": sampled.loc[name], "all": full.loc[name]}).T
@@ -161,7 +161,7 @@ for ax, name in zip(axes, full.index, strict=True):
 plt.show()
 
 # %% [markdown]
-# *Figure 2. Three effects by one order in a hundred and by all orders: the vouchers' intervals shrink tenfold, the kiosk's hardly.*
+# *Figure 2. Three effects by one order in a hundred and by all orders: the vouchers' intervals shrink tenfold, the kiosk's by a quarter.*
 #
 # Are these the answers of the rows? On the sample, where rows are cheap, the same pass and the same calls:
 
@@ -412,7 +412,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# At $10^4$ rows the standard error is about 0.31, and 10 classes leave 0.14<!--billion-bias-10:.2f-->. At $10^6$ it is about 0.031, and 50 leave 0.018<!--billion-bias-50:.3f-->, a little above half of it. At $10^8$ no handful of classes will do; but a line *within* classes will: `adjusted` with the class and `past` both in `adjust_for`, `past` from its moments and the class from the cells.
+# At $10^4$ rows the standard error is about 0.33, and 10 classes leave 0.14<!--billion-bias-10:.2f-->. At $10^6$ it is about 0.033, and 50 leave 0.018<!--billion-bias-50:.3f-->, a little above half of it. At $10^8$ no handful of classes will do; but a line *within* classes will: `adjusted` with the class and `past` both in `adjust_for`, `past` from its moments and the class from the cells.
 #
 # </details>
 
@@ -428,7 +428,7 @@ tables.results(
 # |---|---|---|
 # | That correlation can stand in for causation, given enough data, is a mistake. | holds | Raw, a million orders say 6.33<!--billion-raw-all:.2f--> for an ATE of 2.96<!--billion-ate:.2f-->; the limit is 6.33<!--billion-raw-limit:.2f-->. |
 # | The bigger the dataset, the worse this gets. | holds in part | The certainty does, not the bias: the standard error falls from 0.28<!--billion-raw-sample-se:.2f--> to 0.028<!--billion-raw-all-se:.3f--> around the same limit. |
-# | Big data doesn't fix confounding bias; it just estimates the bias more precisely. | holds in part | By itself, so. It does pay for a finer adjustment: five classes of a recorded confounder leave 0.35<!--billion-bias-5:.2f--> euros, fifty 0.02<!--billion-bias-50:.2f-->, and the error is small enough to tell. And about a whole store's kiosk it estimates nothing more precisely: ±1.18<!--billion-kiosk-half-exact-billion:.2f--> with a billion orders. |
+# | Big data doesn't fix confounding bias; it just estimates the bias more precisely. | holds in part | By itself, so. It does pay for a finer adjustment: five classes of a recorded confounder leave 0.35<!--billion-bias-5:.2f--> euros, fifty 0.02<!--billion-bias-50:.2f-->, and the error is small enough to tell. And beyond a million orders it estimates a whole store's kiosk no more precisely: ±1.18<!--billion-kiosk-half-exact-billion:.2f--> with a billion too. |
 #
 # </details>
 

@@ -18,7 +18,7 @@
 # %% [markdown]
 # ## The story
 #
-# In the 1990s several teams trained models to predict who would die of pneumonia (Cooper et al., 1997); low-risk patients might then have been treated at home. One method returned rules that a person can read, and one of its rules said that a history of asthma lowers the risk. The doctors had an explanation. They knew that asthma makes pneumonia worse, and sent such patients straight to intensive care, where they did well. Caruana et al. (2015) tell how the most accurate model, a neural network, was therefore not used: nobody could tell what else of this kind it had learned.
+# In the 1990s a project of several institutions trained models of many kinds to predict who would die of pneumonia (Cooper et al., 1997); low-risk patients might then have been treated at home. One method returned rules that a person can read, and one of its rules said that a history of asthma lowers the risk. The doctors had an explanation. They knew that asthma makes pneumonia worse, and sent such patients straight to intensive care, where they did well. Caruana et al. (2015) tell how the most accurate model, a neural network, was therefore not used: nobody could tell what else of this kind it had learned.
 #
 # We build that ward, with its truth. A hospital has intensive beds for somewhat more than a quarter of its patients with pneumonia. So far the doctors have given them out by a rule of their own, roughly followed. Now a model is to do it, the one that predicts best.
 
@@ -149,7 +149,7 @@ tables.results(typical, "Risk of death and chance of a bed, 65 years old, no fra
 # %% [markdown]
 # Take the asthmatic with one danger sign. The model gives a tiny risk, and is right: 1.3%<!--pneumonia-one-now:.1%-->, because such patients are in intensive care. It takes the bed away, *because of* the low risk, and the risk becomes 50%<!--pneumonia-one-without:.0%-->. With two signs it becomes 95%<!--pneumonia-two-without:.0%-->.
 
-# %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-pneumonia-kinds"}, "image": {"alt": "Scatter of kinds of patients, risk without intensive care against predicted risk on a logarithmic axis. Patients without asthma lie on one rising curve. Asthmatics lie far above it: where the predicted risk is 1 to 3 percent their risk without care climbs from 4 to 80 percent, and that of the others stays below 4. A dotted line at a predicted risk of about 12 percent marks where the beds run out; asthmatics whose risk without care is up to 95 percent lie to its left, on the ordinary ward."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 2 is drawn", "figure": {"name": "fig-pneumonia-kinds"}, "image": {"alt": "Scatter of kinds of patients, risk without intensive care against predicted risk on a logarithmic axis. Patients without asthma lie on one rising curve. Asthmatics lie far above it: where the predicted risk is 1 to 3 percent their risk without care climbs from 4 to 80 percent, and that of the others stays below 4. A dotted line at a predicted risk of about 13 percent marks where the beds run out; asthmatics whose risk without care is up to 97 percent lie to its left, on the ordinary ward."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(5.6, 3.6))
 looks = [(0, "no asthma", figures.CONTROL, "o"), (1, "asthma", figures.TREATED, "s")]
 for a, name, colour, marker in looks:
@@ -443,7 +443,7 @@ shown = bounds[["r2dz_x", "r2yz_dx", "estimate", "ci_low", "ci_high"]]
 tables.results(shown, "What a confounder as strong, or three times, would leave.")
 
 # %% [markdown]
-# Adjusted for all that is left, care seems to raise deaths by 0.15<!--pneumonia-ols-partly:.2f--> in a linear regression. The robustness value of that coefficient (a variance-weighted effect) says how strong a missing confounder must be to bring it to zero: it would have to explain 15%<!--pneumonia-rv:.0%--> of what the columns leave of care, and as much of what columns and care leave of death. A confounder as strong as age would leave 0.09<!--pneumonia-bound-age:.2f-->; one three times as strong could turn the sign (−0.03<!--pneumonia-bound-age-3:.2f-->). Is there one? We, who know the world, can look up what severity explains.
+# Adjusted for all that is left, care seems to raise deaths by 0.15<!--pneumonia-ols-partly:.2f--> in a linear regression. The robustness value of that coefficient (a variance-weighted contrast) says how strong a missing confounder must be to bring it to zero: it would have to explain 15%<!--pneumonia-rv:.0%--> of what the columns leave of care, and as much of what columns and care leave of death. A confounder as strong as age would leave 0.09<!--pneumonia-bound-age:.2f-->; one three times as strong could turn the sign (−0.03<!--pneumonia-bound-age-3:.2f-->). Is there one? We, who know the world, can look up what severity explains.
 
 
 # %%
@@ -516,7 +516,7 @@ caption = (
 )
 tables.results(values, caption, digits=0)
 
-# %% mystnb={"code_prompt_show": "Show how figure 5 is drawn", "figure": {"name": "fig-pneumonia-policies"}, "image": {"alt": "Deaths per 1,000 under six rules, for all patients and for asthmatics. As it is 129 and 101; by predicted risk 142 and 450; by risk without care 109 and 128; by effect of care 105 and 115; beds by lot 186 and 413; beds for all 78 and 94. Predicted risk is the only rule besides the lot that is worse than the ward as it is."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how figure 5 is drawn", "figure": {"name": "fig-pneumonia-policies"}, "image": {"alt": "Deaths per 1,000 under six rules, for all patients and for asthmatics. As it is 129 and 101; by predicted risk 142 and 450; by risk without care 109 and 128; by effect of care 105 and 115; beds by lot 186 and 413; beds for all 78 and 94. Predicted risk is the only rule besides the lot under which more patients die than as it is; asthmatics die least often as it is, beds for all apart."}} tags=["hide-input"]
 _, ax = plt.subplots(figsize=(5.6, 3.2))
 shown = values.drop(index="by exact effect of care")
 rows = range(len(shown))
@@ -538,7 +538,7 @@ plt.show()
 #
 # - **By predicted risk** is worse than the doctors' own rule, although (or because) it is learned from their records.
 # - **By risk without care** uses a score that predicts *worse*: its AUC for the deaths that were seen is 0.88<!--pneumonia-auc-without:.2f-->. It saves 20<!--pneumonia-saved-without:.0f--> lives per 1,000.
-# - **By the effect of care** saves a few more with the same beds, by passing over some patients who are likely to die in any case. The numbers say what it costs not to; whether to do it is not a statistical question.
+# - **By the effect of care** saves a few more with the same beds, by passing over some patients who are likely to die in any case. It costs asthmatics too, some: 115<!--pneumonia-asthma-effect:.0f--> per 1,000 instead of 101<!--pneumonia-asthma-now:.0f-->. The numbers say what it costs not to; whether to do it is not a statistical question.
 # - **The records knew.** The estimated values, from the year before any rule was tried, put the rules in the right order. The harm of the model's, 12.4<!--pneumonia-harm:.1f--> deaths per 1,000, comes with a standard error of 4.9<!--pneumonia-harm-error:.1f-->, the rule taken as given. (The rule by effect was chosen by the regression that values it, which flatters it a little.)
 #
 # ### And next year?

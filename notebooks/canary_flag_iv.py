@@ -11,7 +11,7 @@
 #
 # **The question.** A feature flag is switched on for a random fifth of users, but who uses the feature is up to them. What does the feature do to those who use it because of the flag?
 #
-# **The answer in short.** In this world users of the new editor finish 5.0<!--canary-as-treated:.1f--> more tasks a week than the others, and yet those whom the flag brings to it finish 1.55<!--canary-late-size:.2f--> fewer: the flag was random, adoption was not. Compare by flag (the intention to treat, −0.62<!--canary-itt:.2f-->), divide by what the flag does to adoption (0.40<!--canary-share-compliers:.2f-->), and you have the effect among the compliers. You do not have the effect on everybody, and one decision needs the one, another the other.
+# **The answer in short.** In this world users of the new editor finish 4.95<!--canary-as-treated-exact:.2f--> more tasks a week than the others, and yet those whom the flag brings to it finish 1.55<!--canary-late-size:.2f--> fewer: the flag was random, adoption was not. Compare by flag (the intention to treat, −0.62<!--canary-itt:.2f-->), divide by what the flag does to adoption (0.40<!--canary-share-compliers:.2f-->), and you have the effect among the compliers. You do not have the effect on everybody, and one decision needs the one, another the other.
 #
 # The analogy is from AI/ML Explained (2026), which uses it to introduce instruments: assignment of the flag is a lever for an effect that self-selection hides. We build the world behind the analogy, with its truth.
 
@@ -52,7 +52,7 @@ figures.house_style()
 # \end{aligned}
 # $$
 #
-# The new editor costs the average user two tasks a week, and keen users less than that.
+# Half of the users have an interest above 0, and a tenth one above 1.28. The new editor costs the average user two tasks a week, and keen users less than that.
 
 # %% mystnb={"code_prompt_show": "Show how the graph is drawn", "figure": {"name": "fig-canary-graph"}, "image": {"alt": "Causal graph: flag points to adopted, adopted points to tasks. Interest, which is not recorded, points to adopted, to tasks and to past use. No arrow runs from flag to tasks, nor between flag and interest."}} tags=["hide-input"]
 world = scenarios.canary()
@@ -115,8 +115,8 @@ print(identify.backdoor(world.model.graph, **columns, adjust_for=["past_use"]))
 #
 # > **Assumptions, and how each could fail**
 # >
-# > - **Independence.** The flag is drawn, not chosen. It fails if it is sticky by device and heavy users have more devices, or if flagged users are lost from the log.
-# > - **Relevance.** The flag moves adoption.
+# > - **Independence.** The flag is drawn, not chosen. It fails if it sticks to a device and heavy users have more devices, or if flagged users are lost from the log.
+# > - **Relevance.** The flag moves adoption. It fails if nobody reads the banner. This one can be seen in the data.
 # > - **Exclusion.** The flag changes tasks only through the use of the new editor. It fails if its code slows the page for everybody who is flagged, or if the banner itself takes up time.
 # > - **Monotonicity.** Nobody switches back because of the banner. It fails if some users resent being pushed.
 # > - **No interference.** One user's editor does not change another's tasks. It fails in documents that are edited together.
@@ -160,7 +160,7 @@ plt.show()
 #
 # ### Who are the compliers?
 #
-# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it: with $X T$ in place of the outcome it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ the one on the old.
+# Nobody can point at one. Yet their number, their past and their two mean outcomes are known (Abadie, 2003). Unflagged users on the new editor are always-takers, flagged users on the old one never-takers, and the rest of the two groups follows by subtraction. The same ratio does it, with a product in the place of the outcome: with $X T$ (past use of those who adopt, 0 for the others) it gives the compliers' mean of $X$, with $Y T$ their mean outcome on the new editor, with $Y (T - 1)$ the one on the old.
 
 # %%
 taken = data["adopted"]
@@ -226,9 +226,9 @@ limits["off by"] = limits["Wald limit"] - limits["LATE"]
 tables.results(limits, "What the Wald ratio tends to when a condition fails.", digits=2)  # fmt: skip
 
 # %% [markdown]
-# A direct effect of the flag is divided by the share of compliers: half a task becomes more than one. With a banner that moves one user in twenty, a tenth of a task and a few defiers are enough to ruin the answer. Defiers bias the ratio by how far the compliers' effect exceeds theirs, times their share over that of the compliers net of them (de Chaisemartin, 2017).
+# A direct effect of the flag is divided by the share of compliers: half a task becomes more than one. With a banner that moves one user in twenty, a tenth of a task and a few defiers are enough to ruin the answer. Defiers bias the ratio by how far the compliers' effect exceeds theirs, times their share over that of the compliers net of them (de Chaisemartin, 2017). In the fourth row one in ten defies, whatever the interest, so that the defiers' effect is −2, and $(-1.55 + 2) \cdot 0.10 / (0.36 - 0.10) = 0.17$.
 #
-# Against the first failure there is a design: flag half of the control group with an *empty* flag, which loads the code and shows nothing. Against the second there is a partial test. If the flag acts through adoption only and nobody defies it, then in any range of outcomes flagged adopters are at least as common, among the flagged, as unflagged adopters are among the unflagged (Kitagawa, 2015): the difference is made of compliers, and there cannot be fewer than none. (For those who do not adopt it is the other way round.) Where one in ten defies, this fails for outcomes below six tasks, by 0.0032, which a sample of this size shows nearly always (99%). With the half-task leak it fails too, but by so little that most samples like ours would miss it (t of 1.3 on average at the best cut). Passing proves nothing; failing ends the argument. What remains is thought.
+# Against the first failure there is a design: flag half of the control group with an *empty* flag, which loads the code and shows nothing. Against the second there is a partial test. If the flag acts through adoption only and nobody defies it, then in any range of outcomes flagged adopters are at least as common, among the flagged, as unflagged adopters are among the unflagged (Kitagawa, 2015): the difference is made of compliers, and there cannot be fewer than none. (For those who do not adopt it is the other way round.) Where one in ten defies, this fails for outcomes below six tasks, by 0.0032, which a sample of this size shows nearly always (99%) to somebody who looks there. With the half-task leak it fails too, but by so little that most samples like ours would miss it (t of 1.3 on average at the best cut). Passing proves nothing; failing ends the argument. What remains is thought.
 
 # %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-canary-exclusion"}, "image": {"alt": "Limit of the Wald ratio against the direct effect of the flag on tasks, from minus 1 to plus 1, for three banners. With 40 percent compliers the line runs from minus 4.1 to plus 0.9, with 20 percent it is twice as steep, with 5 percent it leaves the picture: a direct effect of plus or minus 0.2 already moves it by 4 tasks."}} tags=["hide-input"]
 direct = np.linspace(-1, 1, 41)
@@ -357,7 +357,7 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 #
 # ### Exercise 3. Bounds for everybody
 #
-# Open-ended. Suppose you know that a user finishes between 0 and 50 tasks a week. From one sample, bound the average effect of making the new editor the default, using the shares of the three types, the compliers' two means, the always-takers' mean on the new editor and the never-takers' mean on the old. How wide is the interval, and what would shrink it most?
+# Open-ended. Suppose you know that a user finishes between 0 and 50 tasks a week. From one sample, bound the ATE, the mean effect of the new editor on everybody, using the shares of the three types, the compliers' two means, the always-takers' mean on the new editor and the never-takers' mean on the old. How wide is the interval, and what would shrink it most?
 #
 # <details>
 # <summary>Solution</summary>
@@ -375,7 +375,8 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | A flag assigned by a random seed is unrelated to who the users are. | holds | Flag on past use 0.079<!--canary-placebo:.3f--> (standard error 0.052<!--canary-placebo-se:.3f-->). By design; check it, because flags get sticky. |
+# | A flag assigned by a random seed is unrelated to who the users are. | holds | Flag on past use 0.079<!--canary-placebo:.3f--> (standard error 0.052<!--canary-placebo-se:.3f-->). By design; check it, because flags stick to devices. |
+# | The nudge is itself unrelated to the outcome and to the confounder. | holds in part | To the confounder, by the draw. To the outcome it has to be related, by way of the treatment: flag on tasks −0.57<!--canary-itt-estimate:.2f--> (−0.78<!--canary-itt-low:.2f--> to −0.35<!--canary-itt-high:.2f-->). Otherwise there would be nothing to divide. |
 # | Adoption is self-selected, so that comparing users with non-users misleads. | holds | As treated +4.95<!--canary-as-treated-exact:+.2f-->, per protocol +2.61<!--canary-per-protocol-exact:+.2f-->, effect among compliers −1.55<!--canary-late:+.2f--> (exact). |
 # | The flag pries out the feature's causal effect. | holds in part | It gives the effect among compliers, −1.55<!--canary-late:.2f-->. Over everybody it is −2.00<!--canary-ate:.2f-->, among users of the canary −1.02<!--canary-att:.2f-->. |
 # | The flag acts on the outcome only through the feature (as an instrument must). | cannot be tested here | It is an assumption about the flag's code and banner. An inequality could refute it (Kitagawa, 2015), and would not show this: a direct cost of 0.1 tasks moves the limit from −1.55<!--canary-late:.2f--> to −1.80<!--canary-limit-tenth:.2f-->. |

@@ -144,7 +144,7 @@ tables.results(naive, "Two tempting comparisons and a warning, in FTE a store.")
 # >
 # > - **Parallel trends.** Without the raise, mean employment in New Jersey's stores would have changed by as much as in Pennsylvania's. It fails if the recession, or a new tax, hit one state harder.
 # > - **No anticipation.** In February stores had not yet reacted. The raise had been law for two years; stores that hired less in advance would hide an effect. That it was contested until March speaks for the assumption.
-# > - **No spill-over across the river.** Pennsylvania's stores were left untouched. It fails if customers or workers crossed over, and then Pennsylvania's change is no longer what New Jersey's would have been. The error can have either sign: customers who cross for cheaper meals raise Pennsylvania's employment, a wage that spreads lowers it.
+# > - **No spill-over across the river.** Pennsylvania's stores were left untouched. It fails if customers or workers crossed over, and then Pennsylvania's change is no longer what New Jersey's would have been. The error can have either sign: customers who cross for cheaper meals raise Pennsylvania's employment and pull the estimate down; a wage that spreads moves both states alike and pulls it towards zero.
 # > - **Stable composition.** The stores counted after are those counted before. It fails if the raise closes stores and the closed ones drop out of the table.
 #
 # Which of these can two waves test? The first, on which everything rests, not at all: there is one period before the raise, hence no earlier trend to compare. The recipes of this book say so rather than print a number.
@@ -252,7 +252,7 @@ def by_state(measure):
 made = {row: by_state(measure) for row, measure in measures.items()}
 
 # %% [markdown]
-# One row is left: the change of the means, with all stores. Its figure is a subtraction, $21.027 - 20.439$ less $21.166 - 23.331$. Its error depends on how the two waves of a store move together, and the paper does not say how it was reckoned; Exercise 3 finds the one correlation that gives all three printed errors.
+# One row is left: the change of the means, with all stores. Its figure is a subtraction, $21.0274 - 20.4394$ less $21.1656 - 23.3312$. Its error depends on how the two waves of a store move together, and the paper does not say how it was reckoned; Exercise 3 finds the one correlation that gives all three printed errors.
 
 # %% mystnb={"code_prompt_show": "Show the last row, and the published figures"} tags=["hide-input"]
 seen_twice = stores[both_waves]
@@ -327,7 +327,7 @@ table_4["published std_error"] = [1.19, 1.20, 6.08, 6.21]
 tables.results(table_4, "Table 4 of Card and Krueger (1994), FTE a store.")
 
 # %% [markdown]
-# A gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there, if the answer is proportional to the gap. To read the slope as what a larger raise does takes more than parallel trends: stores that needed a small raise would have to answer a large one as the others did, which is the assumption of strong parallel trends (Callaway et al., 2024).
+# In columns i and ii the interval just holds zero, though nothing is allowed to hit a state. And the conventional error takes the changes to vary equally in both states; they vary more in Pennsylvania (a standard deviation of 11.3 against 8.1), and with an error that allows for it column i has 1.46 in place of 1.19<!--ck-t4-i-se:.2f-->, for −0.54 to 5.19. In iii and iv a gap of 1 would be a doubled wage. New Jersey's stores needed 10.5<!--ck-mean-gap:.1f-->% on average, so column iii implies a gain of 1.65<!--ck-gap-implied:.2f--> jobs a store there. That takes more than parallel trends: stores that needed a small raise would have to answer a large one as the others did (Callaway et al., 2024).
 #
 # The paper's fifth column adds dummies for regions within the states, and prints 11.91 (7.39). Regions absorb the states, so that New Jersey's low-wage stores are compared with its high-wage stores, which no event that hits all of a state's stores alike can disturb. It is smaller, and its interval holds zero. The regions are in the original file only (`archives.card_krueger(original=True)`); its single region column gives 11.98 (7.42), because some of the survey's own dummies hold for the same store and the file's never do.
 
@@ -436,7 +436,7 @@ except ValueError as refusal:
 # se^2 + 4\tau^2,
 # $$
 #
-# four shocks, two states times two waves, on top of the sampling of stores. More stores shrink the first term only. And $\tau$ cannot be estimated: with the shocks there are four state means and four coefficients, a state effect, a wave effect, the interaction and the constant, and no degrees of freedom are left over. With more states there would be: compare the changes of $H$ states, and a 95% interval reaches as many standard errors to each side as the t distribution with $H - 2$ degrees says: 2.3<!--ck-reach-ten:.1f--> with ten states, 4.3<!--ck-reach-four:.1f--> with four, 12.7<!--ck-reach-three:.1f--> with three. With two there is no end.
+# four shocks, two states times two waves, on top of the sampling of stores. More stores shrink the first term only. And $\tau$ cannot be estimated: with the shocks there are four state means and four coefficients, a state effect, a wave effect, the interaction and the constant, and no degrees of freedom are left over. With more states there would be: compare the changes of $H$ states, and if these are normal with one variance, a 95% interval reaches as many standard errors to each side as the t distribution with $H - 2$ degrees says: 2.3<!--ck-reach-ten:.1f--> with ten states, 4.3<!--ck-reach-four:.1f--> with four, 12.7<!--ck-reach-three:.1f--> with three. With two there is no end.
 
 # %% [markdown]
 # So the honest course is to turn the question round: how large a shock would overturn the answer?
@@ -491,7 +491,7 @@ plt.show()
 # %% [markdown]
 # ## The decision
 #
-# A legislator in 1993 asks what the survey rules out. The rule of thumb of the day, one to three percent fewer teenage jobs for ten percent more wage, would mean for these stores, with 20.4<!--ck-t3-before-nj:.1f--> jobs and a raise of 18.8%, a loss of 0.4 to 1.2 jobs a store. Without state shocks the interval excludes both. With shocks it excludes less. Shift the estimate by a supposed loss, and ask again at which shock the interval reaches zero:
+# A legislator in 1993 asks what the survey rules out. The rule of thumb of the day, one to three percent fewer teenage jobs for ten percent more wage, would mean for these stores, with 20.4<!--ck-t3-before-nj:.1f--> jobs and a raise of 18.8%, and if all their staff were as easily lost as teenagers, a loss of 0.4 to 1.2 jobs a store. Without state shocks the interval excludes both. With shocks it excludes less. Shift the estimate by a supposed loss, and ask again at which shock the interval reaches zero:
 
 
 # %%
@@ -603,7 +603,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # <details>
 # <summary>Solution</summary>
 #
-# Sixteen a side. The variance is $se^2 + 2\tau^2(1/H + 1/H)$, and with $\tau = 1$ the sign is safe once $4/H$ is below $(2.754/1.966)^2 - 1.307^2 = 0.255$, that is from $H = 16$. This is still kind: with 32 states one would estimate the shocks rather than assume them, at the price of a t distribution with 30 degrees of freedom.
+# Sixteen a side. The variance is $se^2 + 2\tau^2(1/H + 1/H)$, and with $\tau = 1$ the sign is safe once $4/H$ is below $(2.7536/1.9658)^2 - 1.3066^2 = 0.255$, that is from $H = 16$. This is still kind: with 32 states one would estimate the shocks rather than assume them, at the price of a t distribution with 30 degrees of freedom.
 #
 # </details>
 #
@@ -651,7 +651,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | From 18 to 25 against 20 to 22, difference in differences gives 5. | holds | Four calculations give 5. Four numbers give no standard error, and a fitted regression cannot either. |
-# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the within-state comparison of the paper's fifth column holds zero. Payroll records later pointed to a fall, unemployment-insurance records to no clear change. |
+# | Card and Krueger found that employment did not fall as theory predicted. | holds in part | It is what they found: 2.75<!--ck-did:.2f--> FTE a store, 0.19<!--ck-did-low:.2f--> to 5.32<!--ck-did-high:.2f-->, given no shock common to a state. With shocks of 0.25<!--ck-tau:.2f--> FTE or more a fall is no longer excluded, and the intervals of columns i, ii and v of its Table 4 hold zero. Payroll records later pointed to a fall, unemployment-insurance records to no clear change. |
 # | Parallel trends cannot be proven, only supported by earlier periods. | holds | The survey has one period before: nothing to support it with. In a panel the period after stays untested. |
 # | Ask how badly the assumption must fail before the conclusion flips. | holds | It can be computed: state shocks of 0.25<!--ck-tau:.2f--> FTE in the survey; in the panel, steps of 0.34<!--counties-mbar:.2f--> times the largest before. |
 #

@@ -209,7 +209,7 @@ tables.results(
 #
 # ### Standardization
 #
-# Fit severity in each arm, predict for everybody (or for the treated), average ([the recipe of the first case](staffing_mediator_trap.ipynb)). For the curved world we add the square.
+# Fit severity in each arm, predict for everybody (or for the treated), average ([the recipe of the staffing chapter](staffing_mediator_trap.ipynb)). For the curved world we add the square.
 
 # %% mystnb={"code_prompt_show": "Show the three standardizations"} tags=["hide-input"]
 straight, curved = data, scenarios.hospital(curvature=3.0).sample(4_000, rng=12)
@@ -306,7 +306,7 @@ plt.show()
 #
 # ### Matching
 #
-# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006). The usual bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
+# For every treated patient find the nearest untreated one. The recipe shares ties, corrects the bias left by imperfect matches with a regression (Abadie and Imbens, 2011), and computes the standard error of Abadie and Imbens (2006), or on an estimated score that of Abadie and Imbens (2016). The usual bootstrap, though popular, is invalid for this estimator (Abadie and Imbens, 2008).
 
 # %%
 pairs = [
@@ -344,7 +344,7 @@ means = [np.average(data["severity"][a], weights=data_weights[a]) for a in arms]
 by_hand = means[0] - means[1]
 
 # %% [markdown]
-# The doubly robust estimator (AIPW) adds a model $m_d(X)$ of severity in each arm, and averages
+# The doubly robust estimator (AIPW) adds a model $m_d(X)$ of severity in each arm, and for the ATE averages
 #
 # $$
 # m_1 - m_0 + \frac{D\,(Y - m_1)}{e} - \frac{(1 - D)\,(Y - m_0)}{1 - e}
@@ -476,7 +476,7 @@ tables.results(
 #
 # ### How strong would it have to be?
 #
-# Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
+# Cinelli and Hazlett (2020) turn the question around: how much of what is left of treatment and outcome would a confounder have to explain to bring the estimate to zero? We ask in the world without frailty, and compare with what recorded health explains. The robustness value concerns the regression coefficient, −3.58<!--hospital-linear:.2f--> here, which weights patients by the variance of their treatment, or nearly; it is neither the ATE of −3 nor the ATT of −3.98<!--hospital-att:.2f-->. Neither size nor sign need carry over: with `effect=0.3` the ATE is +0.30 and the coefficient tends to −0.25<!--hospital-other-sign:.2f-->.
 
 # %% [markdown]
 # The robustness value is the share that a confounder would have to explain of both, and it needs no more than the coefficient's t statistic and its degrees of freedom:
@@ -571,7 +571,7 @@ tables.results(
 )  # fmt: skip
 
 # %% [markdown]
-# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
+# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Given the interval of the ratio, the recipe adds the E-value of its nearer end, which its authors want beside the first. Read it beside the benchmarks above, not instead of them.
 
 # %% [markdown]
 # ### Before a randomized benchmark
@@ -590,10 +590,10 @@ mixed["jobless_74"] = (mixed["re74"] == 0).astype(int)
 mixed["jobless_75"] = (mixed["re75"] == 0).astype(int)
 naive_lalonde = difference_in_means(mixed, **earnings)
 usual = "age + educ + black + hisp + marr + nodegree + re74 + re75"
-customary = smf.ols(f"re78 ~ treat + {usual}", mixed).fit()
+customary = smf.ols(f"re78 ~ treat + {usual}", mixed).fit(cov_type="HC2")
 
 # %% [markdown]
-# Now every estimator three times: without the earnings of the years before, with them, and with them on the men whose propensity scores lie between 0.1 and 0.9.
+# Now every estimator three times: without the earnings of the years before, with them, and with them on the men whose propensity scores lie between 0.1 and 0.9, a rule of thumb of Crump et al. (2009).
 
 
 # %% mystnb={"code_prompt_show": "Show the four estimators and the three tables"} tags=["hide-input"]
@@ -605,7 +605,7 @@ def four_ways(men, given):
             "regression": ols.params["treat"],
             "weighting": weight(men, **ask, estimand="ATT")["estimate"],
             "matching": match(men, **ask, estimand="ATT")["estimate"],
-            "doubly robust": doubly_robust(men, **ask, estimand="ATT", folds=2, rng=1)[
+            "doubly robust": doubly_robust(men, **ask, estimand="ATT", folds=1)[
                 "estimate"
             ],
         }
@@ -628,7 +628,11 @@ caption = "Training and earnings (dollars): ATT, for regression the coefficient;
 tables.results(lalonde, caption, digits=0)
 
 # %% [markdown]
-# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (548<!--hospital-lalonde-ols-se:,.0f-->). Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 643<!--hospital-lalonde-spread-past:,.0f--> with them, 403<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men. Each of the twelve has a standard error above 600 dollars: do not rank the estimators by them. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
+# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (618<!--hospital-lalonde-ols-se:,.0f-->; 548 if all men had one variance). Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 439<!--hospital-lalonde-spread-past:,.0f--> with them, 357<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men.
+#
+# The doubly robust answers come without a split, which a logit and lines do not need: over twelve deals of the 428<!--hospital-lalonde-kept:,.0f--> men into halves one split gave anything from 816 to 2,057. Where you need one, take the median of many, `splits=25`. Each of the table's twelve answers has a standard error above 600 dollars: do not rank the estimators by them.
+#
+# Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
 
 # %% [markdown]
 # ## The decision
@@ -657,7 +661,7 @@ tables.results(cost, "Mean severity (points) under each policy.", digits=2)
 # %% [markdown]
 # ## Many worlds
 #
-# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against its own estimand. `make bench` runs 1,000 samples for every recipe.
+# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against the estimand that the table names (the regression against the ATE, which is not its own). `make bench` runs 1,000 samples for every recipe.
 
 
 # %% mystnb={"code_prompt_show": "Show the five analyses"} tags=["hide-input"]
@@ -731,7 +735,7 @@ nhefs = pd.DataFrame(
     {
         "difference in means": difference_in_means(smokers, **quit_),
         "weighting": weight(smokers, **quit_, adjust_for=given),
-        "doubly robust": doubly_robust(smokers, **quit_, adjust_for=given, rng=1),
+        "doubly robust": doubly_robust(smokers, **quit_, adjust_for=given, folds=1),
         "matching on the score": match(
             smokers, **quit_, adjust_for=given, metric="propensity", estimand="ATE"
         ),

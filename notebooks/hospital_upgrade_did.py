@@ -238,17 +238,17 @@ cases = {
 credit = [with_equipment(**knobs) for knobs in cases.values()]
 
 # %% [markdown]
-# The last column is computed without the equipment: the drug's estimate from above, plus the share of hospital-months that overlap times −3.
+# The last column is computed without the equipment: the drug's estimate from above, plus the share of hospital-months with both, less the others', times −3.
 
 # %%
-credit = pd.DataFrame(credit, columns=["overlap", "DiD"], index=list(cases))
-credit["drug + overlap × (−3)"] = recipe["estimate"] - 3 * credit["overlap"]
+credit = pd.DataFrame(credit, columns=["coincidence", "DiD"], index=list(cases))
+credit["drug + coincidence × (−3)"] = recipe["estimate"] - 3 * credit["coincidence"]
 tables.results(
     credit,
-    "DiD in points. Overlap: share of drug months with equipment, less the others'.",
+    "DiD in points. Coincidence: share of drug months with equipment, less the others'.",
 )
 
-# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-credit"}, "image": {"alt": "DiD against the overlap of equipment and drug. The points lie on a straight line from minus 2.2 at no overlap to minus 5.2 at full overlap, slope minus 3. A dashed horizontal line marks the ATT of minus 2.28."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-credit"}, "image": {"alt": "DiD against the coincidence of equipment and drug. The points lie on a straight line from minus 2.2 at none to minus 5.2 at full coincidence, slope minus 3. A dashed horizontal line marks the ATT of minus 2.28."}} tags=["hide-input"]
 _, ax = plt.subplots()
 line = np.array([0.0, 1.0])
 ax.plot(line, recipe["estimate"] - 3 * line, color=figures.NAIVE, zorder=1)
@@ -260,7 +260,7 @@ ax.annotate(
     textcoords="offset points",
     ha="right",
 )
-ax.plot(credit["overlap"], credit["DiD"], "D", color=figures.NAIVE, mfc="white")
+ax.plot(credit["coincidence"], credit["DiD"], "D", color=figures.NAIVE, mfc="white")
 labels = {
     "none, or\nthe whole\nregion": (0, -10, -24, "left", "top"),
     "half of the drug hospitals": (1, 8, 3, "left", "bottom"),
@@ -270,16 +270,16 @@ labels = {
 for label, (i, right, up, ha, va) in labels.items():
     place = {"xytext": (right, up), "textcoords": "offset points"}
     ax.annotate(label, credit.iloc[i, :2], ha=ha, va=va, **place)
-ax.set_xlabel("overlap of equipment and drug")
+ax.set_xlabel("coincidence of equipment and drug")
 ax.set_ylabel("DiD, points")
 plt.show()
 
 # %% [markdown]
-# *Figure 3. DiD is the drug's estimate plus the overlap times the equipment's effect, exactly. It is right where the overlap is zero.*
+# *Figure 3. DiD is the drug's estimate plus the coincidence times the equipment's effect, exactly. It is right where the coincidence is zero.*
 #
-# So the credit is not split. Whatever is added to the drug hospitals' later months ends up in DiD in full: with all of them equipped at once, −3.000<!--upgrade-moved:.3f--> points on top, to the last digit. What counts is the *overlap*. Equipment that comes later enters with the share of months in which it was there; equipment that comes to everybody cancels.
+# So the credit is not split. Whatever is added to the drug hospitals' later months ends up in DiD in full: with all of them equipped at once, −3.000<!--upgrade-moved:.3f--> points on top, to the last digit. What counts is the *coincidence*. Equipment that comes later enters with the share of months in which it was there; equipment that comes to everybody cancels.
 #
-# In the population: $\text{DiD} = \text{ATT} + \text{overlap} \times \text{effect of the equipment}$.
+# In the population: $\text{DiD} = \text{ATT} + \text{coincidence} \times \text{effect of the equipment}$.
 
 # %% [markdown]
 # ### Does a check for collinearity help?
@@ -414,7 +414,7 @@ timing = columns | {"treated": "treated", "first_treated_time": 5}
 later = scenarios.hospital_upgrade(upgrade_overlap=1.0, upgrade_delay=2)
 later_study = event_study(later.sample(40, rng=2026), **timing)
 
-# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-events"}, "image": {"alt": "Event study. Before the start the estimates scatter around zero within their intervals. From the start on they lie near minus 2 for two months, then near minus 5 for the two months with the equipment; the dashed true effect of the drug is minus 2.28 throughout."}} tags=["hide-input"]
+# %% mystnb={"code_prompt_show": "Show how the figure is drawn", "figure": {"name": "fig-upgrade-events"}, "image": {"alt": "Event study. Before the start the estimates scatter around zero within their intervals. From the start on they are minus 2.0 and minus 2.5, then near minus 5 in the two months with the equipment; the dashed true effect of the drug is minus 2.28 from the start on."}} tags=["hide-input"]
 ax = figures.event_study(
     later_study,
     truth={k: world.truth["ATT"] * (k >= 0) for k in range(-4, 4)},
@@ -446,7 +446,7 @@ tables.results(
 # %% [markdown]
 # The three tests agree to the digit, for the equipment changes nothing in months 1 to 4. Passing this test is no evidence against something that begins with the treatment.
 #
-# It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month. A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions, is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
+# It is weak evidence even against what does show before; [More counties, more quarters](more_counties_did.ipynb) takes that apart. Let the burden's weight drift here, so that the groups move apart by a fixed amount each month. A drift that biases DiD by two of its standard errors, so that its 95% interval covers in only 48%<!--upgrade-cover-did:.0%--> of regions (its error known), is caught in 13%<!--upgrade-power-did:.0%-->; Exercise 4 has the others.
 #
 # [See it move](../book/see_it_move.md): turn the drift, and the size of the region.
 #
@@ -468,7 +468,10 @@ composition = [by_hospital(fit, "drug", mixed_panel["hospital"]) for fit in fits
 composition = pd.DataFrame(
     composition, index=["DiD", "DiD, share of frail patients held fixed"]
 )
-tables.results(composition, "With another intake of patients; points.")
+tables.results(
+    composition,
+    "With another intake of patients; points. The intercepts count as parameters, which makes the errors 6% larger than those of the means.",
+)
 
 # %% [markdown]
 # The first estimate has moved by one point, exactly, from what the same hospitals gave without the change. The second is −2.45<!--upgrade-mixed-adjusted:.2f-->, near the ATT of −2.28<!--upgrade-att:.2f-->. The intake may be adjusted for if the drug does not change who is admitted; here the grant changes it. If the drug attracted referrals, intake would be a consequence of the treatment, and holding it fixed would compare different patients.
@@ -736,7 +739,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is surgery's gain from the equipment over the medical department's, DiD minus DiD on surgery divided by κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
+# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is surgery's gain from the equipment over the medical department's, DiD − (DiD on surgery) / κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
 #
 # </details>
 #
@@ -769,7 +772,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# The cell below solves for the drifts; nothing need be sampled, for the covariance is known. The drift that biases DiD by two of its errors is caught in 13%<!--upgrade-power-did:.0%--> of regions. The one that biases the average of the event study by two of its (larger) errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. Hotelling's test, which estimates the covariance from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->; `pretrend_power`, which takes our one sample's covariance for the true one, says 36%<!--upgrade-power:.0%--> for two of its errors.
+# The cell below solves for the drifts; nothing need be sampled, for the covariance is known. The drift that biases DiD by two of its errors is caught in 13%<!--upgrade-power-did:.0%--> of regions. The one that biases the average of the event study by two of its (larger) errors is nearly twice as steep: it is caught in 31%<!--upgrade-power-average:.0%-->, and DiD then covers in 13%<!--upgrade-cover-average:.0%-->. Hotelling's test, which estimates the covariance from 40 hospitals, catches a little less, 12%<!--upgrade-power-did-estimated:.0%--> and 28%<!--upgrade-power-average-estimated:.0%-->; `pretrend_power`, which takes our one sample's covariance for the true one, says 36%<!--upgrade-power:.0%--> for two of its errors. Where the error of DiD is estimated as well, its interval is a little longer and covers in 51% and 15%.
 #
 # </details>
 
@@ -803,7 +806,8 @@ drifts = {
 }
 noticed = pd.DataFrame({name: is_caught(drift) for name, drift in drifts.items()}).T
 tables.results(
-    noticed, "Drifts, how often DiD covers, and how often the test sees them."
+    noticed,
+    "Drifts, how often DiD covers if its error is known, and how often the test sees them.",
 )
 
 # %% [markdown]
@@ -872,7 +876,7 @@ numbers = {
         f"upgrade-credit-{key}": credit.loc[case, "DiD"]
         for key, case in zip(["half", "later", "all"], list(cases)[1:4], strict=True)
     },
-    "upgrade-overlap-half": credit["overlap"].iloc[1],
+    "upgrade-overlap-half": credit["coincidence"].iloc[1],
     "upgrade-moved": credit["DiD"].iloc[3] - credit["DiD"].iloc[0],
     "upgrade-r2-half": checks.iloc[2, 1],
     "upgrade-split": split["estimate"],

@@ -11,7 +11,7 @@
 #
 # **The question.** New hires may join a mentoring programme in any month. Those who ever joined leave far less often in their first year. Does mentoring keep people?
 #
-# **The answer in short.** Of those who ever joined 42.8%<!--immortal-ever:.1%--> leave within a year, of those who never did 70.4%<!--immortal-never:.1%-->. Mentoring makes people leave *more* often: if everybody joined at once instead of never, 9.9<!--immortal-ate-points:.1f--> more in a hundred would go (ATE). The 28 points are months in which nobody could leave: to join in month eight, one has to be there in month eight. A trial for every month, with one starting day for both arms, finds what is true: joining now instead of not adds 5.7<!--immortal-itt-trials-points:.1f--> exits in a hundred within six months (ITT), and the log says 6.9<!--immortal-trials-points:.1f--> (5.2<!--immortal-trials-low-points:.1f--> to 8.6<!--immortal-trials-high-points:.1f-->).
+# **The answer in short.** Of those who ever joined 42.8%<!--immortal-ever:.1%--> leave within a year, of those who never did 70.4%<!--immortal-never:.1%-->. Mentoring makes people leave *more* often: if everybody joined at once instead of never, 9.9<!--immortal-ate-points:.1f--> more in a hundred would go (ATE). The 28 points come from months in which nobody could leave: to join in month eight, one has to be there in month eight. A trial for every month, with one starting day for both arms, finds what is true: joining now instead of not adds 5.7<!--immortal-itt-trials-points:.1f--> exits in a hundred within six months (ITT), and the log says 6.9<!--immortal-trials-points:.1f--> (5.2<!--immortal-trials-low-points:.1f--> to 8.6<!--immortal-trials-high-points:.1f-->).
 #
 # Iwai (n.d.) warns of tables that lose the order of time. This is the shortest way to lose it: a column that says *ever*.
 
@@ -118,7 +118,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Twelve of 8,000 lives; a cross is an exit. The dashed months of those who join later are immortal: had one of them left there, the line would be among the never.*
 #
-# The column *ever* sorts people by what they did later, and doing it later takes being there later. Whoever leaves in month one is in the group *never*, whatever the programme does. The same happens to films with sequels, patients who got the transplant, users who ever used the feature (Suissa, 2008).
+# The column *ever* sorts people by what they did later, and doing it later takes being there later. Whoever leaves in month one is in the group *never*, whatever the programme does. The same happens to patients who ever took the drug (Suissa, 2008), films with sequels, users who ever used the feature.
 #
 # The bias does not need the whole year. Let the arm be *joined within the first $k$ months*, the clock running from day one:
 
@@ -186,7 +186,7 @@ found = pd.DataFrame({"raw": raw_trials, "by keen": by_trials}).T
 tables.results(found, "Exits within six months, now − not now; the ITT is 0.057.")
 
 # %% [markdown]
-# The trials' answer, 0.069<!--immortal-trials:.3f--> (0.052<!--immortal-trials-low:.3f--> to 0.086<!--immortal-trials-high:.3f-->), covers the exact 0.057<!--immortal-itt-trials:.3f-->. It is an *intention-to-treat* effect: most of those who do not join today do so later, which makes it smaller than that of a mentor against none.
+# The trials' answer, 0.069<!--immortal-trials:.3f--> (0.052<!--immortal-trials-low:.3f--> to 0.086<!--immortal-trials-high:.3f-->), covers the exact 0.057<!--immortal-itt-trials:.3f-->. It is the analogue of an *intention-to-treat* effect, for it asks what starting does, whatever follows. Four in ten of those who do not join today do so within the six months, which makes it smaller than the effect of a mentor against none.
 #
 # For the latter, a *per-protocol* effect, follow each arm as long as it keeps to its protocol, and let those who do stand for the equally keen who do not. With a log of months these are the [weights along a trajectory](off_policy_evaluation.ipynb): everybody joins at once, or nobody ever.
 
@@ -245,7 +245,7 @@ tables.results(early, "Exits in month one, before anybody here has a mentor.")
 # %% [markdown]
 # Nobody who joins later leaves in month one, and 13%<!--immortal-early-never:.0%--> of the others do. No programme reaches back; the table was made so. Ask this of every *ever against never*.
 #
-# **A cause that nobody wrote down.** The raw row of the trials, 0.03<!--immortal-raw:.2f-->, is what is left if keenness is not recorded: the right clock mends the clock, and nothing else. Here the unrecorded cause would hide half of the harm.
+# **A cause that nobody wrote down.** The raw row of the trials, 0.03<!--immortal-raw:.2f-->, is what is left if keenness is not recorded: the right clock mends the clock, and nothing else. Here the unrecorded cause would hide two thirds of the harm.
 #
 # **Those who already have a mentor.** Let them into the trial of month three as "mentored", and one compares people who have survived the mentor with people who have not met one. Exercise 2 asks when that goes wrong.
 #
@@ -367,7 +367,7 @@ tables.results(entries.set_index("customer"), "Starters, churn within two months
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | Compressing what happened over time into one unordered row per unit strips away its order. | holds | *Ever joined*, a column of such a row, says −0.28<!--immortal-limit:.2f--> in the limit where joining at once adds 0.10<!--immortal-ate:.2f-->. The order alone mends the sign: the same log, by months, gives 0.07<!--immortal-trials-short:.2f--> for an ITT of 0.06<!--immortal-itt-short:.2f-->. |
+# | Compressing what happened over time into one unordered row per unit strips away its order. | holds | *Ever joined*, a column of such a row, says −0.28<!--immortal-limit:.2f--> in the limit where joining at once adds 0.10<!--immortal-ate:.2f-->. The order alone mends the sign: the same log, by months, gives 0.03<!--immortal-raw:.2f-->, and by keen 0.07<!--immortal-trials-short:.2f-->, for an ITT of 0.06<!--immortal-itt-short:.2f-->. |
 # | An analysis of such a row prefers what goes along with the outcome over what acts on it. | holds | To have stayed goes along with *ever joined*. Adjusting for the one common cause leaves −0.26<!--immortal-limit-keen:.2f-->: no covariate of the row brings the order back. |
 #
 # </details>

@@ -294,7 +294,7 @@ plt.show()
 # %% [markdown]
 # *Figure 2. Three naive answers and four that take one decision at a time, with 95% intervals. One sample of 4,000.*
 #
-# G-estimation of a structural nested model (Robins, 1994) answers month by month: what does one month's mismatch add, with none after it?
+# G-estimation of a structural nested model (Robins, 1994) answers month by month: what does one month's mismatch add, with none after it? The model lets a month add the same whatever came before, so that the three add up to always − never; in a world where it does not, they would not.
 
 # %%
 blips = g_estimation(data, **columns)
@@ -315,7 +315,7 @@ plain = {**columns, "histories": step_by_step}
 tried = {"alarms in": columns, "alarms left out": plain}
 weights = {n: regime_support(data, **c, regime=always) for n, c in tried.items()}
 weights = pd.DataFrame({name: found["mean_weight"] for name, found in weights.items()})
-tables.results(weights, "Mean weight of those who followed “always” so far.")
+tables.results(weights, "Weights of followers of “always”, averaged over everybody.")
 
 # %% [markdown]
 # An average of 0.84<!--midflight-poor-weight:.2f--> is a warning that costs one line. What the wrong model does to each method stands under *Many worlds*.
@@ -333,7 +333,7 @@ except ValueError as refusal:
     print(refusal)
 
 # %% [markdown]
-# The recipe refuses. Models that let past silences only add up would answer all the same, with an interval, from people who are not like the missing ones. Since an exit is 0 or 1, the data do bound the mean:
+# The recipe refuses. Models that let past silences only add up would answer all the same, with an interval, from people who are not like the missing ones. Since an exit is 0 or 1, the data do bound the mean, and the ends of the bounds have errors of their own:
 
 # %%
 bounds = regime_bounds(rare, **plain, regime=always, low=0, high=1)
@@ -342,11 +342,11 @@ line = regime_mean(rare, **plain, regime=always)
 # %% tags=["hide-input"]
 offered = pd.DataFrame(
     {
-        "low": [bounds["low"], line["ci_low"]],
-        "high": [bounds["high"], line["ci_high"]],
+        "low": [bounds["low"], bounds["ci_low"], line["ci_low"]],
+        "high": [bounds["high"], bounds["ci_high"], line["ci_high"]],
         "exact": eager.truth["E[exit | always]"],
     },
-    index=["bounds", "interval by extrapolation"],
+    index=["bounds", "interval for the bounds", "interval by extrapolation"],
 )
 tables.results(offered, "Exits if always mismatched, where managers correct.")
 
@@ -583,7 +583,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # | Static adjustment collapses: each month's decision by itself. | holds in part | It need not. {talent} is a valid set for the first decision (ATE 0.077<!--midflight-ate-0:.3f-->), {talent, mismatch_0, silence_1} for the second (0.085<!--midflight-ate-1:.3f-->). These effects do not add up to the joint one. |
 # | A descendant of the treatment must be left out of the adjustment set. | holds in part | So it must for the decision that it descends from. The first silence, a descendant of the first mismatch, is needed for the second: without it the path mismatch_1 <- silence_1 <- resilience -> exit is open. |
 # | Adjusting for the baseline confounder alone gives the total effect. | holds in part | Of the first decision, with managers reacting as they do. Of three months it gives 0.077<!--midflight-limit-regression-talent:.3f-->, where 0.180<!--midflight-truth:.3f--> is true. |
-# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent, instead of nobody, saves 3.7<!--midflight-gain-correct-the-silent:.1f--> exits in a hundred and is estimated to save 3.5<!--midflight-estimate-correct-the-silent:.1f-->. Where managers nearly always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->. |
+# | Logs of the old policy can say what a new one would have done. | holds in part | They do for rules that people happened to follow: correcting the silent, instead of nobody, saves 3.7<!--midflight-gain-correct-the-silent:.1f--> exits in a hundred and is estimated to save 3.5<!--midflight-estimate-correct-the-silent:.1f-->. Where managers nearly always correct, they say only between 0.28<!--midflight-bound-low:.2f--> and 0.55<!--midflight-bound-high:.2f-->, before sampling error. |
 #
 # </details>
 

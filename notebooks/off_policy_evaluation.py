@@ -85,7 +85,7 @@ tables.results(by_rule, "The log: means by prestige and by what the new rule wan
 # %% [markdown]
 # ## The trap
 #
-# Guess first: what will the new rule's exit rate be? Most people look at the rows where the old rule happened to do what the new one wants. There are thousands, and nothing was modelled.
+# Guess first: what will the new rule's exit rate be? The obvious rows to look at are those where the old rule happened to do what the new one wants. There are thousands, and nothing was modelled.
 
 # %%
 agree = log[log["stretch"] == log["new"]]["exit"]
@@ -270,7 +270,7 @@ tables.results(
 )
 
 # %% [markdown]
-# With both columns the estimate is, in large samples, at least as good as with the logged ones, and its printed error if anything too large (Hirano et al., 2003). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
+# With both columns the estimate is, in large samples, at least as good as with the logged ones, and its printed error if anything too large (Lunceford and Davidian, 2004, for a logit; Hirano et al., 2003, for a flexible model). Without prestige the interval misses. The mean weights do not tell the two apart: a logit makes its own audit pass.
 #
 # ### The best of two hundred rules
 #
@@ -375,7 +375,7 @@ ranking = pd.DataFrame(
 tables.results(ranking, "Share retained at month 24.")
 
 # %% [markdown]
-# (“Legacy” is the old rule.) “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
+# (“Legacy” is the old rule, “only when rested” stretches people without strain, and “odds halved” halves the old odds of a stretch project.) “Always” and “never” change places, and more data would not help: the middle column is the limit. Within a month a stretch project does keep people. But the rows show it for people with the strain that the *old* rule left them. Under "always" nearly everybody would be strained.
 #
 # The actions of a person's past belong in the weight. So multiply each person's weights over the months (Precup et al., 2000), which is what `retention_curve` does.
 
@@ -582,7 +582,7 @@ tables.results(
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
-# | Old logs of a biased human rule can answer what another rule would have done. | holds in part | With support and true propensities 0.219<!--policy-weighted:.3f--> for an exact 0.227<!--policy-new:.3f-->. Where the old rule never tried it, only bounds, 0.127<!--policy-lowest:.3f--> to 0.397<!--policy-highest:.3f-->. |
+# | Old logs of a biased human rule can answer what another rule would have done. | holds in part | With support and true propensities 0.219<!--policy-weighted:.3f--> for an exact 0.227<!--policy-new:.3f-->. Where the old rule never tried it, only bounds, in the limit 0.127<!--policy-lowest:.3f--> to 0.397<!--policy-highest:.3f-->. |
 # | They give the retention curve of the new policy over the past 24 months. | holds in part | With the past in the weights 0.747<!--policy-halved:.3f--> for an exact 0.750<!--policy-halved-exact:.3f-->, near the old rule; with a right model of the feedback also far from it. Month by month the worst rule looks best: "always" 0.823<!--policy-always-step:.3f--> for an exact 0.626<!--policy-always-exact:.3f-->. |
 # | Going from seeing to doing enables off-policy evaluation. | holds | The rows that agree with the rule say 0.197<!--policy-agreeing:.3f--> in the limit, and no number of them helps. |
 # | A causally identified model makes it possible. | holds in part | The identification is an assumption about the log. With an unrecorded driver its audit is clean and the value 0.211<!--policy-driven-limit:.3f--> for an exact 0.259<!--policy-driven-exact:.3f-->. |

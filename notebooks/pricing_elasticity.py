@@ -18,7 +18,7 @@
 # %% [markdown]
 # ## The story
 #
-# Somebody manages the price of one product in a shop. In last year's table its sales were lowest when it was cheapest. A forecast trained on that table says the same: dearer weeks are better weeks. Should the product become dearer?
+# Somebody manages the price of one product in a shop. In the table of past weeks its sales were lowest when it was cheapest. A forecast trained on that table says the same: dearer weeks are better weeks. Should the product become dearer?
 #
 # The managers before had set the price as managers do. When few people came in, they lowered it; when the wholesaler charged more, they raised it. Nobody wrote down why. A wrong answer is paid every week, and next year's table will look as if it had been right.
 
@@ -115,7 +115,7 @@ for names in ([], ["footfall"], ["log_cost"]):
     print(textwrap.fill(str(verdict), 80), end="\n\n")
 
 # %% [markdown]
-# The last verdict is why cost cannot simply join the regression. It closes nothing: the path through footfall stays open. Held fixed, cost even takes away the part of the price that is as good as random and leaves the part that footfall drives: the slope with cost beside the price lies farther from the truth (Pearl, 2010); exercise 3 computes it.
+# The last verdict is why cost cannot simply join the regression. It closes nothing: the path through footfall stays open. Held fixed, cost even takes away nearly half of what is as good as random in the price, and leaves all that footfall drives: the slope with cost beside the price lies farther from the truth (Pearl, 2010); exercise 3 computes it.
 #
 # ## The estimate
 #
@@ -124,7 +124,7 @@ for names in ([], ["footfall"], ["log_cost"]):
 # %%
 reduced = np.polyfit(weeks["log_cost"], weeks["log_units"], 1)[0]
 passed_on = np.polyfit(weeks["log_cost"], weeks["log_price"], 1)[0]
-print(f"{reduced:.2f} / {passed_on:.2f} = {reduced / passed_on:.2f}".replace("-", "−"))
+print(f"{reduced:.3f} / {passed_on:.3f} = {reduced / passed_on:.2f}".replace("-", "−"))
 
 # %% [markdown]
 # The recipe gives the same ratio and its standard error.

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Quarter of birth: an instrument you can hold, weigh, and break
 #
-# **The question.** By how much does a year of schooling raise wages, among men whose schooling was moved by nothing but the quarter in which they were born?
+# **The question.** By how much does a year of schooling raise wages, among men whose schooling was moved by the quarter of the year in which they were born?
 #
-# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> percent a year; the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, all of them published figures that you will reproduce from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone, and it is then an average over the few men whom the quarter moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible with returns from −18 to 39 log points (−17 to 48 percent).
+# **The answer in short.** Men born in the first quarter of a year went to school 0.109<!--qob-jump-schooling:.3f--> years less than the others and earned 1.1<!--qob-jump-wage-percent:.1f--> percent less, so that the ratio says 10.2<!--qob-wald-percent:.1f--> log points a year (hundredths of the log wage, near percent while they are small); the famous thirty-instrument estimate says 8.9<!--qob-tsls-percent:.1f-->, plain regression 7.1<!--qob-ols-percent:.1f-->, all of them published figures that you will reproduce from a table of 40 rows. The ratio is an effect only if the quarter shares no cause with wages and acts on them through school alone; if it also moves nobody the other way, that is an average over the few men whom it moved. Once a smooth trend in age is held fixed, little is left of the nudge, and the data are compatible, at the 95% level, with returns from −18 to 39 log points (−17 to 48 percent).
 #
 # The study is Angrist and Krueger (1991). The toy world, and the claims audited at the end, come from AI/ML Explained (2026). How weak such instruments are, and how small a leak would undo the result, is the next chapter, [Weak instruments](weak_instruments_iv.ipynb).
 
@@ -41,7 +41,11 @@ from casestudies.recipes.instrumental_variables import (
     two_stage_least_squares,
     wald,
 )
-from casestudies.recipes.weak_instruments import anderson_rubin, first_stage
+from casestudies.recipes.weak_instruments import (
+    anderson_rubin,
+    conditional_likelihood_ratio,
+    first_stage,
+)
 from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
@@ -175,8 +179,9 @@ tables.results([ols.rename("OLS")], "Log wage per year of schooling.", digits=4)
 # > - **Independence.** The quarter shares no cause with wages. It fails if families who earn less have more children in winter.
 # > - **Exclusion.** The quarter acts on wages through years of schooling and in no other way. It fails if being the oldest in class, or health in the winter of birth, matters in itself.
 # > - **Monotonicity**, when the effect differs between men. Nobody gets *more* schooling because he was born in the first quarter. It fails if parents hold back a boy born in December for a year.
+# > - **No interference.** One man's schooling does not change another's wage. It fails if employers pay less for a year that more men have.
 #
-# With the first three and the same effect for everybody, the instrument identifies that effect. With all four and effects that differ, it identifies an average over those whom the nudge moves, the compliers (Imbens and Angrist, 1994; Angrist et al., 1996).
+# With the first three, the last and the same effect for everybody, the instrument identifies that effect. With all five and effects that differ, it identifies an average over those whom the nudge moves, the compliers (Imbens and Angrist, 1994; Angrist et al., 1996).
 #
 # In the toy the first three can be broken on purpose. These are exact limits, with endless data:
 
@@ -382,12 +387,12 @@ for name in list(designs)[1::2]:
     print(f"{name}:\n  {sets[name]['statement']}")
 
 # %% [markdown]
-# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, where made-up quarters give 1 on average, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> log points a year (hundredths of the log wage, near percent while they are small); the conditional likelihood ratio set (next chapter), which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs in the equation is arguable, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
+# In print the second row looks fine: 0.076<!--qob-trend-2sls:.3f-->, with a standard error of 0.029<!--qob-trend-2sls-se:.3f-->, significant. Its F is 1.61<!--qob-trend-f:.2f-->, where made-up quarters give 1 on average, and the Anderson–Rubin set runs from a loss of 30<!--qob-trend-ar-loss-percent:.0f--> to a gain of 56<!--qob-trend-ar-high-percent:.0f--> log points a year; the conditional likelihood ratio set (next chapter), which wastes less, from −18 to 39. With the quarter alone nothing is excluded. Whether the trend belongs in the equation is arguable, as it takes some of the nudge away. But if schooling rises smoothly with the date of birth, the design without it counts a part of that rise as a nudge.
 
 # %% [markdown]
 # ### Does the wage jump follow the schooling jump?
 #
-# If the quarter works through schooling only, cohorts in which it moved schooling more should show more of a jump in wages, and a cohort in which it moved nothing none.
+# If the quarter works through schooling only, and a year is worth the same in every cohort, cohorts in which it moved schooling more should show more of a jump in wages, and a cohort in which it moved nothing none.
 
 # %%
 groups = men.groupby(["year_of_birth", "first_quarter"], observed=True)[pair]
@@ -441,7 +446,7 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# *Figure 4. Each cohort's jump in wages against its jump in schooling. Exclusion wants a line through zero (solid); the free line (dashed) misses it, within wide intervals.*
+# *Figure 4. Each cohort's jump in wages against its jump in schooling. Exclusion and one return for all cohorts want a line through zero (solid); the free line (dashed) misses it, within wide intervals.*
 #
 # The free line leaves a wage jump of −0.008<!--qob-cohort-intercept:.3f--> where schooling does not jump at all, and its slope is 0.033<!--qob-cohort-free:.3f-->. Is that exclusion failing? Both jumps of a cohort come from the same men, so that their sampling errors move together, and noise pulls such a line towards OLS, not towards zero. If a year of school were worth nothing and the first quarter cost 1.1<!--qob-jump-wage-percent:.1f--> percent of wages by itself, the line would have a slope of about 0.03 on average; if a year were worth 0.10 and the quarter nothing, about 0.09. The observed slope, with a standard error of 0.045<!--qob-cohort-se:.3f-->, fits both.
 #
@@ -499,17 +504,23 @@ tables.results(forecast, "What a law that nudges everybody by one would bring.")
 # Now the census. Suppose the year pays if it raises the wages of those who have to stay by at least 6 percent for good (the number is ours). If the leaving age were all that the quarter works through, its compliers would be the men whom the law would keep in school, and their average the one to use. But 46 percent of the jump lies above grade 12, where no leaving age binds (exercise 3 shows it), so it is an average over other margins too.
 
 # %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
-trend_set = sets["28 instruments, age trend"]
+with_trend = "28 instruments, age trend"
+trend_set = sets[with_trend]
+likelihood = conditional_likelihood_ratio(men, **columns, **designs[with_trend])
 answer = ["estimate", "ci_low", "ci_high"]
-detrended_2sls = [detrended.loc["28 instruments, age trend", "2SLS"]]
+points = detrended.loc[with_trend, ["2SLS", "LIML"]]
 readings = pd.DataFrame(
     {
         "OLS": ols[answer],
         "first quarter, Wald": ratio[answer],
         "thirty instruments, as published": tsls[answer],
         "age trend held fixed, Anderson–Rubin": [
-            *detrended_2sls,
+            points["2SLS"],
             *trend_set[answer[1:]],
+        ],
+        "age trend held fixed, likelihood ratio": [
+            points["LIML"],
+            *likelihood[answer[1:]],
         ],
     }
 ).T.astype(float)
@@ -521,7 +532,7 @@ tables.results(
 )
 
 # %% [markdown]
-# Only OLS gives a clear answer, and it answers another question. A careful adviser would say: the returns of 9 to 10 percent stand if the season of birth is related to wages in no other way and the trend in age is harmless, and the census cannot vouch for either. Reforms of the leaving age come closer to such a law, and are no safe haven either: with those of the United States, estimates become insignificant, and many change sign, once cohorts may develop differently by region (Stephens and Yang, 2014).
+# Only OLS gives a clear answer, and it answers another question. A careful adviser would say: the returns of 9 to 10 percent stand if the season of birth is related to wages in no other way and the trend in age is harmless, and carry over to a law if a year pays as much when all who would have left have to stay. The census can vouch for none of these. Reforms of the leaving age come closer to such a law, and are no safe haven either: with those of the United States, estimates become insignificant, and many change sign, once cohorts may develop differently by region (Stephens and Yang, 2014).
 
 # %% [markdown]
 # ## Many worlds
@@ -580,7 +591,7 @@ tables.results([near], "Return to a year of schooling; Card publishes 0.132 (0.0
 # <details>
 # <summary>Solution</summary>
 #
-# (a) Exclusion: rain keeps some kinds of voters at home, and sours moods. (b) Exclusion and monotonicity: a lenient judge may also set shorter terms or smaller fines, and be lenient towards some and strict towards others; assignment itself is fine. (c) Independence and exclusion: rivals' prices answer the same shocks to demand, and move your sales directly. F is about relevance only. It reassures you of none of this.
+# (a) Exclusion: rain also sours the moods of those who come, and may change their votes. (That it keeps some kinds of voters at home and not others breaks no condition; it makes the answer theirs.) (b) Exclusion and monotonicity: a lenient judge may also set shorter terms or smaller fines, and be lenient towards some and strict towards others; assignment itself is fine. (c) Independence and exclusion: rivals' prices answer the same shocks to demand, and move your sales directly. F is about relevance only. It reassures you of none of this.
 #
 # </details>
 #

@@ -13,7 +13,7 @@
 #
 # **The answer in short.** In this world the patients who are called spend 37.1<!--threshold-difference-size:.1f--> days *fewer* at home than the others, because they are sicker, and a polynomial of order four on each side of the line says 10.6<!--threshold-polynomial-4:.1f--> days more. Neither is an effect. The rule itself is the experiment: at the line hardly anything changes but the calls, and there they bring 7.11<!--threshold-sharp:.2f--> days (3.46<!--threshold-sharp-low:.2f--> to 10.32<!--threshold-sharp-high:.2f-->; exact 7.33<!--threshold-effect:.2f-->). That says which way to move the line. It does not say how far: on a patient with a score of 30 the mean effect is 0.11<!--threshold-effect-30:.2f-->.
 #
-# Adjusting a risk threshold is one of the interventions that "Strategies for production models" (Anonymous, 2025) would have us map. AI/ML Explained (2026) puts the design on its ladder of credibility and leaves it there.
+# Adjusting a risk threshold is one of the interventions that "Strategies for Leveraging Causal Inference" (Anonymous, 2025) would have us map. AI/ML Explained (2026) puts the design on its ladder of credibility and leaves it there.
 
 # %% [markdown]
 # ## The story
@@ -267,7 +267,7 @@ tables.results(tried, "Jumps in days at home.", digits=2)
 #
 # ## The decision
 #
-# A patient's calls cost three days. At the line they bring 7.11<!--threshold-sharp:.2f-->, and the whole interval lies above three. So the calls pay there, and the line should come down: the first to be added are those just below it, in the limit no different from those just above. Whether a small move pays is exactly the question that the jump answers (Dong and Lewbel, 2015).
+# A patient's calls cost three days. At the line they bring 7.11<!--threshold-sharp:.2f-->, and the whole interval lies above three. So the calls pay there, and the line should come down: the first to be added are those just below it, in the limit no different from those just above. Whether a small move pays is exactly the question that the jump answers; how the effect changes on the way, the slopes beside the line say (Dong and Lewbel, 2015; exercise 1).
 #
 # How far down? Suppose the board took the exact 7.33<!--threshold-effect:.2f--> for the effect on everybody. We set the line with `do` and count days at home, less three for each patient called.
 
@@ -374,7 +374,7 @@ caption = f"Differences in means, {len(close)} districts within two points of on
 tables.results(gaps, caption)
 
 # %% [markdown]
-# A narrow win in the last election (`lagdemocrat`) moves the score after the next one by 21.28<!--threshold-lmb-total:.2f--> points (1.95<!--threshold-lmb-total-error:.2f-->). The parties' members differ by 47.71<!--threshold-lmb-elect:.2f-->, and the winner keeps the seat with a probability higher by 0.484<!--threshold-lmb-keep:.3f-->; the product, 23.1<!--threshold-lmb-product:.1f-->, leaves nothing for a pull. Voters merely elect policies, says the article. Means over two points still hold a slope; the recipe takes it out:
+# A narrow win in the last election (`lagdemocrat`) moves the score after the next one by 21.28<!--threshold-lmb-total:.2f--> points (1.95<!--threshold-lmb-total-error:.2f-->). The parties' members differ by 47.71<!--threshold-lmb-elect:.2f-->, and a Democratic win makes the next one likelier by 0.484<!--threshold-lmb-keep:.3f-->; the product, 23.1<!--threshold-lmb-product:.1f-->, leaves nothing for a pull. Voters merely elect policies, says the article. The errors treat a seat that comes back as a new one; with its 250<!--threshold-lmb-seats:.0f--> seats as clusters they are 2.61<!--threshold-lmb-total-clustered:.2f-->, 2.04<!--threshold-lmb-elect-clustered:.2f--> and 0.036<!--threshold-lmb-keep-clustered:.3f-->. Means over two points still hold a slope; the recipe takes it out:
 
 # %%
 half = {"running": "lagdemvoteshare", "cutoff": 0.5}
@@ -425,7 +425,7 @@ tables.results(pd.DataFrame(uruguay).T[columns], caption)
 # <details>
 # <summary>Solution</summary>
 #
-# The jump in calls is 0.1, and its ratio to its standard error small: a weak instrument. The interval becomes enormous and does not cover as it says. The compliers are those with reach between 0.6 and 0.7, a tenth of the patients at the line. Report the Anderson–Rubin set: all effects $\beta$ for which the jump in $Y - \beta D$ at 70 is not told from zero, which the recipe's `sharp` tests for each $\beta$.
+# The jump in calls is 0.1, and its ratio to its standard error small: a weak instrument. The interval becomes enormous, in half of 200 years wider than 60 days; that it covers in 98% of them is not what theory promises for a weak instrument. The compliers are those with reach between 0.6 and 0.7, a tenth of the patients at the line. Report the Anderson–Rubin set: all effects $\beta$ for which the jump in $Y - \beta D$ at 70 is not told from zero, which the recipe's `sharp` tests for each $\beta$.
 #
 # </details>
 #
@@ -442,7 +442,7 @@ tables.results(pd.DataFrame(uruguay).T[columns], caption)
 #
 # ## What the documents say
 #
-# What AI/ML Explained (2026) says of the design, and what "Strategies for production models" (Anonymous, 2025) says of thresholds.
+# What AI/ML Explained (2026) says of the design, and what "Strategies for Leveraging Causal Inference" (Anonymous, 2025) says of thresholds.
 #
 # <details>
 # <summary>Claims of “AI/ML Explained: Causal Inference” on discontinuities, and our verdicts</summary>
@@ -455,7 +455,7 @@ tables.results(pd.DataFrame(uruguay).T[columns], caption)
 # </details>
 #
 # <details>
-# <summary>Claims of “Strategies for production models” on thresholds, and our verdicts</summary>
+# <summary>Claims of “Strategies for Leveraging Causal Inference” on thresholds, and our verdicts</summary>
 #
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
@@ -473,6 +473,7 @@ short = {
     "usual": "straight, usual interval",
     "robust": "straight, robust interval",
 }
+seats = close["state"].astype(str) + "-" + close["district"].astype(str)
 numbers = {
     "threshold-effect": truth["effect at the cutoff"],
     "threshold-slope": truth["slope of the effect at the cutoff"],
@@ -535,6 +536,17 @@ numbers = {
         f"threshold-lmb-{key}{end}": gaps[entry].iloc[i]
         for i, key in enumerate(["total", "elect", "keep"])
         for end, entry in {"": "estimate", "-error": "std error"}.items()
+    },
+    "threshold-lmb-seats": seats.nunique(),
+    **{
+        f"threshold-lmb-{key}-clustered": smf.ols(formula, close)
+        .fit(cov_type="cluster", cov_kwds={"groups": seats.factorize()[0]})
+        .bse.iloc[1]
+        for key, formula in {
+            "total": "score ~ lagdemocrat",
+            "elect": "score ~ democrat",
+            "keep": "democrat ~ lagdemocrat",
+        }.items()
     },
     "threshold-lmb-product": gaps["estimate"].iloc[1] * gaps["estimate"].iloc[2],
     "threshold-uruguay-means": uruguay["means"]["estimate"],

@@ -11,7 +11,7 @@
 #
 # **The question.** CPU load and latency rise together on your dashboard. If you lowered the load, would latency fall, and by how much?
 #
-# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower (the average treatment effect, ATE, of one point): two numbers, because traffic that nobody drew drives both curves, and more data makes you surer of the first without bringing it nearer to the second. No table and no curve can say which of the two you are looking at: the same cloud of points comes from worlds in which load does everything, a little, or nothing, and one table of counts calls for splitting in one world, for adding up in another, and for neither in a third. The causal graph decides.
+# **The answer in short.** Hours with one percentage point more load are 2.06<!--seeing-raw-slope:.2f--> ms slower, and raising the load by one point makes an hour 0.50<!--seeing-effect:.2f--> ms slower (the average treatment effect, ATE, of one point): two numbers, because traffic that nobody drew drives both curves, and more data makes you surer of the first without bringing it nearer to the second. By itself, no table and no curve can say which of the two you are looking at: the same cloud of points comes from worlds in which load does everything, a little, or nothing, and one table of counts calls for splitting it into groups in one world, for adding the groups up in another, and for neither in a third. The causal graph decides.
 #
 # The scenario, the code and the claims are from AI/ML Explained (2026). We rerun the code to the digit and then check the sentences around it.
 
@@ -94,7 +94,7 @@ tables.results([naive], "Slope of the line: ms per percentage point.")
 #
 # Two questions sound alike.
 #
-# - **Seeing:** among hours in which the load *was* 80%, what was the latency? This is $E[Y \mid X = 80]$, a property of the data.
+# - **Seeing:** among hours in which the load *was* 80%, what was the latency? This is $E[Y \mid X = 80]$, a property of the distribution that the data come from.
 # - **Doing:** if the load *were set* to 80%, what would the latency be? This is $E[Y \mid do(X = 80)]$, with the do-operator. It is a property of the world after somebody has replaced the equation of $X$ by $X = 80$.
 #
 # The estimand is the effect of one more point of load on the mean latency, $E[Y \mid do(X = x + 1)] - E[Y \mid do(X = x)]$. In this linear world it is the same at every $x$ and for every hour.
@@ -105,6 +105,7 @@ tables.results([naive], "Slope of the line: ms per percentage point.")
 # > - **What we adjust for is no consequence of the load, and no collider.** It fails if we adjust for the length of the request queue, which the load makes longer, or look only at hours that raised an alarm.
 # > - **The regression has the right form.** It fails if latency explodes near full load, as queues do. Here it is linear by construction.
 # > - **Setting the load by any means is one and the same thing** (consistency). It fails if larger machines change the load and something else, the cache for instance.
+# > - **One hour's load leaves the next hour's latency alone** (no interference). It fails if a queue is carried over.
 #
 # The first two can be read off the graph.
 
@@ -267,7 +268,7 @@ tables.results(
 # %% [markdown]
 # ### One cloud, three worlds
 #
-# Perhaps a cleverer look at the two curves would tell. It cannot. Here are two more worlds with exactly the same bivariate normal distribution of load and latency. In one, the load alone drives latency. In the other slow requests pile up and drive the load, and the load does nothing.
+# Perhaps a cleverer look at the two curves would tell. Not here, where the noise is normal and the hours are independent. (With noise of another shape, a linear world without hidden causes shows its direction, Shimizu et al., 2006; and in a log that keeps time, what comes later did not cause what came before.) Here are two more worlds with exactly the same bivariate normal distribution of load and latency. In one, the load alone drives latency. In the other slow requests pile up and drive the load, and the load does nothing.
 
 # %%
 drivers = ["traffic", "cpu", "latency"]
@@ -297,7 +298,7 @@ patients = pd.DataFrame(
 tables.results(patients, "Treated with success, of all treated (Charig et al. 1986).")
 
 # %% [markdown]
-# Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which row should a patient believe?
+# Open surgery succeeds more often with small stones (93% against 87%), more often with large ones (73% against 69%), and less often with all together (78% against 83%). This is Simpson's paradox (Simpson, 1951). Which column should a patient believe?
 
 # %% mystnb={"code_prompt_show": "Show how Figure 5 is drawn", "figure": {"name": "fig-seeing-simpson"}, "image": {"alt": "Success rates under the keyhole procedure and under open surgery. For small stones the line rises from 0.87 to 0.93, for large stones from 0.69 to 0.73; for all patients it falls from 0.83 to 0.78, because most open surgeries were on large stones."}} tags=["hide-input"]
 lines = {
@@ -409,7 +410,7 @@ picked.index = ["latency, all hours", "latency, reviewed", "traffic, reviewed"]
 tables.results(picked, "Hours with a deploy minus hours without (ms; s.d.).", digits=2)
 
 # %% [markdown]
-# All hours give the effect of 10 ms. The reviewed hours give 1.9<!--seeing-reviewed:.1f--> ms: deploys look almost harmless, because every reviewed hour was slow, with or without a deploy. Two things happen at once. The sample is chosen by the outcome, which cuts the difference down by itself: in a world in which traffic has no effect and other noise is as large, it would be 1.9<!--seeing-reviewed:.1f--> ms just the same. And deploys and traffic, independent in the world, have become rivals in the sample, for latency is a collider and choosing by its consequence opens a path (Berkson, 1946; Hernán et al., 2004). Holding traffic fixed closes that path and repairs only part: 5.4 ms by regression, 4.7 averaged at equal traffic. Nothing was confounded: deploys were random.
+# With nothing to adjust for, `standardize` is the difference of two means. All hours give the effect of 10 ms. The reviewed hours give 1.9<!--seeing-reviewed:.1f--> ms in exact figures: deploys look almost harmless, because every reviewed hour was slow, with or without a deploy. Two things happen at once. The sample is chosen by the outcome, which cuts the difference down by itself: in a world in which traffic has no effect and other noise is as large, it would be 1.9<!--seeing-reviewed:.1f--> ms just the same. And deploys and traffic, independent in the world, have become rivals in the sample, for latency is a collider and choosing by its consequence opens a path (Berkson, 1946; Hernán et al., 2004). Holding traffic fixed closes that path and repairs only part: 5.4 ms by regression, 4.7 averaged at equal traffic. Nothing was confounded: deploys were random.
 
 # %%
 question = {"treatment": "deploy", "outcome": "latency"}
@@ -482,7 +483,7 @@ cells = pd.DataFrame(cells, columns=["department", "woman", "admitted", "n"])
 applicants = cells.loc[cells.index.repeat(cells["n"])].reset_index(drop=True)
 
 # %% [markdown]
-# The counts are admitted and rejected. From here it is one call an answer.
+# The counts are admitted and rejected. From here each answer is one call.
 
 # %%
 columns = {"outcome": "admitted", "treatment": "woman"}
@@ -527,7 +528,7 @@ tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 19
 # <details>
 # <summary>Solution</summary>
 #
-# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign when the imbalance times the harm of severity exceeds the treatment's benefit.
+# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign at a share of 0.64 (0.36 among the untreated), where the imbalance times the harm of severity equals the treatment's benefit.
 #
 # </details>
 

@@ -37,7 +37,12 @@ from casestudies.recipes.instrumental_variables import (
     two_stage_least_squares,
     wald,
 )
-from casestudies.recipes.weak_instruments import anderson_rubin, first_stage, t_f
+from casestudies.recipes.weak_instruments import (
+    anderson_rubin,
+    conditional_likelihood_ratio,
+    first_stage,
+    t_f,
+)
 from casestudies.sampling.closed_forms import iv_error_summary
 from casestudies.sampling.instrument_strength import draw_samples, summarize
 from casestudies.sampling.montecarlo import replicate
@@ -212,12 +217,13 @@ tables.results([usual], "One sample; the effect is 0.5, OLS tends to 1.298.")
 # %% [markdown]
 # The usual interval excludes zero and looks like a finding. The Anderson–Rubin set is two rays: it rules out effects between two values, and nothing else.
 #
-# Now the census. For LIML take the standard error of Bekker (1994), which allows for many instruments.
+# Now the census. For LIML take the standard error of Bekker (1994), which allows for many instruments if errors are normal; and with thirty instruments add the conditional likelihood ratio set of Moreira (2003).
 
 # %%
 adjusted = t_f(men, **columns, instrument="first_quarter")
 ar_one = anderson_rubin(men, **columns, instruments="first_quarter")
 ar_thirty = anderson_rubin(men, **columns, **thirty)
+clr_thirty = conditional_likelihood_ratio(men, **columns, **thirty)
 bekker = limited_information(men, **columns, **thirty, cov="bekker")
 
 # %% mystnb={"code_prompt_show": "Show how the table is made"} tags=["hide-input"]
@@ -229,12 +235,13 @@ intervals = pd.DataFrame(
         "30 instruments, 2SLS": tsls[ends],
         "30 instruments, LIML, Bekker's error": bekker[ends],
         "30 instruments, Anderson–Rubin": ar_thirty[ends].astype(float),
+        "30 instruments, conditional likelihood ratio": clr_thirty[ends].astype(float),
     }
 ).T
 tables.results(intervals, "95% intervals for the effect of a year.", digits=4)
 
 # %% [markdown]
-# With the first quarter alone, all three agree closely: at this F the critical value is 2.06<!--weak-tf-critical:.2f--> instead of 1.96. With thirty instruments the Anderson–Rubin set is more than twice as wide as the interval in the famous table. Most of that width is not weakness: the test spends thirty degrees of freedom, one for each instrument, on a question about one number. With several instruments and equal error variances the conditional likelihood ratio test of Moreira (2003) asks it better, and is near the best that a test of this kind can do (Andrews et al., 2006). Its set, which a test of the package computes from the 40 cells, runs from 0.054 to 0.133, a quarter wider than the interval in print. Both exclude zero.
+# With the first quarter alone, all three agree closely: at this F the critical value is 2.06<!--weak-tf-critical:.2f--> instead of 1.96. With thirty instruments the Anderson–Rubin set is more than twice as wide as the interval in the famous table. Most of that width is not weakness: the test spends thirty degrees of freedom, one for each instrument, on a question about one number. With several instruments and equal error variances the conditional likelihood ratio test asks it better, and is near the best that a test of this kind can do (Andrews et al., 2006). Its set runs from 0.054<!--weak-clr-thirty-low:.3f--> to 0.133<!--weak-clr-thirty-high:.3f-->, a quarter wider than the interval in print. Both exclude zero.
 
 # %% [markdown]
 # ## Try to break it
@@ -405,6 +412,7 @@ readings = pd.DataFrame(
         "thirty instruments, usual interval": tsls[keep],
         "thirty instruments, LIML, Bekker's error": bekker[keep],
         "thirty instruments, Anderson–Rubin": [tsls["estimate"], *ar_thirty[ends]],
+        "thirty instruments, likelihood ratio": [bekker["estimate"], *clr_thirty[ends]],
         "half of the jump is a direct effect": part[keep],
         "all of the jump is a direct effect": whole[keep],
     }
@@ -453,7 +461,7 @@ shown = ["bias", "bias_error", "rmse", "coverage", "coverage_error"]
 tables.results(many[shown], "100 samples with 30 weak instruments; the effect is 0.5.")
 
 # %% [markdown]
-# The rows agree with the shortcut above. So let the shortcut answer the question that is left: what would instruments *as weak as those of the census* do, in a sample of its size? That depends on how strongly the errors are related, which nobody knows. If LIML is right, their correlation in the census is about −0.11<!--weak-rho:.2f-->, which is weak; within its interval it may be up to −0.28<!--weak-rho-most:.2f-->.
+# The rows agree with the shortcut above. So let the shortcut answer the question that is left: what would instruments *as weak as those of the census* do, in a sample of its size? That depends on how strongly the errors are related, which nobody knows. If LIML is right, their correlation in the census is about −0.11<!--weak-rho:.2f-->, which is weak; within the interval above it may be up to −0.29<!--weak-rho-most:.2f-->.
 
 # %% mystnb={"code_prompt_show": "Show how the samples are drawn"} tags=["hide-input"]
 designs_like = {
@@ -560,7 +568,7 @@ tables.results(
 # | Claim | Verdict | What the numbers say |
 # |---|---|---|
 # | With a weak instrument the result can be worse than OLS. | holds | With strength 0.05 and a leak of 0.1 the limit is 4.0<!--qob-weak-leak-iv:.1f-->, that of OLS 3.50<!--qob-weak-leak-ols:.2f-->, the truth 2. |
-# | A weak instrument amplifies bias wildly. | holds in part | It amplifies a failure of exclusion. If the instruments are valid, their weakness pulls 2SLS towards OLS and not beyond: quarters drawn by lot give 0.077<!--weak-fake-mean:.3f--> (Monte Carlo error 0.008<!--weak-fake-mean-error:.3f-->), OLS 0.071<!--weak-ols:.3f-->. |
+# | A weak instrument amplifies bias and variance wildly. | holds in part | Variance, yes: with quarters drawn by lot the standard error is 0.036<!--weak-fake-se:.3f-->, that of OLS 0.0003<!--qob-ols-se:.4f-->. As to bias, it amplifies a failure of exclusion. If the instruments are valid, their weakness moves the middle of 2SLS's answers towards OLS and not beyond: quarters drawn by lot give 0.077<!--weak-fake-mean:.3f--> (Monte Carlo error 0.008<!--weak-fake-mean-error:.3f-->), OLS 0.071<!--weak-ols:.3f-->. |
 # | Check that the first-stage F exceeds 10 before trusting the result. | does not hold | At a mean F of 10 the 95% interval covers 0.93<!--weak-mc-t-1-10:.2f--> with one instrument and 0.68<!--weak-mc-t-30-10:.2f--> with thirty (errors correlated 0.8); at a mean F of 4, keeping only samples with F > 10 lowers coverage from 0.91<!--weak-screen-all:.2f--> to 0.46<!--weak-screen-passed:.2f-->. Show a set that keeps its level at any strength instead. |
 #
 # </details>
@@ -573,7 +581,7 @@ loses = np.interp(0, curve["ci_low"], curve["direct effect"])
 step = men.groupby(["year_of_birth", "quarter_of_birth"], observed=True)
 predicted = step["education"].transform("mean") - by_year.transform("mean")["education"]
 error = within["log_weekly_wage"] - liml["estimate"] * within["education"]
-most = within["log_weekly_wage"] - liml["ci_high"] * within["education"]
+most = within["log_weekly_wage"] - bekker["ci_high"] * within["education"]
 shock = within["education"] - predicted
 like = as_weak.loc["thirty, F 4.91", 0.1]
 formula = "lwage ~ nearc4 + " + " + ".join(controls)
@@ -596,6 +604,8 @@ numbers = {
     "weak-tf-critical": adjusted.attrs["critical_value"],
     "weak-ar-thirty-low": ar_thirty["ci_low"],
     "weak-ar-thirty-high": ar_thirty["ci_high"],
+    "weak-clr-thirty-low": clr_thirty["ci_low"],
+    "weak-clr-thirty-high": clr_thirty["ci_high"],
     "weak-bekker-se": bekker["std_error"],
     "weak-fake-mean": summary.loc["mean", "estimate"],
     "weak-fake-mean-error": fake["estimate"].sem(),

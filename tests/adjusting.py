@@ -68,12 +68,16 @@ def dealt(treated, folds, seed):
 
 
 def cross_fitted(outcome, treated, columns, estimand, fold):
-    """Return the augmented inverse probability estimate, each fold predicted from the others."""
+    """Return the augmented inverse probability estimate, each fold predicted from the others.
+
+    A single fold is predicted from itself.
+    """
     e, m0, m1 = np.empty((3, len(outcome)))
     for here in (fold == number for number in np.unique(fold)):
-        e[here] = scores(treated[~here], columns[~here], columns[here])
+        rest = here if here.all() else ~here
+        e[here] = scores(treated[rest], columns[rest], columns[here])
         for m, arm in ((m0, 0), (m1, 1)):
-            m[here] = predicted(outcome, columns, ~here & (treated == arm), columns[here])
+            m[here] = predicted(outcome, columns, rest & (treated == arm), columns[here])
     if estimand == "ATT":
         return ((treated - (1 - treated) * e / (1 - e)) * (outcome - m0)).sum() / treated.sum()
     left = treated * (outcome - m1) / e - (1 - treated) * (outcome - m0) / (1 - e)

@@ -122,6 +122,23 @@ def test_the_trials_average_over_those_who_may_still_join(knobs):
         assert truth[name] == pytest.approx((1 - share) * gaps[0] + share * gaps[1])
 
 
+def test_two_thirds_of_the_harm_hide_without_keenness_and_four_in_ten_who_wait_join():
+    world, starters, harm, joiners = Lives({}), np.zeros((2, 2)), np.zeros((2, 2)), np.zeros(2)
+    for k in (0, 1):
+        waits = pd.DataFrame(world.lives(6, {1: 0}), columns=["keen", "joined", "left", "p"])
+        waits = waits[waits["keen"] == k]
+        joiners[k] = 2 * waits.loc[waits["joined"].notna(), "p"].sum()
+        alone = (1 - world.joins(k)) * (1 - world.leaves(k, 0))
+        entries = sum(alone**month for month in range(7)) / 2
+        starters[:, k] = entries * np.array([1 - world.joins(k), world.joins(k)])
+        harm[:, k] = [world.gone(k, 6, {1: arm}) for arm in (0, 1)]
+    raw = np.diff((starters * harm).sum(axis=1) / starters.sum(axis=1)).item()
+    itt = np.average(harm[1] - harm[0], weights=starters.sum(axis=0))
+    assert itt == pytest.approx(scenarios.immortal_time().truth["ITT(trials)"])
+    assert 1 - raw / itt == pytest.approx(2 / 3, abs=0.01)
+    assert np.average(joiners, weights=starters[0]) == pytest.approx(0.4, abs=0.01)
+
+
 def test_a_large_sample_has_the_stated_rates_and_the_do_operator_the_stated_exits():
     world = scenarios.immortal_time()
     log = world.sample(100_000, rng=8)

@@ -43,7 +43,7 @@ def test_in_the_training_data_covariates_move_answers_by_thousands_and_trimming_
                 least_squares(earned, np.column_stack([treated, x]))[1],
                 weighted(*of_all, "ATT"),
                 matched_att(*of_all),
-                cross_fitted(*of_all, "ATT", dealt(treated, 2, 1)),
+                cross_fitted(*of_all, "ATT", np.zeros(len(rows))),
             ]
         )
 
@@ -64,6 +64,20 @@ def test_in_the_training_data_covariates_move_answers_by_thousands_and_trimming_
     }
     for key, value in found.items():
         assert expected[f"hospital-lalonde-{key}"] == pytest.approx(value, abs=0.06), key
+
+
+def test_one_deal_into_halves_gives_the_trimmed_trainees_anything_from_816_to_2057_dollars():
+    men = training()
+    names = ["age", "age_squared", "educ", "black", "marr", "nodegree", "re74", "re75"]
+    names += ["jobless_74", "jobless_75"]
+    e = scores(men["treat"].to_numpy(float), men[names].to_numpy(float))
+    kept = men[(e >= 0.1) & (e <= 0.9)]
+    treated, earned = kept["treat"].to_numpy(float), kept["re78"].to_numpy()
+    x = kept[[c for c in names if kept[c].std() > 0]].to_numpy(float)
+    deals = [
+        cross_fitted(earned, treated, x, "ATT", dealt(treated, 2, seed)) for seed in range(1, 13)
+    ]
+    assert [min(deals), max(deals)] == pytest.approx([816, 2_057], abs=0.5)
 
 
 def test_homicides_by_fixed_effects_rise_by_eight_percent_only_with_population_weights():

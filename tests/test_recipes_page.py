@@ -233,6 +233,23 @@ def test_every_measured_coverage_is_on_the_page_of_one_recipe():
     assert sorted(shown) == sorted(rows)
 
 
+def test_the_scoreboard_says_why_a_sound_interval_covers_too_seldom():
+    _, _, *rows = pages().COVERAGE.read_text(encoding="utf-8").strip().splitlines()
+    rows = [row.strip("| ").split(" | ") for row in rows]
+    few = [float(r[4]) for r in rows if r[2].startswith("16 villages") and ", cluster" in r[0]]
+    found = {f"{r[0].strip('`')} in {r[2]}": float(r[4]) for r in rows}
+    steep = found["sharp in cutoff, a House election"]
+    doses = found["compare_arms in three doses, by need"]
+    text = (ROOT / "book" / "scoreboard.md").read_text(encoding="utf-8")
+    assert f"a clustered error ({min(few):.2f} to {max(few):.2f})" in text
+    assert f"(`sharp`, {steep:.2f}; a conventional" in text
+    assert f"(`compare_arms`, {doses:.2f})" in text
+    told = ("no weights", "no clusters", "16 villages", "as in the chapter", "mean F about")
+    told += ("conventional", "a House election", "by need")
+    low = [name for name, share in found.items() if share < 0.93]
+    assert [name for name in low if not any(word in name for word in told)] == []
+
+
 def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
     rows = "\n".join(pages().coverage("randomized_experiment"))
     assert "difference_in_means" in rows

@@ -18,6 +18,7 @@ SYNC = "Installing requirements.lock with uv (once, a minute or two)"
 PIP = "Installing requirements.lock with pip (once, some minutes)"
 PACKAGE = "Installing the package"
 FLOOR = "requirements-floor.txt"
+KERNEL = "Setting up the kernel"
 AFRESH = ["Making .venv", "Getting uv"]
 
 
@@ -64,7 +65,7 @@ def test_a_new_environment_gets_the_locks_uv_by_hash_and_all_else_from_uv(root):
     environment = Recorded(root)
     assert not environment.is_ready()
     environment.make_ready()
-    assert list(environment.ran) == [*AFRESH, SYNC, PACKAGE]
+    assert list(environment.ran) == [*AFRESH, SYNC, PACKAGE, KERNEL]
     assert environment.ran["Making .venv"] == [sys.executable, "-m", "venv", str(root / ".venv")]
     assert environment.read == f"{UV}    # via r"
     quiet = ["--quiet", "--disable-pip-version-check"]
@@ -75,6 +76,9 @@ def test_a_new_environment_gets_the_locks_uv_by_hash_and_all_else_from_uv(root):
     sync = [uv, "pip", "sync", "--compile-bytecode"]
     assert environment.ran[SYNC] == [*sync, *here, str(root / "requirements.lock")]
     assert environment.ran[PACKAGE] == [uv, "pip", "install", *here, "--no-deps", "-e", str(root)]
+    kernel = [python, "-m", "ipykernel", "install", "--sys-prefix", "--name", "python3"]
+    assert environment.ran[KERNEL][:7] == kernel
+    assert environment.ran[KERNEL][-3:] == ["--env", "OPENBLAS_NUM_THREADS", "1"]
     assert environment.is_ready()
 
 
@@ -92,7 +96,7 @@ def test_a_uv_of_ones_own_is_used_and_the_one_in_the_environment_before_it(root,
 def test_pip_installs_by_hash_where_uv_cannot(root, failing):
     environment = Recorded(root, fail=[failing] if failing != PACKAGE else [SYNC])
     environment.make_ready()
-    assert list(environment.ran)[-2:] == [PIP, PACKAGE]
+    assert list(environment.ran)[-3:] == [PIP, PACKAGE, KERNEL]
     lock = str(root / "requirements.lock")
     assert environment.ran[PIP][-3:] == ["--require-hashes", "-r", lock]
     assert environment.ran[PACKAGE][-3:] == ["--no-deps", "--editable", str(root)]
@@ -104,7 +108,7 @@ def test_a_lock_without_uv_leaves_it_to_pip(root):
     lock.write_text(lock.read_text().replace(UV, ""))
     environment = Recorded(root)
     environment.make_ready()
-    assert list(environment.ran) == ["Making .venv", PIP, PACKAGE]
+    assert list(environment.ran) == ["Making .venv", PIP, PACKAGE, KERNEL]
 
 
 @pytest.mark.parametrize("fail", [["Making .venv"], [SYNC, PIP], [PACKAGE]])
@@ -122,7 +126,7 @@ def test_a_change_of_content_is_noticed_whatever_the_date_and_brought_up_to_date
     os.utime(whole.root / name, (0, 0))
     assert not whole.is_ready()
     whole.make_ready()
-    assert list(whole.ran) == [SYNC, PACKAGE]
+    assert list(whole.ran) == [SYNC, PACKAGE, KERNEL]
     assert whole.is_ready()
 
 
@@ -132,7 +136,7 @@ def test_what_tests_need_matters_to_tests_only(whole, name):
     assert not testing.is_ready()
     testing.make_ready()
     sync = SYNC.replace("requirements", "requirements-test")
-    assert list(testing.ran) == [sync, PACKAGE]
+    assert list(testing.ran) == [sync, PACKAGE, KERNEL]
     assert testing.ran[sync][-1] == str(whole.root / "requirements-test.lock")
     assert testing.is_ready()
     assert whole.is_ready()  # more than enough for the book
@@ -143,7 +147,7 @@ def test_what_tests_need_matters_to_tests_only(whole, name):
 def test_an_environment_that_cannot_be_brought_up_to_date_is_made_anew(whole):
     whole.fail = [SYNC]
     whole.make_ready()
-    assert list(whole.ran) == [SYNC, *AFRESH, PIP, PACKAGE]
+    assert list(whole.ran) == [SYNC, *AFRESH, PIP, PACKAGE, KERNEL]
 
 
 @pytest.mark.parametrize("broken", ["cut off", "dangling", "ill"])
@@ -161,7 +165,7 @@ def test_a_broken_environment_is_made_anew(whole, broken):
     left = whole.folder / "left"
     left.touch()
     whole.make_ready()
-    assert list(whole.ran) == [*AFRESH, SYNC, PACKAGE]
+    assert list(whole.ran) == [*AFRESH, SYNC, PACKAGE, KERNEL]
     assert not left.exists()
     assert whole.is_ready()
 
@@ -176,7 +180,7 @@ def test_an_installation_that_is_cut_off_is_not_taken_for_whole(whole, monkeypat
     assert not whole.is_ready()
     again = Recorded(whole.root)
     again.make_ready()
-    assert list(again.ran) == [*AFRESH, SYNC, PACKAGE]
+    assert list(again.ran) == [*AFRESH, SYNC, PACKAGE, KERNEL]
 
 
 def test_a_command_that_fails_shows_its_output(root):

@@ -62,6 +62,7 @@ class Environment:
             made = self.run("Making .venv", sys.executable, "-m", "venv", self.folder)
             if not (made and (self.sync() or self.install())):
                 sys.exit(NO_INSTALL)
+        self.set_up_kernel()
         self.stamp.write_text(self.wanted(self.test))
 
     def sync(self):
@@ -81,6 +82,13 @@ class Environment:
         return self.pip(what, "--require-hashes", "-r", self.lock) and self.pip(
             "Installing the package", "--no-deps", "--editable", self.root
         )
+
+    def set_up_kernel(self):
+        """Give notebooks one thread of linear algebra: on small matrices two are far slower."""
+        names = ["--name", "python3", "--display-name", "Python 3 (ipykernel)"]
+        threads = ["--env", "OPENBLAS_NUM_THREADS", "1"]
+        kernel = [self.python, "-m", "ipykernel", "install", "--sys-prefix"]
+        self.run("Setting up the kernel", *kernel, *names, *threads)
 
     def uv(self):
         """Return the path of uv: the one in .venv, yours, or the lock's; None if all fail."""

@@ -1,4 +1,4 @@
-"""A notebook opened in JupyterLab, as `make lab` starts it, reads as a page."""
+"""A notebook opened in JupyterLab, as `make lab` starts it, reads as a page, figures included."""
 
 import json
 import os
@@ -19,11 +19,12 @@ MARKUP = re.compile(r"\{glue|\{term\}|\{cite|\{doc\}|:::|`{3}|<!--|-->|\$\$|\\be
 ALL_CELLS = {"windowingMode": "none"}  # JupyterLab renders what is in view only
 
 
-def command():
-    """Return what `make lab` runs."""
+def commands():
+    """Return what `make lab` runs: it trusts the notebooks, then starts JupyterLab."""
     shown = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True)
-    (line,) = re.findall(r"(?m)^\S*/jupyter (lab .*)$", shown.stdout)
-    return [str(Path(sys.executable).parent / "jupyter"), *shlex.split(line)]
+    trust, start = re.findall(r"(?m)^\S*/jupyter ((?:trust|lab) .*)$", shown.stdout)
+    jupyter = str(Path(sys.executable).parent / "jupyter")
+    return f"{jupyter} {trust}", [jupyter, *shlex.split(start)]
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,12 @@ def lab(tmp_path_factory):
     options = ["--no-browser", f"--ServerApp.port={port}", "--IdentityProvider.token=t"]
     options += ["--ServerApp.allow_root=True", "--ServerApp.ip=127.0.0.1"]
     where = {"JUPYTER_CONFIG_DIR": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+    where |= {"JUPYTER_DATA_DIR": str(home / "data")}
+    trust, start = commands()
+    subprocess.run(trust, shell=True, cwd=ROOT, env=os.environ | where, check=True)
     with (home / "log").open("w") as log:
         server = subprocess.Popen(
-            command() + options, cwd=ROOT, env=os.environ | where, stdout=log, stderr=log
+            start + options, cwd=ROOT, env=os.environ | where, stdout=log, stderr=log
         )
         address = f"http://127.0.0.1:{port}"
         wait_for(f"{address}/api?token=t", server)
@@ -92,6 +96,9 @@ def test_a_notebook_shows_no_role_directive_fence_or_stamp(lab, tab, name):
     assert not MARKUP.search(shown), MARKUP.search(shown)
     assert "Figure 1. " in shown
     assert shown.count("Solution") >= 3
+    outputs = [output for cell in cells(name) for output in cell.get("outputs", [])]
+    drawn = sum("image/svg+xml" in output.get("data", {}) for output in outputs)
+    assert tab.locator(".jp-OutputArea-output img[src^='data:image/svg']").count() == drawn > 0
 
 
 def test_the_code_of_solutions_and_of_what_is_stored_is_hidden(lab, tab):

@@ -117,6 +117,23 @@ def test_a_forgotten_cluster_makes_the_error_a_twelfth():
     assert forgotten == pytest.approx(np.sqrt(16 / 1e6 * truth["variance of orders"]), rel=0.05)
 
 
+def test_the_kiosk_s_interval_is_a_third_wider_in_the_sample_and_keeps_three_quarters():
+    half = numbers("a_billion_rows")
+    in_theory = half["billion-kiosk-half-exact-sample"] / half["billion-kiosk-half-exact"]
+    assert in_theory == pytest.approx(4 / 3, abs=0.02)
+    width = [
+        (found["ci_high"] - found["ci_low"])["kiosk"] for found in (chapter.full, chapter.sampled)
+    ]
+    assert width[0] / width[1] == pytest.approx(3 / 4, abs=0.02)
+
+
+def test_ten_and_fifty_classes_stand_to_half_an_error_as_the_exercise_says():
+    error, left = chapter.classes["std_error"], chapter.classes["exact limit"] - truth["ATE"]
+    assert error.loc[[10, 50]].tolist() == pytest.approx([0.033, 0.033], abs=5e-4)
+    assert left[10] < 10 * error[10] / 2
+    assert error[50] / 2 < left[50] < 1.2 * error[50] / 2
+
+
 def test_classes_leave_what_the_limit_says_and_a_million_orders_see_it():
     gap = (chapter.classes["estimate"] - chapter.classes["exact limit"]).abs()
     assert (gap < 4 * chapter.classes["std_error"]).all()

@@ -1,9 +1,11 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
 from stored import kept, numbers
 
 from casestudies import scenarios
+from casestudies.scenarios.pneumonia import kinds
 
 chapter = kept("asthma_and_pneumonia")
 world = scenarios.pneumonia()
@@ -22,6 +24,14 @@ def test_the_trees_are_right_about_asthmatics_within_chance():
 
 def test_neither_of_two_asthmatics_gets_a_bed():
     assert chapter.young.loc[1, "bed"] == chapter.young.loc[2, "bed"] == 0
+
+
+def test_the_beds_run_out_where_the_second_figure_says():
+    table = kinds(world.model).sort_values("risk", ascending=False)
+    waits = (table["share"].cumsum() - table["share"] >= truth["E[care]"]).to_numpy()
+    assert table.loc[~waits, "risk"].min() == pytest.approx(0.13, abs=5e-3)
+    left = table[waits & (table["asthma"] == 1)]
+    assert left["risk_without"].max() == pytest.approx(0.97, abs=5e-3)
 
 
 def test_the_models_triage_costs_what_the_exact_one_costs():
@@ -117,6 +127,14 @@ def test_rules_simulate_to_their_exact_values_and_are_ranked_right():
         <= chapter.by_rule["exact"].iloc[[0, 1, 2, 4, 5]].min() + 1e-3
     )
     assert abs(chapter.by_rule["exact"].iloc[3] - 1_000 * truth["E[death | by effect of care]"]) < 1
+
+
+def test_asthmatics_die_least_as_it_is_unless_there_are_beds_for_all():
+    ranked = chapter.by_rule["asthmatics, exact"].sort_values().index.tolist()
+    assert ranked[:2] == ["beds for all", "as it is"]
+    learned = chapter.by_rule.loc["by effect of care", "asthmatics, exact"]
+    stored = numbers("asthma_and_pneumonia")
+    assert [round(learned), round(stored["pneumonia-asthma-effect"])] == [115, 115]
 
 
 def test_retraining_does_not_mend_the_triage():

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from stored import kept, numbers
 
+from casestudies import archives
 from casestudies.recipes.difference_in_differences import two_by_two
 
 chapter = kept("card_krueger_did")
@@ -36,6 +37,24 @@ def test_four_columns_of_table_4_are_replicated():
     assert (
         abs(chapter.table_4["std_error"] - chapter.table_4["published std_error"]) < 0.00501
     ).all()
+
+
+def test_the_first_two_columns_of_table_4_just_hold_zero_and_the_next_two_do_not():
+    # from the printed figures and 355 degrees or fewer: 2.33 - 1.967 * 1.19 = -0.01
+    low, high = chapter.table_4["ci_low"], chapter.table_4["ci_high"]
+    assert ((low < 0) & (high > 0)).tolist() == [True, True, False, False]
+    assert low.iloc[:2].tolist() == pytest.approx([-0.018, -0.047], abs=0.001)
+
+
+def test_with_unequal_variances_the_first_column_of_table_4_has_a_larger_error():
+    stores = archives.card_krueger()
+    change = (stores["fte_after"] - stores["fte_before"])[stores["wages_known"] == 1].dropna()
+    states = change.groupby(stores["state"])
+    assert states.size().to_dict() == {"New Jersey": 290, "Pennsylvania": 67}
+    assert states.std().round(1).to_dict() == {"New Jersey": 8.1, "Pennsylvania": 11.3}
+    error = np.sqrt((states.var() / states.size()).sum())  # HC2 of a difference of means
+    ends = chapter.table_4["estimate"].iloc[0] + np.array([-1, 1]) * stats.t.ppf(0.975, 355) * error
+    assert [round(error, 2), *ends.round(2)] == [1.46, -0.54, 5.19]
 
 
 def test_three_of_four_chains_moved_the_same_way():

@@ -38,6 +38,12 @@ def test_the_sequence_covers_the_effect_to_date_in_every_week_of_the_year():
     assert len(chapter.sequence) == 52
 
 
+def test_the_year_s_estimate_lies_near_what_its_figure_is_said_to_show():
+    said = chapter.sequence["estimate"]
+    assert said.loc[16:26].to_numpy(float) == pytest.approx(-0.045, abs=0.005)
+    assert said.loc[52] == pytest.approx(-0.023, abs=6e-4)
+
+
 def test_each_break_is_seen_by_its_detector_and_by_no_other():
     board = chapter.board
     quiet = board["quiet"]

@@ -104,9 +104,21 @@ def test_each_of_the_twelve_answers_on_training_has_an_error_above_600_dollars()
         gap = sm.WLS(rows["re78"], sm.add_constant(d), weights=weights).fit(cov_type="HC0")
         ask = {"outcome": "re78", "treatment": "treat", "estimand": "ATT"}
         ask["adjust_for"] = list(x.columns.drop("const"))
-        recipes = match(rows, **ask), doubly_robust(rows, **ask, folds=2, rng=1)
+        recipes = match(rows, **ask), doubly_robust(rows, **ask, folds=1)
         errors = [line.bse["treat"], gap.bse["treat"], *(r["std_error"] for r in recipes)]
         assert min(errors) > 600
+
+
+def test_the_usual_regressions_error_is_618_by_leverages_and_548_with_one_variance():
+    trial, survey = nsw_mixtape.load_pandas().data, cps_mixtape.load_pandas().data
+    men = pd.concat([trial[trial["treat"] == 1], survey])
+    usual = ["treat", "age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75"]
+    x = np.column_stack([np.ones(len(men)), men[usual]])
+    y, turn = men["re78"].to_numpy(), np.linalg.inv(x.T @ x) @ x.T
+    left, leverage = y - x @ (turn @ y), np.einsum("ij,ji->i", x, turn)
+    robust = np.sqrt(turn[1] ** 2 @ (left**2 / (1 - leverage)))
+    common = np.sqrt(turn[1] @ turn[1] * (left @ left) / (len(y) - x.shape[1]))
+    assert [robust, common] == pytest.approx([expected["lalonde-ols-se"], 548], abs=0.5)
 
 
 def test_the_methods_are_unbiased_and_regression_is_not():

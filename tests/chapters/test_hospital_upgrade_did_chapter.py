@@ -103,6 +103,24 @@ def test_the_test_before_seldom_sees_a_drift_that_matters():
     assert np.isclose(drifting.truth["DiD"] - drifting.truth["ATT"], slope * 4, atol=1e-9)
 
 
+def test_where_the_error_is_estimated_the_interval_covers_a_little_more_often():
+    drawn = world.model.sample(400_000, rng=5)
+    severity = drawn[[f"severity_{month}" for month in range(1, 9)]].to_numpy()
+    still = severity[:, 4:].mean(axis=1) - severity[:, :4].mean(axis=1)
+    drug, burden = (drawn[name].to_numpy().reshape(-1, 40) for name in ("grant", "burden"))
+    arms = np.array([drug, 1 - drug])
+    size = arms.sum(axis=2)
+    gap_in_burden = (world.truth["ATT"] - world.truth["ATU"]) / -0.5
+    for (_, known), rate in zip(chapter.noticed.iloc[:2].iterrows(), (0.51, 0.15), strict=True):
+        moved = still.reshape(-1, 40) + 4 * known["drift"] / gap_in_burden * burden
+        mean, square = ((moved**power * arms).sum(axis=2) / size for power in (1, 2))
+        variance = 40 / 39 * 79 / 76 * ((square - mean**2) / size).sum(axis=0)
+        off = abs(mean[0] - mean[1] - world.truth["ATT"])
+        covers = (off < stats.t.ppf(0.975, 39) * np.sqrt(variance)).mean()
+        assert abs(covers - rate) < 0.005 + 3 * np.sqrt(rate * (1 - rate) / 10_000)
+        assert covers > known["DiD covers"]
+
+
 def test_a_drift_of_seven_tenths_of_the_largest_step_overturns():
     assert round(chapter.breakdown["relative magnitudes"], 1) == 0.7
     assert chapter.bounds.loc[0, ["ci_low", "ci_high"]].round(1).tolist() == [-2.9, -1.5]
@@ -111,6 +129,10 @@ def test_a_drift_of_seven_tenths_of_the_largest_step_overturns():
 def test_a_new_mix_of_patients_moves_the_answer_by_one_and_adjusting_mends_it():
     moved = chapter.composition["estimate"].iloc[0] - chapter.recipe["estimate"]
     assert abs(moved + 1) < 1e-4
+    counted = np.sqrt((320 - 1) / (320 - 48) / ((80 - 1) / (80 - 4)))  # parameters: 48, and 4
+    ratio = chapter.composition["std_error"].iloc[0] / chapter.recipe["std_error"]
+    assert ratio == pytest.approx(counted, abs=1e-4)
+    assert round(100 * (ratio - 1)) == 6
     adjusted = chapter.composition.iloc[1]
     assert adjusted["ci_low"] < mixed.truth["ATT"] < adjusted["ci_high"]
 
@@ -186,8 +208,8 @@ def test_the_groups_means_are_those_that_the_figures_words_name():
     assert abs(chapter.means.loc[4:5, "drug"].diff().iloc[-1] + 2.5) < 0.1
 
 
-def test_did_is_the_drugs_estimate_plus_the_overlap_times_the_equipments_effect():
-    gap = chapter.credit["DiD"] - chapter.credit["drug + overlap × (−3)"]
+def test_did_is_the_drugs_estimate_plus_the_coincidence_times_the_equipments_effect():
+    gap = chapter.credit["DiD"] - chapter.credit["drug + coincidence × (−3)"]
     assert (abs(gap) < 1e-4).all()
     whole_region = chapter.credit.loc["all hospitals of the region"]
     assert abs(whole_region["DiD"] - chapter.recipe["estimate"]) < 1e-4

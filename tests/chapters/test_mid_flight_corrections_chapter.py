@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from stored import covers, kept
 
 from casestudies import scenarios
+from casestudies.recipes.time_varying import regime_difference
+from casestudies.scenarios.mid_flight import population
 
 chapter = kept("mid_flight_corrections")
 world = scenarios.mid_flight()
@@ -71,6 +74,25 @@ def test_without_support_the_bounds_hold_the_truth_and_the_extrapolation_misses_
     held = chapter.offered
     assert held.loc["bounds", "low"] < held.loc["bounds", "exact"] < held.loc["bounds", "high"]
     assert held.loc["interval by extrapolation", "high"] < held["exact"].iloc[1]
+
+
+def test_the_interval_for_the_bounds_is_wider_than_the_bounds():
+    ends, around = (chapter.offered.loc[name] for name in ("bounds", "interval for the bounds"))
+    assert around["low"] < ends["low"] < ends["high"] < around["high"]
+    unseen = chapter.bounds["high"] - chapter.bounds["low"]
+    assert unseen == pytest.approx(chapter.bounds["unseen"], abs=1e-4)
+
+
+def test_exits_added_up_are_a_wrong_model_which_doubly_robust_survives():
+    rows = population(world.model)
+    alarms = {f"alarm_{k}": rows[f"silence_{k}"] * rows[MONTHS[k - 1]] for k in (1, 2)}
+    histories = [["talent"], ["silence_1", "alarm_1"], ["silence_2", "alarm_2"]]
+    ask = {"outcome": "exit", "treatments": MONTHS, "histories": histories, "weights": "share"}
+    ask |= {"regime": dict.fromkeys(MONTHS, 1), "reference": dict.fromkeys(MONTHS, 0)}
+    wrong = regime_difference(rows.assign(**alarms), **ask, method="g_formula", saturated=False)
+    assert wrong["estimate"] > TRUTH + 0.005
+    limits = chapter.limits["limit"]
+    assert limits["doubly robust, exits added up"] == pytest.approx(TRUTH, abs=1e-6)
 
 
 def test_the_bounds_are_those_of_cell_means():

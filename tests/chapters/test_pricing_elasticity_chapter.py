@@ -62,6 +62,11 @@ def test_the_ratio_by_hand_is_the_recipe():
     assert abs(chapter.by_hand - chapter.elasticity.loc["cost as instrument", "estimate"]) < 1e-9
 
 
+def test_cost_is_nearly_half_of_what_is_as_good_as_random_in_the_price():
+    of_cost, of_its_own = (0.8 * 0.06) ** 2, 0.05**2
+    assert 0.45 < of_cost / (of_cost + of_its_own) < 0.5
+
+
 def test_footfall_and_cost_cover_in_many_worlds():
     good = chapter.many.loc[["with footfall", "cost as instrument"]]
     assert (abs(good["bias"]) < 4 * good["bias_error"]).all()

@@ -51,7 +51,7 @@ def test_a_law_moves_those_it_binds():
 
 
 def test_only_ols_gives_a_clear_answer():
-    assert chapter.pays == ["yes", "open", "open", "open"]
+    assert chapter.pays == ["yes", "open", "open", "open", "open"]
 
 
 def test_a_second_stage_by_hand_covers_too_seldom_where_ability_shortens_schooling():

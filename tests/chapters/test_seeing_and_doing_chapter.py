@@ -84,6 +84,20 @@ def test_one_table_calls_for_another_analysis_in_each_world():
     )
 
 
+def test_the_stones_rates_reverse_where_the_treated_have_two_severe_of_three():
+    rates = {1: (81 / 87, 192 / 263), 0: (234 / 270, 55 / 80)}  # small stones, large ones
+
+    def raw(share):
+        n = 100_000
+        severe = {1: round(n * share), 0: n - round(n * share)}
+        cells = {t: ((n - severe[t], rates[t][0]), (severe[t], rates[t][1])) for t in (0, 1)}
+        counts = [[(r * n_of, n_of) for n_of, r in cells[t]] for t in (0, 1)]
+        return scenarios.simpson(counts=counts).truth["raw difference"]
+
+    assert raw(0.5) == pytest.approx((81 / 87 - 234 / 270 + 192 / 263 - 55 / 80) / 2)
+    assert raw(0.635) > 0 > raw(0.645)
+
+
 def test_reviewed_hours_hide_the_deploys_effect_and_make_rivals():
     low, high = chapter.picked["ci_low"], chapter.picked["ci_high"]
     assert ((low < chapter.picked["exact"]) & (chapter.picked["exact"] < high)).all()

@@ -1,6 +1,8 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
+import statsmodels.api as sm
 from scipy.special import expit
 from stored import kept
 
@@ -25,8 +27,54 @@ def test_fresh_samples_move_the_coefficients_by_their_standard_errors():
     assert (abs(chapter.fresh["mean"] - [1.12, 1.81, 2.00]) < 0.1).all()
 
 
-def test_most_of_the_harm_goes_through_silence():
-    assert chapter.effects["exact"]["NIE"] > chapter.effects["exact"]["ATE"] / 2
+def enumerated():
+    """Return nodes and weights of talent, and the exit risk at each, by mismatch and silence."""
+    talent, weights = np.polynomial.hermite_e.hermegauss(60)
+    silent = expit(np.array([-2.0, 0.5]))
+    risk = expit([[-3 + 1.2 * a + 1.8 * m + 0.5 * talent for m in (0, 1)] for a in (0, 1)])
+    return talent, weights / weights.sum(), silent, risk
+
+
+def test_a_third_or_three_fifths_go_through_silence_as_the_order_is():
+    _, weights, silent, risk = enumerated()
+    mean = risk @ weights
+
+    def mix(a, other):
+        return mean[a] @ [1 - silent[other], silent[other]]
+
+    total = mix(1, 1) - mix(0, 0)
+    assert mix(1, 1) - mix(1, 0) == pytest.approx(chapter.effects["exact"]["NIE"], abs=6e-6)
+    through, past = mix(0, 1) - mix(0, 0), mix(1, 1) - mix(0, 1)
+    assert [through, past] == pytest.approx([0.096, 0.198], abs=5e-4)
+    shares = np.array([through, mix(1, 1) - mix(1, 0)]) / total
+    assert shares == pytest.approx([1 / 3, 3 / 5], abs=0.01)
+    assert chapter.answers["estimate"].iloc[1] == pytest.approx(total / 2, abs=0.005)
+
+
+def test_a_silence_ended_saves_hardly_more_than_a_match_repaired():
+    talent, weights, silent, risk = enumerated()
+    mismatched = weights * expit(1.5 * talent)
+    share = np.array([1 - mismatched.sum(), mismatched.sum()])
+    within = np.array([weights - mismatched, mismatched])
+    lost = [silent[a] * within[a] @ (risk[a, 1] - risk[a, 0]) for a in (0, 1)]
+    by_arm = [risk[a].T @ [1 - silent[a], silent[a]] for a in (0, 1)]
+    assert share[1] == pytest.approx(0.5)
+    assert 1_000 * share @ silent == pytest.approx(371, abs=0.5)
+    assert sum(lost) / (share @ silent) == pytest.approx(0.34, abs=5e-3)
+    assert mismatched @ (by_arm[1] - by_arm[0]) / share[1] == pytest.approx(0.33, abs=5e-3)
+
+
+def test_the_recipes_limit_is_nearly_the_effect():
+    talent, weights, silent, risk = enumerated()
+    treated, limits = expit(1.5 * talent), []
+    for a, share in enumerate([1 - treated, treated]):
+        chance = risk[a].T @ [1 - silent[a], silent[a]]
+        x = np.column_stack([np.ones_like(talent), talent])
+        family = sm.families.Binomial()
+        fit = sm.GLM(chance, x, family=family, freq_weights=weights * share).fit()
+        limits.append(weights @ fit.predict(x))
+    assert limits[1] - limits[0] == pytest.approx(0.2940, abs=5e-5)
+    assert scenarios.staffing().truth["ATE"] == pytest.approx(0.2935, abs=5e-5)
 
 
 def test_the_effect_of_a_mismatch_grows_with_talent():

@@ -67,7 +67,7 @@ def test_at_this_endogeneity_the_usual_interval_covers():
 
 
 def test_no_way_to_read_the_interval_settles_the_decision_and_a_whole_leak_does():
-    assert chapter.pays == ["open", "open", "open", "open", "no"]
+    assert chapter.pays == ["open", "open", "open", "open", "open", "no"]
 
 
 def test_the_college_nearby_has_two_repairs_that_disagree():
