@@ -177,6 +177,12 @@ CALLS = {
         lambda f: randomized_experiment.difference_in_means(f, **EFFECT),
     ),
     "adjusted": (people, lambda f: randomized_experiment.adjusted(f, **ADJUSTED)),
+    "ratio_of_means": (
+        people,
+        lambda f: randomized_experiment.ratio_of_means(
+            f, treatment="d", numerator="v", denominator="w"
+        ),
+    ),
     "standardize": (people, lambda f: standardization.standardize(f, **ADJUSTED)),
     "scores": (people, lambda f: propensity.scores(f, **SCORE).sort_values().to_numpy()),
     "overlap": (people, lambda f: propensity.overlap(f, **SCORE)),
@@ -395,6 +401,10 @@ CALLS |= {
     "adjusted, by weights and clusters": (
         people,
         lambda f: randomized_experiment.adjusted(f, **ADJUSTED, **SAMPLED),
+    ),
+    "adjusted, by leverage": (
+        people,
+        lambda f: randomized_experiment.adjusted(f, **ADJUSTED, **SAMPLED, cov="CR2"),
     ),
     "standardize, by weights and clusters": (
         people,

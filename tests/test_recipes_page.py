@@ -24,7 +24,6 @@ WITHOUT_PUBLISHED = {
     "target_trials",
 }
 WITHOUT_CHAPTER = {
-    "attribution",
     "dose_response",
     "double_machine_learning",
     "front_door",
