@@ -245,7 +245,7 @@ def test_the_scoreboard_says_why_a_sound_interval_covers_too_seldom():
     assert f"(`sharp`, {steep:.2f}; a conventional" in text
     assert f"(`compare_arms`, {doses:.2f})" in text
     told = ("no weights", "no clusters", "16 villages", "as in the chapter", "mean F about")
-    told += ("conventional", "a House election", "by need")
+    told += ("lines in bent confounding", "conventional", "a House election", "by need")
     low = [name for name, share in found.items() if share < 0.93]
     assert [name for name in low if not any(word in name for word in told)] == []
 
