@@ -131,7 +131,7 @@ tables.results(identity, "The identity, exact in this world.", digits=2)
 #
 # ## What must be true
 #
-# A coin each morning makes the choice independent of the day: $Y(0), Y(1) \perp T$, which is exchangeability by design. The selection bias is then zero *in expectation*, ATT and ATU equal the ATE, and the difference in means is unbiased for it.
+# A coin each morning makes the choice independent of the day: $Y(0), Y(1) \perp T$, which is exchangeability by design. In the population the selection bias is then zero, and ATT and ATU equal the ATE; in a sample the bias is zero *on average*, so that the difference in means is unbiased for the ATE.
 #
 # > **Assumptions, and how each could fail**
 # >
@@ -204,7 +204,7 @@ plt.show()
 #
 # ### A test that assumes nothing but the coin
 #
-# Suppose the timer did nothing to any day. Then each day's output would have been the same whatever the coin said, and we know the difference in means that every other sequence with as many heads would have shown. The share of sequences with a difference as large as the observed one is a p-value that is valid in samples of any size (Fisher, 1935).
+# Suppose the timer did nothing to any day. Then each day's output would have been the same whatever the coin said, and we know the difference in means that every other sequence with as many heads would have shown. The share of sequences whose difference is at least as large as the observed one, in either direction, is a p-value that is valid in samples of any size (Fisher, 1935).
 
 # %%
 test = randomization_test(trial, **columns, rng=4, permutations=4_999)
@@ -374,7 +374,7 @@ unequal["exact"] = [known[0], obeyed_gap, *known[1:]]
 tables.results(unequal, "One thousand days with slips; the ATE is 4.", digits=2)
 
 # %% [markdown]
-# Comparing days by what was done (the as-treated comparison) is the diary again. Dropping the days on which she disobeyed (the per-protocol comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the ITT, is right for the question what *flipping* does, and too small for what the timer does. Dividing it by the change in use gives the effect among compliers, 3.6<!--outcomes-late:.1f--> points, which is the business of instrumental variables; a later chapter does it properly, for a feature flag.
+# Comparing days by what was done (the as-treated comparison) is the diary again. Dropping the days on which she disobeyed (the per-protocol comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the ITT, is right for the question what *flipping* does, and too small for what the timer does. If the coin works through the timer alone and makes nobody do the opposite (both hold here), dividing it by the change in use gives the effect among compliers, 3.6<!--outcomes-late:.1f--> points, which is the business of instrumental variables; a later chapter does it properly, for a feature flag.
 #
 # The per-protocol *comparison* is wrong; the per-protocol *effect* is a fair question: what would the timer do if she obeyed every day? Here that is the ATE. The coin alone does not answer it, for it moves only the days of compliers. What drives the slips does, if it is recorded: she noted the state each morning, and the last row adjusts for it, 3.9<!--outcomes-followed:.1f--> (3.0<!--outcomes-followed-low:.1f--> to 4.7<!--outcomes-followed-high:.1f-->) for an exact 4.0, where the instrument has 2.5<!--outcomes-instrument:.1f--> (0.4<!--outcomes-instrument-low:.1f--> to 4.7<!--outcomes-instrument-high:.1f-->) for its 3.6<!--outcomes-late:.1f-->. The price is the coin's promise: whatever else drives both her slips and her output biases the last row, and nothing in the diary would show it (exercise 4).
 #
