@@ -1084,7 +1084,7 @@ def _weighed(imputed, event_time, reference, first_treated):
     panel, events = imputed.panel, imputed.events
     on = [imputed.treated]
     if event_time is not None:
-        times = np.unique(events[(panel.count > 0) & ~np.isnan(events)])
+        times = _whole(np.unique(events[(panel.count > 0) & ~np.isnan(events)]))
         event = _one_of("event_time", event_time, times)
         left_out = [_one_of("reference", one, times) for one in _reals("reference", reference)]
         if event in left_out:
@@ -1102,9 +1102,9 @@ def _weighed(imputed, event_time, reference, first_treated):
     size = np.sum(pull * on[0])
     if size < 1e-9 * np.sum(panel.mass * on[0]):
         raise ValueError(
-            f"column {first_treated!r}: the intercepts of units and periods, and the other event "
-            "times, leave nothing of this dummy, so it has no coefficient; with event_time=, leave "
-            "out a second event time, reference=[-1, ...], as all units begin within the data"
+            f"column {first_treated!r}: intercepts of units and periods, and other event times, "
+            "leave nothing of this dummy, so it has no coefficient; leave out more event times, "
+            "for example the first, reference=[-1, first], or find units that never begin"
         )
     return pull / size, np.sum(pull * imputed.left) / size
 
