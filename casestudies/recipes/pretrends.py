@@ -153,7 +153,10 @@ def simultaneous_intervals(study, *, level=0.95):
               P\Big(\max_e |Z_e| / \sigma_e \le c\Big) = 0.95,
 
     hold all of them in 95% of samples, for :math:`Z` multivariate t with the study's covariance and
-    degrees. Choose the estimates before looking: all of them, or ``study.loc[0:]``.
+    degrees. With normal errors, clusters alike and as many of them treated as not, they do
+    (measured: 94.5 to 95.5%, for 10 to 100 clusters and 5 or 11 estimates). With few clusters on
+    one side they are too short: 5 estimates are held in 89% of samples with 5 treated of 20
+    clusters, in 76% with 3. Choose the estimates before looking: all of them, or ``study.loc[0:]``.
 
     Parameters
     ----------
