@@ -626,7 +626,7 @@ def imputation_study(
     imputed = _impute(data, unit, cluster, weights, **columns)
     _check_imputed(imputed, unit, time)
     events = imputed.events
-    times = _whole(np.unique(events[imputed.treated]))
+    times = _in_whole_units(np.unique(events[imputed.treated]))
     parts = [
         _average_imputed(imputed, imputed.treated & (events == event), target) for event in times
     ]
@@ -714,7 +714,7 @@ def two_way_weights(
     """
     columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
     imputed = _impute(data, unit, None, weights, **columns)
-    weight, coefficient = _weighed(imputed, event_time, reference, first_treated)
+    weight, coefficient = _two_way_pull(imputed, event_time, reference, first_treated)
     listed = imputed.treated
     if event_time is not None:
         listed = (imputed.panel.count > 0) & ~np.isnan(imputed.events)
@@ -725,7 +725,7 @@ def two_way_weights(
         {
             "group": periods[imputed.start[row]],
             "time": periods[place],
-            "event_time": _whole(imputed.events[listed]),
+            "event_time": _in_whole_units(imputed.events[listed]),
             "n": 1,
             "weight": weight[listed],
             "effect": mass * effect[listed],
@@ -952,7 +952,7 @@ class _Imputed(NamedTuple):
         return np.array([*since, np.full(periods, np.nan)])[self.start]
 
 
-def _whole(times):
+def _in_whole_units(times):
     """Return event times as integers if all are whole."""
     return times.astype(np.int64) if (times % 1 == 0).all() else times
 
@@ -1079,12 +1079,12 @@ def _common_effects(cells, cluster, weight, values):
 # What two-way fixed effects weigh.
 
 
-def _weighed(imputed, event_time, reference, first_treated):
+def _two_way_pull(imputed, event_time, reference, first_treated):
     """Return rows' weights in a two-way regression, and the coefficient itself."""
     panel, events = imputed.panel, imputed.events
     on = [imputed.treated]
     if event_time is not None:
-        times = _whole(np.unique(events[(panel.count > 0) & ~np.isnan(events)]))
+        times = _in_whole_units(np.unique(events[(panel.count > 0) & ~np.isnan(events)]))
         event = _one_of("event_time", event_time, times)
         left_out = [_one_of("reference", one, times) for one in _reals("reference", reference)]
         if event in left_out:
