@@ -530,7 +530,6 @@ def imputation(
     n            12.00
     Name: imputation, dtype: float64
     """
-    _check_level(level)
     _check_choice("target", target, ("population", "sample"))
     columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
     imputed = _impute(data, unit, cluster, weights, **columns)
