@@ -460,9 +460,9 @@ def imputation(
     .. math:: \hat\tau_{it} = Y_{it} - \hat\alpha_i - \hat\lambda_t, \qquad
               \hat\theta = \sum_{it} w_{it} \hat\tau_{it} \Big/ \sum_{it} w_{it}.
 
-    All periods before the treatment are the base, and not the last one alone: where rows'
-    errors are independent and alike, no other linear unbiased estimator has a smaller variance. If
-    trends part before the treatment, its bias is another one than that of a single base.
+    All periods before the treatment are the base, and not the last one alone: where rows' errors
+    are independent and alike, no other linear estimator that is unbiased whatever the effects has a
+    smaller variance. If trends part, its bias is another one than that of a single base.
 
     Estimand: the average effect on the treated over the rows with treatment in `data`. Assumption:
     without treatment, mean outcomes of all units would have been a unit's intercept plus a
@@ -682,8 +682,10 @@ def two_way_weights(
         Indexed by group and time; event_time, n (rows), weight and effect, the mean of the rows'
         outcomes less what rows without treatment predict (missing where they cannot, 0 before the
         treatment, as assumed). ``attrs["coefficient"]`` is the regression's. Where every unit is
-        seen in every period, that of "has begun" is ``(weight * effect).sum()``, whatever the
-        noise; for one event time, that sum is what the effects alone make of the coefficient.
+        seen in every period and no effect is missing, that of "has begun" is
+        ``(weight * effect).sum()``, whatever the noise; for one event time, that sum is what the
+        effects alone make of the coefficient. With gaps, both hold where there is no noise and
+        effects are alike within a group and period.
 
     Raises
     ------
