@@ -964,16 +964,10 @@ def _impute(data, unit, cluster, weights, **columns):
     panel, start, table, cluster = _adoption(data, *options, unit=unit, **columns)
     before = np.arange(len(panel.periods)) < start[:, np.newaxis]
     mass, treated = panel.mass * before, (panel.count > 0) & ~before
-    level = (mass * panel.outcomes).sum(axis=1) / _or_one(mass.sum(axis=1))
-    y = panel.outcomes - level[:, np.newaxis]  # a far-off origin would cost digits
+    y = panel.outcomes - np.average(panel.outcomes, weights=mass)  # a far-off origin costs digits
     names = _kin(table, unit, columns["first_treated"], cluster)[1][unit].tolist()
     left = y - _intercepts(mass, mass * y)
     return _Imputed(panel, start, names, mass, treated, left, _connected(mass > 0), cluster)
-
-
-def _or_one(total):
-    """Return totals, 1 instead of 0."""
-    return np.where(total > 0, total, 1)
 
 
 def _intercepts(mass, moments):
@@ -983,7 +977,7 @@ def _intercepts(mass, moments):
     imputation where the mass is 0. Units are solved for first, so that the system has a row for
     each period only.
     """
-    total = _or_one(mass.sum(axis=1))
+    total = np.where(mass.any(axis=1), mass.sum(axis=1), 1)
     share = mass / total[:, np.newaxis]
     gram = np.diag(mass.sum(axis=0)) - share.T @ mass
     by_unit = moments.sum(axis=1)
