@@ -89,6 +89,18 @@ def test_estimates_are_means_of_what_a_regression_of_the_untreated_leaves(make, 
     pd.testing.assert_frame_equal(frame, before)
 
 
+def test_a_panel_that_rotates_is_linked_by_those_who_overlap():
+    # Three periods each, of thirty: only a chain of others links the first period to the last.
+    rows = [(unit, unit % 28 + 1 + wave) for unit in range(168) for wave in range(3)]
+    frame = pd.DataFrame(rows, columns=["unit", "time"])
+    first = frame.groupby("unit")["time"].transform("min")
+    frame["start"] = np.where(frame["unit"] < 84, 0, first + 1 + frame["unit"] % 2)
+    frame["on"] = ((frame["start"] > 0) & (frame["time"] >= frame["start"])) * 1
+    frame["y"] = frame["time"] ** 2 + frame["on"] + np.random.default_rng(17).normal(size=504)
+    left = by_regression(frame)[frame["on"] == 1]
+    assert sta.imputation(frame, **NAMES)["estimate"] == pytest.approx(left.mean(), abs=1e-9)
+
+
 def by_loops(frame, chosen, target, cluster, w):
     """Influence of each cluster by the equations of the paper, a row and a group at a time."""
     x, on = dummies(frame), frame["on"].to_numpy() == 1
