@@ -998,8 +998,7 @@ def _check_imputed(imputed, unit, time):
     lost, periods = imputed.treated & ~imputed.known, imputed.panel.periods
     if not lost.any():
         return
-    never = imputed.treated.any(axis=0) & (imputed.mass.sum(axis=0) == 0)
-    alone = imputed.treated.any(axis=1) & (imputed.mass.sum(axis=1) == 0)
+    never, alone = (~imputed.mass.any(axis=axis) for axis in (0, 1))
     row, place = np.argwhere(lost)[0]
     why = f"no chain of rows without treatment connects {unit} = {imputed.names[row]} with {time} "
     why += f"= {_shown(periods[place])} ({lost.sum()} such row(s))"
