@@ -39,6 +39,12 @@ def gappy(seed):
     return frame[frame.index % 7 != 3].reset_index(drop=True)
 
 
+def lone(seed):
+    """The panel with one unit alone in the group that begins in 5."""
+    frame = panel(seed)
+    return frame[(frame["start"] != 5) | (frame["unit"] == 5)].reset_index(drop=True)
+
+
 def states():
     """American states, and the first full year of a law on self-defence."""
     frame = castle.load_pandas().data
@@ -129,7 +135,7 @@ def by_loops(frame, chosen, target, cluster, w):
 
 @pytest.mark.parametrize("target", ["population", "sample"])
 @pytest.mark.parametrize(("cluster", "weights"), [("unit", None), ("state", None), ("unit", "w")])
-@pytest.mark.parametrize("make", [panel, gappy])
+@pytest.mark.parametrize("make", [panel, gappy, lone])
 def test_errors_are_those_of_the_papers_equations_row_by_row(make, cluster, weights, target):
     frame = make(2)
     w = np.ones(len(frame)) if weights is None else frame[weights].to_numpy()
@@ -449,3 +455,6 @@ def test_event_times_that_are_none_are_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             sta.two_way_weights(frame, **NAMES, **options)
+    unseen = frame[frame["time"] - frame["start"] != -4]
+    with pytest.raises(ValueError, match="-4 is not among the event times, -3, -2"):
+        sta.two_way_weights(unseen, **NAMES, event_time=-4)
