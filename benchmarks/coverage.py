@@ -40,7 +40,7 @@ from casestudies.recipes.randomized_experiment import (
 )
 from casestudies.recipes.regression_discontinuity import fuzzy, honest, sharp
 from casestudies.recipes.several_arms import compare_arms
-from casestudies.recipes.staggered_adoption import overall_att
+from casestudies.recipes.staggered_adoption import imputation, overall_att
 from casestudies.recipes.standardization import standardize
 from casestudies.recipes.weak_instruments import (
     anderson_rubin,
@@ -136,7 +136,7 @@ def main(replications):
     run("conditional_trends", scenarios.conditional_trends(), given, 400, "ATT")
     few = {"wild_bootstrap": _wild_bootstrap, "two_by_two, by cluster": _by_cluster}
     run("two periods, clusters with shocks of their own", _Clusters(), few, 10, "ATT")
-    staggered = {"overall_att": _overall_att}
+    staggered = {"overall_att": _overall_att, "imputation": _imputation}
     run("counties, two dates", scenarios.minimum_wage_panel(), staggered, 100, "ATT")
     policies(run)
     rules(run)
@@ -605,9 +605,16 @@ def _by_cluster(data):
     return two_by_two(data, **PANEL, cluster="cluster")
 
 
+COUNTIES = {"outcome": "employment", "unit": "county", "time": "quarter"}
+COUNTIES["first_treated"] = "first_raised"
+
+
 def _overall_att(data):
-    columns = {"outcome": "employment", "unit": "county", "time": "quarter"}
-    return overall_att(data, **columns, first_treated="first_raised")
+    return overall_att(data, **COUNTIES)
+
+
+def _imputation(data):
+    return imputation(data, **COUNTIES)
 
 
 def _doubly_robust_did(data):

@@ -320,6 +320,25 @@ CALLS = {
         lambda f: staggered_adoption.overall_att(f, **STAGGERED, panel="cross_sections"),
     ),
     "overall_att": (panel, lambda f: staggered_adoption.overall_att(f, **STAGGERED)),
+    "imputation": (
+        gappy_panel,
+        lambda f: staggered_adoption.imputation(f, **STAGGERED, weights="w", target="sample"),
+    ),
+    "imputation_study": (
+        gappy_panel,
+        lambda f: staggered_adoption.imputation_study(f, **STAGGERED, cluster="site"),
+    ),
+    "two_way_weights": (
+        gappy_panel,
+        lambda f: staggered_adoption.two_way_weights(f, **STAGGERED)[["weight", "effect"]],
+    ),
+    "two_way_weights, of a lead": (
+        gappy_panel,
+        lambda f: staggered_adoption.two_way_weights(f, **STAGGERED, event_time=-2, weights="w")[
+            ["weight", "effect"]
+        ],
+    ),
+    "simultaneous_intervals": (panel, lambda f: pretrends.simultaneous_intervals(study(f))),
     "wild_bootstrap": (
         two_periods,
         lambda f: few_clusters.wild_bootstrap(f, **TWO, cluster="site", draws=2**10, rng=1),

@@ -20,7 +20,6 @@ WITHOUT_PUBLISHED = {
     "front_door",
     "honest_bounds",
     "pretrends",
-    "staggered_adoption",
     "target_trials",
 }
 WITHOUT_CHAPTER = {
@@ -261,6 +260,7 @@ def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
 def test_a_page_offers_the_family_and_each_function_as_the_command_writes_them():
     copies = pages().copies_of("staggered_adoption")
     names = ["staggered_adoption", "group_time", "staggered_adoption_event_study", "overall_att"]
+    names += ["imputation", "imputation_study", "two_way_weights"]
     assert [*copies] == [f"{name}.py" for name in names]
     assert copies["group_time.py"] == copying.assemble("group_time")
     everything = [name for recipe in RECIPES for name in pages().copies_of(recipe)]
