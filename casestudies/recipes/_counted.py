@@ -101,6 +101,7 @@ def _read_counted(
     table.pop(size)
     scatter = np.zeros((len(table), len(names), len(names)))
     seconds = {pair: _second(*pair, held) for pair in combinations_with_replacement(vary, 2)}
+    _check_divisor(data, seconds.values(), count)
     moments = _read(data, several={"moments": list(seconds.values())}) if vary else table
     for (a, b), column in seconds.items():
         i, j = names.index(a), names.index(b)
@@ -168,6 +169,17 @@ def _sizes(table, name):
             f"more, found {bad:g}; drop what stands for nobody, and give no other weight as a size"
         )
     return size
+
+
+def _check_divisor(data, columns, size):
+    """Raise on second moments that are missing where a cell has one row, as by n - 1 they are."""
+    for name in columns:
+        alone = data[name].isna().to_numpy() & (size == 1)
+        if alone.any():
+            raise ValueError(
+                f"column {name!r} is missing in {alone.sum()} cell(s) of one row, as it is with "
+                "divisor n - 1; make it anew with divisor n, for example with .var(ddof=0)"
+            )
 
 
 def _check_scatter(table, names, size, scatter):
