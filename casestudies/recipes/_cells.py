@@ -16,7 +16,6 @@ from casestudies.recipes._columns import (
     _Matrix,
     _names,
     _numbers,
-    _one,
     _read,
     _result,
 )
@@ -246,10 +245,8 @@ def _weigh_rows(table, keys, counted, weights):
 
 def _cluster_names(cov, cluster):
     """Return the columns of clusters, one or two, or raise."""
-    if cluster is None or isinstance(cluster, str):
-        return [] if cluster is None else [_one("cluster", cluster)]
-    names = _names("cluster", cluster)
-    if len(set(names)) != len(names) or len(names) > 2 or not names:
+    names = [] if cluster is None else _names("cluster", cluster)
+    if cluster is not None and (len(names) not in (1, 2) or len(set(names)) < len(names)):
         raise ValueError(
             f"cluster must name one column, or two different ones, got {cluster!r}; rows are "
             "clustered in one or two ways"

@@ -166,14 +166,10 @@ def arm_means(
     Estimand: :math:`E[Y(a)]` over everybody, or over those who got one value g (``among=g``),
     :math:`E[Y(a) \mid A = g]`, for each value a. With :math:`m_a(x)` a regression within arm a,
     :math:`e_a(x)` a multinomial logit and :math:`\rho_a = 1 / e_a`, or :math:`e_g / e_a` among g,
-    it is
-
-    - ``"standardization"``: the mean of :math:`m_a` over those people, which needs the
-      regressions to be right;
-    - ``"weighting"``: the mean outcome of arm a with weights :math:`\rho_a`, which needs the
-      logit to be right;
-    - ``"doubly_robust"``: the mean of :math:`m_a` over those people, plus the mean of
-      :math:`\rho_a 1\{A = a\} (Y - m_a)` per head of theirs, which needs one of the two.
+    it is the mean of :math:`m_a` over those people (``"standardization"``, if the regressions are
+    right); that of arm a with weights :math:`\rho_a` (``"weighting"``, if the logit is); or the
+    first plus the mean of :math:`\rho_a 1\{A = a\} (Y - m_a)` per head of theirs
+    (``"doubly_robust"``, if one of the two is right).
 
     Errors come from each row's influence on all means at once, the estimation of the logit and
     of the regressions included. The means of two arms are correlated: for their difference ask
@@ -197,11 +193,9 @@ def arm_means(
     model : {"linear", "logit"}
         Regression within each arm; weighting has none.
     weights : str, optional
-        Column of sampling weights, inverse probabilities of selection; the people are then
-        those sampled from.
+        Column of sampling weights, inverse probabilities of selection.
     cluster : str, optional
-        Column whose groups were sampled or treated together; rows are independent otherwise.
-        With G groups, errors have the factor G / (G - 1) and t(G - 1).
+        Column whose groups were sampled or treated together; with G of them, t(G - 1).
     level : float
         Confidence level, between 0 and 1, of each interval by itself and of all at a time.
 
@@ -209,10 +203,8 @@ def arm_means(
     -------
     pandas.DataFrame
         A row for each value of the treatment; columns estimate, std_error, ci_low, ci_high,
-        all_low, all_high (intervals that hold all means at a time), n. ``attrs["covariance"]``
-        holds their covariances as nested dicts, ``attrs["critical_value"]`` the half width of the
-        intervals for all, in standard errors, ``attrs["effective_n"]`` Kish's effective sample
-        size of each arm under the weights, where there are any.
+        all_low, all_high (intervals that hold all means at a time), n. ``attrs`` hold their
+        covariance, the critical_value of the intervals for all, and each arm's effective_n.
 
     Raises
     ------
@@ -335,7 +327,7 @@ def _study_arms(data, columns, adjust_for, method, among, model):
         if scores:
             influence[:, arm] += scores.carried(rows, mended[:, np.newaxis] * slopes)
     people = "everybody" if among is None else f"those with {treatment} = {_word(arms[target.arm])}"
-    cluster = None if columns["cluster"] is None else table[columns["cluster"]]
+    cluster = table.get(columns["cluster"])
     return _Study(arms, means, origin, influence, effective, f"means of {people}", table, cluster)
 
 
