@@ -61,6 +61,17 @@ def test_the_moments_of_an_engine_are_those_of_numpy(engine):
     np.testing.assert_allclose(made[rest], expected[rest], rtol=1e-9, atol=1e-11)
 
 
+def test_a_table_that_no_engine_holds_yet_has_moments_in_the_one_that_runs_them():
+    frame, measures = log(), ["sales", "visits"]
+    engine = ibis.duckdb.connect()
+    engine.con.register("log", pyarrow.Table.from_pandas(frame, preserve_index=False))
+    table = ibis.table(engine.table("log").schema(), name="log")
+    made = engine.to_pyarrow(cell_moments(table, by=BY, measures=measures).order_by(BY)).to_pandas()
+    np.testing.assert_allclose(
+        made.drop(columns=BY), moments(frame, BY, measures).drop(columns=BY), rtol=1e-9
+    )
+
+
 def test_central_moments_keep_the_digits_that_sums_of_squares_lose():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"g": 0, "y": 1e8 + rng.integers(0, 2, 1_000)})
