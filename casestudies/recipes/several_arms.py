@@ -76,7 +76,8 @@ def compare_arms(
 
     Errors come from each row's influence on all means at once (stacked estimating equations,
     the estimation of the logit and of the regressions included), so that differences have
-    their covariances. ``ci_low`` and ``ci_high`` hold each difference by itself;
+    their covariances. They are those of large samples: with a rare arm, of a few rows for each
+    coefficient, they are too small. ``ci_low`` and ``ci_high`` hold each difference by itself;
     ``all_low`` and ``all_high`` hold all of them at a time, by the largest deviation of a normal
     vector with their correlations: use these if you look for the best arm or for any effect.
 
