@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.special import expit, softmax
 
 from casestudies import archives
+from casestudies.recipes import several_arms
 from casestudies.recipes.doubly_robust import doubly_robust
 from casestudies.recipes.several_arms import arm_means, compare_arms
 from casestudies.recipes.standardization import standardize
@@ -341,6 +342,39 @@ def test_two_arms_that_covariates_tell_apart_are_refused_by_name(method):
         compare_arms(apart, **DRUGS, method=method)
     fewer = DRUGS | {"adjust_for": ["x2", "ward"]}
     assert fits(compare_arms(apart, **fewer, method=method))
+
+
+def test_a_multinomial_logit_without_a_maximum_is_refused_though_no_pair_shows_it(monkeypatch):
+    data = clinic(200, rng=14)
+    side = data["drug"].map({"high": 1, "low": -1}) * (data["x1"] + data["x2"])
+    monkeypatch.setattr(several_arms, "_check_arm_pairs", lambda *_: None)
+    with pytest.raises(ValueError, match="no overlap: covariates separate the values of 'drug'"):
+        arm_means(data[side > 0], **DRUGS, method="weighting")
+
+
+def test_an_outlier_that_newtons_method_overshoots_costs_no_digits():
+    x1 = [-0.384, 0.247, 925, -0.235, 3.18, 0.218, 4.75, -4.27, 1.23, -0.927]
+    x2 = [0.255, 0.325, -0.122, 0.412, -3.07, -1.19, -1.60, 1.94, 1.44, 13.3]
+    data = pd.DataFrame({"x1": x1, "x2": x2, "y": np.arange(10) ** 2})
+    data["a"] = [0, 0, 1, 1, 1, 0, 1, 0, 1, 0]
+    columns = {"outcome": "y", "treatment": "a", "adjust_for": ["x1", "x2"]}
+    expected = weight(data, **columns, variance="stacked")
+    found = compare_arms(data, **columns, method="weighting").iloc[0]
+    np.testing.assert_allclose(found[ENTRIES], expected[ENTRIES], rtol=1e-7)
+
+
+def test_a_row_whose_covariates_all_but_exclude_its_arm_is_refused_and_the_advice_works():
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(-2, 1.5, 100), rng.normal(2, 1.5, 100), rng.normal(0, 2, 60), 40]
+    data = pd.DataFrame({"x": x, "y": x + rng.normal(size=261)})
+    data["drug"] = np.repeat(["low", "high", "none", "low"], [100, 100, 60, 1])
+    columns = DRUGS | {"adjust_for": "x", "method": "weighting"}
+    logit = sm.MNLogit(pd.factorize(data["drug"], sort=True)[0], sm.add_constant(x))
+    chance = logit.fit(disp=0, tol=1e-12).predict()[-1, 1]  # of high, low and none
+    message = rf"1 row\(s\) have 'drug' low, to which .* probability of {chance:.0g}; use fewer"
+    with pytest.raises(ValueError, match=message):
+        compare_arms(data, **columns)
+    assert fits(compare_arms(data[data["x"] < 10], **columns))
 
 
 @pytest.mark.parametrize("model", ["linear", "logit"])

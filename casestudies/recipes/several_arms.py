@@ -367,14 +367,12 @@ def _fit_arm(design, y, rows, mass, model, where):
 
 def _fit_scores(design, code, arms, mass, target, treatment):
     """Return the probability of each arm by a multinomial logit, or raise if arms are separated."""
-    pairs = list(itertools.combinations(range(len(arms)), 2))
+    pairs = itertools.combinations(range(len(arms)), 2)
     compared = [pair for pair in pairs if target.arm is None or target.arm in pair]
     _check_arm_pairs(design, code, arms, compared, treatment)
-    x = _with_constant(_axes(design).place(design))
-    own = np.eye(len(arms))[code]
+    x, own = _with_constant(_axes(design).place(design)), np.eye(len(arms))[code]
     chances, inverse, converged = _multinomial_logit(x, own, mass)
     if not converged:
-        _check_arm_pairs(design, code, arms, pairs, treatment)
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
     return _ArmScores(chances, x, inverse, own, mass)
 
@@ -397,7 +395,7 @@ def _multinomial_logit(x, own, mass):
     coefficients = np.zeros((arms - 1, width))
     for _ in range(300):
         chances = chances_at(coefficients)
-        inverse = _inverse_of(_information(x, chances, mass))
+        inverse = np.linalg.inv(_information(x, chances, mass))
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
         step = inverse @ ((own - chances)[:, 1:].T * mass @ x).ravel()
@@ -407,7 +405,7 @@ def _multinomial_logit(x, own, mass):
         coefficients = coefficients + step
         if np.abs(x @ step.T).max() < 1e-8:
             chances = chances_at(coefficients)
-            return chances, _inverse_of(_information(x, chances, mass)), True
+            return chances, np.linalg.inv(_information(x, chances, mass)), True
     return chances, inverse, False
 
 
@@ -418,14 +416,6 @@ def _information(x, chances, mass):
     for j, k in itertools.product(range(p.shape[1]), repeat=2):
         blocks[j, :, k] = (weighted * (p[:, j] * ((j == k) - p[:, k]))) @ x
     return blocks.reshape(p.shape[1] * width, -1)
-
-
-def _inverse_of(information):
-    """Return the inverse, infinite if there is none."""
-    try:
-        return np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        return np.full_like(information, np.inf)
 
 
 def _check_arm_pairs(design, code, arms, pairs, treatment):
