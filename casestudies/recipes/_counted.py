@@ -93,20 +93,18 @@ def _read_counted(
         for name in _names(role, columns):
             _check_held(name, role, held, role in measured)
     vary = [name for name in names if f"{name}_mean" in held]
-    plain = data
-    if vary:
-        plain = data.rename(columns={f"{name}_mean": name for name in vary})
+    plain = data.rename(columns={f"{name}_mean": name for name in vary})
     table = _read(plain, several=several, cluster=cluster, size=size, **roles)
     count = _sizes(table, size)
     table.pop(size)
     scatter = np.zeros((len(table), len(names), len(names)))
-    seconds = {pair: _second(*pair, held) for pair in combinations_with_replacement(vary, 2)}
-    _check_divisor(data, seconds.values(), count)
-    moments = _read(data, several={"moments": list(seconds.values())}) if vary else table
-    for (a, b), column in seconds.items():
-        i, j = names.index(a), names.index(b)
-        scatter[:, i, j] = scatter[:, j, i] = count * _numbers(moments, column)
     if vary:
+        seconds = {pair: _second(*pair, held) for pair in combinations_with_replacement(vary, 2)}
+        _check_divisor(data, seconds.values(), count)
+        moments = _read(data, several={"moments": list(seconds.values())})
+        for (a, b), column in seconds.items():
+            i, j = names.index(a), names.index(b)
+            scatter[:, i, j] = scatter[:, j, i] = count * _numbers(moments, column)
         places = [names.index(name) for name in vary]
         _check_scatter(table, vary, count, scatter[:, places][:, :, places])
     return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
