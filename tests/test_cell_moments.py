@@ -204,6 +204,28 @@ def test_a_column_with_the_name_of_a_result_is_refused_and_goes_when_renamed():
     assert cells_of(renamed, ["store", "kind"], ["sales"])["n"].sum() == 20
 
 
+def test_options_that_name_no_column_are_refused_by_their_own_name():
+    table, cells = on_duckdb(log(20)), moments(log(), BY, MEASURES)
+    with pytest.raises(
+        ValueError, match="no column 'sale' in the table, which has 'store'"
+    ):
+        bins(table, column="sale", edges=[1])
+    with pytest.raises(ValueError, match="column must name a column, as a string, got 3"):
+        bins(table, column=3, edges=[1])
+    with pytest.raises(ValueError, match=r"^edges must be a finite number, got 'a'"):
+        bins(table, column="sales", edges=["a"])
+    with pytest.raises(ValueError, match=r"^by must name a column, as a string, got 3"):
+        merge(cells, by=3)
+    with pytest.raises(ValueError, match="'store' is given more than one role, twice by"):
+        merge(cells, by=["store", "store"])
+
+
+def test_categories_that_never_meet_make_no_cell():
+    cells = moments(log(), BY, MEASURES).query("store != 'a' or week != 2")
+    made = merge(cells.astype(dict.fromkeys(BY, "category")), by=BY)
+    np.testing.assert_allclose(made.drop(columns=BY), cells.drop(columns=BY), rtol=1e-12)
+
+
 @pytest.mark.parametrize("edges", [[1, 0], [0, 0], [], [np.nan], "ab"])
 def test_edges_that_do_not_increase_are_refused(edges):
     with pytest.raises(ValueError, match="edges"):

@@ -223,6 +223,16 @@ REMEDIES = [
         lambda d: front_door(d, **COLUMNS, adjust_for="ward"),
     ),
     (
+        lambda d: front_door(d, **{**COLUMNS, "mediator": 3}),
+        "mediator must name a column, as a string, got 3",
+        lambda d: front_door(d, **COLUMNS),
+    ),
+    (
+        lambda d: front_door(d, **{**COLUMNS, "mediator": ["m", "a"]}),
+        "'a' is given more than one role, treatment and mediator; name it once",
+        lambda d: front_door(d, **COLUMNS),
+    ),
+    (
         lambda d: front_door(d, **{**COLUMNS, "mediator": []}),
         "mediator names no column; name what carries the whole effect",
         lambda d: front_door(d, **{**COLUMNS, "mediator": ["m"]}),

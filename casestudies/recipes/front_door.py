@@ -131,7 +131,7 @@ def _by_cells(table, y, treated, treatment, carriers, causes):
     _check_mediated(table, size, (c, m), treatment, [*causes, *carriers])
     mean = total / np.maximum(size, 1)
     share = size / size.sum(axis=2, keepdims=True)  # of a mediator's value in an arm
-    arm = size.sum(axis=2) / size.sum(axis=(1, 2))[:, np.newaxis]
+    arm = size.sum(axis=2)  # in proportion to the share of an arm, which is enough below
     shift = share[:, 1] - share[:, 0]
     given = np.einsum("cam,ca->cm", mean, arm)
     after = np.einsum("cam,cm->ca", share, given)
@@ -156,11 +156,11 @@ def _check_mediated(table, size, codes, treatment, names):
         where = ", ".join(f"{name} = {table[name].iloc[row]}" for name in names)
         count, found = int(least[c[row], m[row]]), (least < 2) & (size.sum(axis=1) > 0)
         many = [name for name in names if _numeric(table, name) and table[name].nunique() > 4]
-        cut = [f"for example with pd.qcut(data[{name!r}], 4), " for name in many[:1]]
+        cut = f"for example with pd.qcut(data[{many[0]!r}], 4), " if many else ""
         raise ValueError(
             f"no overlap: where {where}, {count} row(s) have {treatment!r} {arm} ({found.sum()} "
             "such cell(s) have fewer than the 2 that a mean and its error need); merge values, cut "
-            f"numbers into classes, {''.join(cut)}or use model='linear'"
+            f"numbers into classes, {cut}or use model='linear'"
         )
 
 
