@@ -206,9 +206,7 @@ def test_a_column_with_the_name_of_a_result_is_refused_and_goes_when_renamed():
 
 def test_options_that_name_no_column_are_refused_by_their_own_name():
     table, cells = on_duckdb(log(20)), moments(log(), BY, MEASURES)
-    with pytest.raises(
-        ValueError, match="no column 'sale' in the table, which has 'store'"
-    ):
+    with pytest.raises(ValueError, match="no column 'sale' in the table, which has 'store'"):
         bins(table, column="sale", edges=[1])
     with pytest.raises(ValueError, match="column must name a column, as a string, got 3"):
         bins(table, column=3, edges=[1])
