@@ -344,6 +344,24 @@ def test_two_arms_that_covariates_tell_apart_are_refused_by_name(method):
     assert fits(compare_arms(apart, **fewer, method=method))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_people_of_one_arm_need_no_overlap_of_the_others_and_no_regression_of_their_own(method):
+    rng = np.random.default_rng(13)
+    x = rng.uniform(-3, 3, 300)
+    data = pd.DataFrame({"x1": x, "x2": rng.normal(size=300), "y": x + rng.normal(size=300)})
+    data["drug"] = np.where(rng.random(300) < 0.5, "none", np.where(x > 0, "high", "low"))
+    columns = DRUGS | {"adjust_for": ["x1", "x2"], "among": "none", "method": method}
+    own = data[data["drug"] == "none"].sort_values("x1")
+    found = arm_means(data, **columns).loc["none", "estimate"]
+    assert found == pytest.approx(own["y"].mean())
+    with pytest.raises(ValueError, match=r"no overlap: .*'x1' .* where 'drug' is high, unlike"):
+        arm_means(data, **columns | {"among": "low"})
+    three = own.iloc[[5, 40, -5]]
+    few = pd.concat([data[data["drug"] != "none"], three])
+    found = arm_means(few, **columns | {"method": "standardization"}).loc["none", "estimate"]
+    assert found == pytest.approx(three["y"].mean())
+
+
 def test_a_multinomial_logit_without_a_maximum_is_refused_though_no_pair_shows_it(monkeypatch):
     data = clinic(200, rng=14)
     side = data["drug"].map({"high": 1, "low": -1}) * (data["x1"] + data["x2"])
@@ -471,7 +489,9 @@ def test_an_arm_with_too_few_rows_for_its_regression_is_refused():
 def test_an_arm_whose_outcomes_are_all_alike_has_no_logit():
     data = positive(clinic(200, rng=18))
     data.loc[data["drug"] == "low", "y"] = 1
-    with pytest.raises(ValueError, match=r"(?s)'drug' is low: no overlap.*use model='linear'"):
+    with pytest.raises(
+        ValueError, match=r"(?s)'drug' is low: no overlap.*the outcomes 0 and 1.*use model='linear'"
+    ):
         compare_arms(data, **DRUGS, model="logit")
     assert fits(compare_arms(data, **DRUGS))
 
