@@ -467,7 +467,7 @@ def test_unfit_treatments_and_options_are_refused():
         compare_arms(data, **DRUGS, model="probit")
     with pytest.raises(ValueError, match="column 'x1' has one value in all rows"):
         compare_arms(data.assign(x1=1.0), **DRUGS)
-    with pytest.raises(ValueError, match="'copy' is constant or a linear combination"):
+    with pytest.raises(ValueError, match=r"^column 'copy' is constant or a linear combination"):
         compare_arms(data.assign(copy=data["x1"] * 2), **DRUGS | {"adjust_for": ["x1", "copy"]})
     days = data.assign(drug=pd.Timestamp("2024-01-01"))
     with pytest.raises(ValueError, match="'drug' holds dates"):
