@@ -389,7 +389,7 @@ def test_a_row_whose_covariates_all_but_exclude_its_arm_is_refused_and_the_advic
     columns = DRUGS | {"adjust_for": "x", "method": "weighting"}
     logit = sm.MNLogit(pd.factorize(data["drug"], sort=True)[0], sm.add_constant(x))
     chance = logit.fit(disp=0, tol=1e-12).predict()[-1, 1]  # of high, low and none
-    message = rf"1 row\(s\) have 'drug' low, to which .* probability of {chance:.0g}; use fewer"
+    message = rf"overlap: 1 row\(s\) have 'drug' low, to which .* probability of {chance:.0g}; use"
     with pytest.raises(ValueError, match=message):
         compare_arms(data, **columns)
     assert fits(compare_arms(data[data["x"] < 10], **columns))
@@ -469,6 +469,14 @@ def test_unfit_treatments_and_options_are_refused():
         compare_arms(data.assign(x1=1.0), **DRUGS)
     with pytest.raises(ValueError, match=r"^column 'copy' is constant or a linear combination"):
         compare_arms(data.assign(copy=data["x1"] * 2), **DRUGS | {"adjust_for": ["x1", "copy"]})
+    born = pd.Timestamp("1984-01-01") + pd.to_timedelta(range(100), unit="D")
+    with pytest.raises(ValueError, match="'x1' holds dates"):
+        compare_arms(data.assign(x1=born), **DRUGS)
+    ward = data["drug"].map({"low": "m", "none": "k", "high": "m"})
+    lone = data.assign(ward=ward.where(data["x1"] < 1, "l"))
+    for rows in (lone.sort_values("ward"), lone.sort_values("ward", ascending=False)):
+        with pytest.raises(ValueError, match=r"'ward' is k in .* 'drug' high"):
+            compare_arms(rows, **DRUGS)
     days = data.assign(drug=pd.Timestamp("2024-01-01"))
     with pytest.raises(ValueError, match="'drug' holds dates"):
         compare_arms(days, **DRUGS)

@@ -486,7 +486,7 @@ def _values(table, name):
     """Return the values of a treatment in order, and each row's place among them, or raise."""
     levels = table[name] if _numeric(table, name) else _levels(table[name])
     levels = levels.astype("category")
-    arms, code = levels.cat.categories.tolist(), levels.cat.codes.to_numpy(dtype=int)
+    arms, code = levels.cat.categories.tolist(), levels.cat.codes.to_numpy()
     if len(arms) == 1:
         raise ValueError(
             f"column {name!r} is {_word(arms[0])} in all {len(code)} rows; a comparison needs rows "
