@@ -88,7 +88,7 @@ def _read_counted(
         count, scatter = np.ones(len(table)), np.zeros((1, len(names), len(names)))
         return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
     data = _frame(data)
-    held = {name for name in data.columns if isinstance(name, str)}
+    held = set(data.columns)
     for role, columns in {**named, "cluster": [] if cluster is None else cluster}.items():
         for name in _names(role, columns):
             _check_held(name, role, held, role in measured)
