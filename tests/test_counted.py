@@ -434,6 +434,16 @@ REFUSALS = {  # what is asked, what is said, and what works then
         "'d': the cells hold its moments, but treatment needs its values",
         lambda: difference_in_means(cells(["ward", "d"]), **TRIAL, size="n"),
     ),
+    "a cluster that varies inside the cells": (
+        lambda: difference_in_means(cells(["d"], ["y", "site"]), **TRIAL, cluster="site", size="n"),
+        "'site': the cells hold its moments, but cluster needs its values",
+        lambda: difference_in_means(cells(["d", "site"]), **TRIAL, cluster="site", size="n"),
+    ),
+    "a name that is none": (
+        lambda: difference_in_means(cells(), outcome="y", treatment=3, size="n"),
+        "treatment must name a column, as a string, got 3",
+        lambda: difference_in_means(cells(), **TRIAL, size="n"),
+    ),
     "an instrument that varies inside the cells": (
         lambda: wald(cells(["ward"], ["y", "d", "z"]), **TRIAL, instrument="z", size="n"),
         "'z': the cells hold its moments, but instrument needs its values",
