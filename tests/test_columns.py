@@ -604,3 +604,7 @@ def test_sparse_columns_and_whole_numbers_beyond_64_bits_are_read_as_floats():
     assert found.attrs["precision"]["x"] == 2**-52
     assert found["long"].tolist() == [-1, 2.0**63, 4]
     assert found["long"].dtype == float
+
+
+def test_whole_numbers_enter_the_arithmetic_as_floats():
+    assert _numbers(read(pd.DataFrame({"x": [3_000_000_000, 1]})), "x").dtype == float
