@@ -608,3 +608,8 @@ def test_sparse_columns_and_whole_numbers_beyond_64_bits_are_read_as_floats():
 
 def test_whole_numbers_enter_the_arithmetic_as_floats():
     assert _numbers(read(pd.DataFrame({"x": [3_000_000_000, 1]})), "x").dtype == float
+
+
+def test_complex_numbers_are_no_numbers_here():
+    with pytest.raises(ValueError, match=r"column 'x' holds object values such as \(1\+2j\), not"):
+        _numbers(read(pd.DataFrame({"x": [1 + 2j, 3]})), "x")
