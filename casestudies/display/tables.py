@@ -7,6 +7,8 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+WIDE = ' style="min-width: min(24em, 80vw)"'  # else a narrow table breaks its caption in JupyterLab
+
 
 class Table:
     """A frame with a caption, shown as an HTML table with a header for every row and column.
@@ -37,7 +39,7 @@ class Table:
         return (
             f'<div class="table-scroll" tabindex="0" role="region" '
             f'aria-label="{escape(self.caption, quote=True)}"><table class="{self.kind}">'
-            f"<caption>{escape(self.caption)}</caption>"
+            f"<caption{WIDE}>{escape(self.caption)}</caption>"
             f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
 

@@ -98,6 +98,8 @@ def test_a_notebook_shows_no_role_directive_fence_or_stamp(lab, tab, name):
     assert shown.count("Solution") >= 3
     outputs = [output for cell in cells(name) for output in cell.get("outputs", [])]
     drawn = sum("image/svg+xml" in output.get("data", {}) for output in outputs)
+    captions = tab.locator(".jp-OutputArea-output caption")
+    assert min(captions.evaluate_all("all => all.map(c => c.offsetWidth)")) > 250
     assert tab.locator(".jp-OutputArea-output img[src^='data:image/svg']").count() == drawn > 0
 
 
