@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from instruments import CELLS, MODEL, ROWS, cluster_of, dummies, world
+from linearmodels.datasets import card, mroz
 from linearmodels.iv import IV2SLS, IVGMM, IVLIML
 from scipy import integrate, optimize, stats
 
@@ -69,6 +70,64 @@ def test_the_p_value_is_that_of_simulated_reduced_forms():
     for limit in (1.0, 4.0, 7.0):
         found, share = _likelihood_p_value(limit, strength, 3), (ratio > limit).mean()
         assert abs(found - share) < 4 * np.sqrt(found * (1 - found) / draws)
+
+
+# ivmodels 0.10.0: inverse_conditional_likelihood_ratio_test(Z, X, y, alpha=1 - level, C=controls,
+# fit_intercept=True, tol=1e-10).boundaries
+EXPERIENCE = ["exper", "expersq"]
+LIBRARY = [
+    (
+        card,
+        {
+            "treatment": "educ",
+            "instruments": ["nearc2", "nearc4"],
+            "controls": [*EXPERIENCE, "black", "south", "smsa"],
+        },
+        {0.95: [0.07890417052, 0.336816615034], 0.9: [0.093937050275, 0.297914494096]},
+    ),
+    (
+        mroz,
+        {"treatment": "educ", "instruments": ["fatheduc", "motheduc"], "controls": EXPERIENCE},
+        {0.95: [-0.004126753727, 0.122279748153], 0.9: [0.006971747191, 0.112468847264]},
+    ),
+    (
+        mroz,
+        {
+            "treatment": "hours",
+            "instruments": ["kidslt6", "kidsge6", "nwifeinc"],
+            "controls": "age",
+        },
+        {0.95: [-0.000253383208, 0.001008485939]},
+    ),
+    (
+        mroz,
+        {"treatment": "exper", "instruments": ["city", "kidslt6"], "controls": "age"},
+        {0.95: [-np.inf, np.inf]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("archive", "columns", "sets"), LIBRARY)
+def test_the_likelihood_set_is_that_of_another_library(archive, columns, sets):
+    used = ["lwage", columns["treatment"], *columns["instruments"]]
+    rows = archive.load().dropna(subset=used)
+    for level, ends in sets.items():
+        found = conditional_likelihood_ratio(rows, outcome="lwage", **columns, level=level)
+        np.testing.assert_allclose(found["pieces"], [ends], atol=2e-12)
+
+
+# ivmodels 0.10.0: conditional_likelihood_ratio_critical_value_function(k=count, mx=1, md=0,
+# lambdas=[strength], z=ratio, tol=1e-12)
+@pytest.mark.parametrize(
+    ("ratio", "strength", "count", "p_value"),
+    [
+        (4.0, 5.0, 3, 0.10085010538548),
+        (2.5, 0.7, 10, 0.97846171705422),
+        (3.9, 60.0, 30, 0.15321139039483),
+    ],
+)
+def test_the_p_value_is_that_of_another_library(ratio, strength, count, p_value):
+    assert _likelihood_p_value(ratio, strength, count) == pytest.approx(p_value, abs=1e-12)
 
 
 @DESIGNS
