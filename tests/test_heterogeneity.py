@@ -18,6 +18,7 @@ from casestudies.recipes.heterogeneity import (
     rank_weighted_effect,
     targeting_curve,
 )
+from casestudies.recipes.propensity import trim
 
 LinearRegression = pytest.importorskip("sklearn.linear_model").LinearRegression
 KNeighborsRegressor = pytest.importorskip("sklearn.neighbors").KNeighborsRegressor
@@ -364,6 +365,21 @@ def test_answers_depend_on_neither_the_order_nor_the_units(name, options):
     )
 
 
+def test_the_estimand_names_the_population_that_was_trimmed_to():
+    kept = trim(hospital(300, rng=3), treatment="a", adjust_for="x1", low=0.3, high=0.7)
+    kept["score"] = effect_scores(kept, **COLUMNS)
+    among = "among rows with scores in [0.3, 0.7]"
+    ranking = {"score": "score", "priority": "x1"}
+    found = {
+        "ATE in each group": group_effects(kept, score="score", by="ward"),
+        "best linear projection of the CATE": best_linear_projection(kept, score="score", on="x1"),
+        "toc": targeting_curve(kept, **ranking),
+        "AUTOC": rank_weighted_effect(kept, **ranking),
+    }
+    assert {each.attrs["estimand"] for each in found.values()} == {f"{k} {among}" for k in found}
+
+
+KNOWN = {"outcome": "y", "treatment": "a", "propensity": "p"}
 REMEDIES = [
     (
         lambda d: effect_scores(d, outcome="y", treatment="a"),
@@ -416,6 +432,34 @@ REMEDIES = [
         ),
         "row 0 decides on a coefficient alone.* merge its category",
         lambda d: best_linear_projection(d, score="score", on="ward"),
+    ),
+    *(
+        (
+            lambda d, call=call: call(
+                d.assign(s=np.where(d["ward"] == "a", 0, 1 + np.arange(100) % 8)),
+                score="score",
+                on=["x2", "ward"],
+                cluster="s",
+            ),
+            "column 's': cluster 0 decides on a coefficient alone.* merge its category",
+            lambda d, call=call: call(
+                d.assign(
+                    s=np.where(d["ward"] == "a", 0, 1 + np.arange(100) % 8),
+                    ward=d["ward"].replace("b", "a"),
+                ),
+                score="score",
+                on=["x2", "ward"],
+                cluster="s",
+            ),
+        )
+        for call in (best_linear_projection, heterogeneity_test)
+    ),
+    (
+        lambda d: effect_scores(
+            d.assign(s=d["a"] * (1 + np.arange(100) % 9)), **KNOWN, folds=1, cluster="s"
+        ),
+        "column 's' has 10 .*, and one alone makes up the rows with a = 0",
+        lambda d: effect_scores(d.assign(s=np.arange(100) % 9), **KNOWN, folds=1, cluster="s"),
     ),
     (
         lambda d: heterogeneity_test(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_several_clusters, _check_sides
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
@@ -35,7 +35,7 @@ class _Sample(NamedTuple):
     treated: np.ndarray
     y: np.ndarray
     counted: _Counted
-    cluster: np.ndarray | None = None
+    cluster: pd.Series | None = None
     others: tuple = ()  # more columns, by which rows can differ
 
 
@@ -67,22 +67,25 @@ def _read_sample(data, treatment, adjust_for, models, folds, *, outcome, weights
     table, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, None, outcome=outcome, weights=weights, cluster=cluster
     )
-    y = _outcome(table, outcome, models.outcome if isinstance(models.outcome, str) else "linear")
-    if models.outcome == "linear":
+    names, arms = _names("adjust_for", adjust_for), [treatment]
+    rows = table[names], design, treated
+    return _sampled(table, rows, outcome, models.outcome, counted, cluster, folds, arms)
+
+
+def _sampled(table, rows, outcome, model, counted, cluster, folds, arms):
+    """Return rows with their outcome and clusters, of which there are enough for the folds."""
+    y = _outcome(table, outcome, model)
+    if model == "linear":
         y = y - y.mean()  # digits that a far-off origin would cost
-    groups = None
     if cluster is not None:
-        _check_foldable(table, cluster, [treatment], folds)
-        groups = table[cluster].to_numpy()
-    covariates = table[_names("adjust_for", adjust_for)]
-    return _Sample(covariates, design, treated, y, counted, groups)
+        _check_foldable(table, cluster, arms, folds)
+    return _Sample(*rows, y, counted, None if cluster is None else table[cluster])
 
 
 def _choose(model, outcome_model, treatment_model, least, folds):
     """Return the models asked for, checked, or raise."""
     _check_choice("model", model, ("linear", "logit"))
-    for option, learner in (("outcome_model", outcome_model), ("treatment_model", treatment_model)):
-        _check_learner(option, learner, folds)
+    _check_learners(folds, outcome_model=outcome_model, treatment_model=treatment_model)
     if outcome_model is not None and model != "linear":
         raise ValueError(
             f"model={model!r} and outcome_model both say how to model the outcome; leave one out"
@@ -91,30 +94,32 @@ def _choose(model, outcome_model, treatment_model, least, folds):
     return _Choice(outcome, "logit" if treatment_model is None else treatment_model, least)
 
 
-def _check_learner(option, learner, folds):
+def _check_learners(folds, **learners):
     """Raise unless a learner, if there is one, can be fitted to some rows and predict others."""
-    if learner is None:
-        return
-    predicts = hasattr(learner, "predict") or hasattr(learner, "predict_proba")
-    if isinstance(learner, type) or not (hasattr(learner, "fit") and predicts):
-        raise ValueError(
-            f"{option} must be an object with fit and predict or predict_proba, such as "
-            f"LinearRegression(), got {learner!r}"
-        )
-    if getattr(learner, "warm_start", False) is True:
-        raise ValueError(
-            f"{option} has warm_start=True, so a fit would remember rows that it is to predict; "
-            "set warm_start=False"
-        )
-    if folds < 2:
-        raise ValueError(
-            f"folds is {folds}, but {option} would predict the very rows that it was fitted to, "
-            "which biases the estimate; ask for folds=2 or more"
-        )
+    for option, learner in learners.items():
+        if learner is None:
+            continue
+        predicts = hasattr(learner, "predict") or hasattr(learner, "predict_proba")
+        if isinstance(learner, type) or not (hasattr(learner, "fit") and predicts):
+            raise ValueError(
+                f"{option} must be an object with fit and predict or predict_proba, such as "
+                f"LinearRegression(), got {learner!r}"
+            )
+        if getattr(learner, "warm_start", False) is True:
+            raise ValueError(
+                f"{option} has warm_start=True, so a fit would remember rows that it is to "
+                "predict; set warm_start=False"
+            )
+        if folds < 2:
+            raise ValueError(
+                f"folds is {folds}, but {option} would predict the very rows that it was fitted "
+                "to, which biases the estimate; ask for folds=2 or more"
+            )
 
 
 def _check_foldable(table, cluster, arms, folds):
     """Raise unless there are as many clusters as folds and none makes up an arm by itself."""
+    _check_several_clusters(table, cluster)
     count = table[cluster].nunique()
     if folds > count:
         raise ValueError(

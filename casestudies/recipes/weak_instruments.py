@@ -74,10 +74,9 @@ def first_stage(
     cluster : str or list of two str, optional
         Column of cluster names for the effective F, or two, such as firm and year.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection. Only the
         effective F is then told, as the others take all rows to have one variance.
@@ -115,7 +114,13 @@ def first_stage(
     >>> first_stage(data, treatment="served", instruments="draw")["value"].round(3).to_dict()
     {'F': 2.333, 'partial R2': 0.341, 'effective F': 2.333}
     """
-    _check_independent(treatment, cluster=cluster, weights=weights)
+    for name, value in {"cluster": cluster, "weights": weights}.items():
+        if value is not None and not isinstance(treatment, str):
+            raise ValueError(
+                f"{name}={value!r} with a list of treatments: the conditional F and the "
+                f"Cragg-Donald F take rows as independent and alike; leave {name} out, or name one "
+                "treatment"
+            )
     cov = "robust" if cluster is None else "clustered"
     options = {"weights": weights, "absorb": absorb}
     design = _partial_out(
@@ -183,16 +188,15 @@ def anderson_rubin(
         statistic is held against Hotelling's distribution, :math:`q (G - 1) / (G - q)` times
         :math:`F(q, G - q)`.
     cluster : str or list of two str, optional
-        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
-        rows are independent if they share neither.
+        Column of clusters, with ``cov="clustered"``; or two, such as firm and year: rows are
+        independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
-        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"``
-        or by cluster: the set is then that of the population the rows were selected from.
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the set is that of the population sampled.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
@@ -287,10 +291,9 @@ def conditional_likelihood_ratio(
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments and controls are.
-        The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
@@ -379,12 +382,11 @@ def t_f(
         :math:`G` clusters, and F besides :math:`(n - 1) / r` (:math:`n / r` if "robust") for
         :math:`r` residual degrees of freedom.
     cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        Column of clusters, with ``cov="clustered"``.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     level : float, default 0.95
         Only 0.95: the function is defined level by level, and this one is verified.
 
@@ -423,7 +425,11 @@ def t_f(
     design = _partial_out(
         data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
     )
-    _check_just_identified(design, "t_f")
+    if design.count > 1:
+        raise ValueError(
+            f"t_f needs one instrument, got {design.count} columns; use anderson_rubin, or one "
+            "instrument"
+        )
     usual = _k_class("t_f", design, 1.0)
     with np.errstate(divide="ignore"):  # where everybody complies
         f = design.explained[1, 1] / _reduced_form(design)[1, 1]
@@ -437,17 +443,6 @@ def t_f(
 
 AR = "Anderson and Rubin (1949)"
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
-
-
-def _check_independent(treatment, **options):
-    """Raise if clusters or weights are given with a list of treatments."""
-    for name, value in options.items():
-        if value is not None and not isinstance(treatment, str):
-            raise ValueError(
-                f"{name}={value!r} with a list of treatments: the conditional F and the "
-                f"Cragg-Donald F take rows as independent and alike; leave {name} out, or name one "
-                "treatment"
-            )
 
 
 def _set(design, pieces, name, outcome, law, reference):
@@ -687,25 +682,11 @@ def _small_sample(design):
 
 
 def _reduced_form(design):
-    """Return the covariance of outcome's and treatments' coefficients on the instruments."""
+    """Return the covariance of the targets' coefficients on an instrument, of one if robust."""
     if design.cov == "unadjusted":
         return design.residual / design.df
-    _check_just_identified(design, f"cov={design.cov!r}")
-    _check_alone(design, design.instruments)
-    rest, instrument = design.net - design.fitted, design.instruments[:, 0]
-    meat, _ = _meat(design, rest, instrument, 0.0)
-    if design.cov == "robust":
-        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.rows, design.within)
-    return _small_sample(design) * meat
-
-
-def _check_just_identified(design, what):
-    """Raise unless there is one instrument."""
-    if design.count > 1:
-        remedy = ", or one instrument"
-        raise ValueError(
-            f"{what} needs one instrument, got {design.count} columns; use anderson_rubin{remedy}"
-        )
+    own, across, other = _score_blocks(design)
+    return np.block([[own, across], [across.T, other]])
 
 
 def _effective_f(design):
