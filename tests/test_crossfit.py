@@ -9,8 +9,9 @@ import pytest
 from confounded import COLUMNS, WARDS, coarse, design, fits, hospital, m_estimator
 from scipy import stats
 from scipy.special import expit
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -345,6 +346,11 @@ REMEDIES = [
         {"treatment_model": LINES["treatment_model"]},
     ),
     (
+        {"treatment_model": RidgeClassifier()},
+        "treatment_model, a RidgeClassifier, predicts classes and not how .* CalibratedClassifierC",
+        {"treatment_model": CalibratedClassifierCV(RidgeClassifier())},
+    ),
+    (
         {"treatment_model": TREE(random_state=0)},
         r"treatment_model gives \d+ row\(s\) a probability below 0.01, the least 0, .*leaves",
         {"treatment_model": TREE(min_samples_leaf=20, random_state=0)},
@@ -372,7 +378,7 @@ REMEDIES = [
     (
         {"outcome_model": KNeighborsRegressor(200)},
         r"fold 1 of 5: outcome_model, a KNeighborsRegressor, fails on \d+ rows of 4 column\(s\): "
-        r"ValueError: .* call its fit\(x, y\) on such .*; fewer folds leave more rows",
+        r"ValueError: .* call its fit\(x, y\) on such .*, fewer folds leave more to",
         {"outcome_model": KNeighborsRegressor(5)},
     ),
     (
@@ -395,6 +401,16 @@ def test_unfit_options_are_refused_and_the_advice_works(options, message, repair
     with pytest.raises(ValueError, match=message):
         doubly_robust(data, **COLUMNS, **options)
     assert fits(doubly_robust(data, **COLUMNS, **repaired))
+
+
+def test_by_default_there_are_five_folds_once_and_probabilities_of_one_percent_will_do():
+    data = hospital(100, rng=23)
+    found = doubly_robust(data, **COLUMNS, treatment_model=Chance(0.011))
+    same = {"folds": 5, "splits": 1, "level": 0.95, "estimand": "ATE", "model": "linear"}
+    again = doubly_robust(data, **COLUMNS, **same, treatment_model=Chance(0.011))
+    assert found.to_list() == again.to_list()
+    with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.009"):
+        doubly_robust(data, **COLUMNS, treatment_model=Chance(0.009))
 
 
 def test_a_learners_own_error_is_kept_as_the_cause():

@@ -243,7 +243,7 @@ REMEDIES = [
     ),
     (
         lambda d: doubly_robust(d.assign(ward=rare(d)), **COLUMNS),
-        "rows that fit fold . of 5: .* units are treated, column 'ward = c' .*; fewer folds leave",
+        "rows that fit fold . of 5: .* units are treated, column 'ward = c' .*, fewer folds leave",
         lambda d: doubly_robust(d.assign(ward=rare(d)), **COLUMNS, folds=1),
     ),
 ]

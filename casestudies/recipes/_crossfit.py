@@ -230,8 +230,8 @@ def _in_fold(number, fold):
         if not fold.any():
             raise
         raise ValueError(
-            f"in the rows that fit fold {number + 1} of {fold.max() + 1}: {error}; fewer folds "
-            "leave more rows to each fit"
+            f"in the rows that fit fold {number + 1} of {fold.max() + 1}: {error}; where rows are "
+            "too few, fewer folds leave more to each fit"
         ) from error.__cause__
 
 
@@ -334,6 +334,11 @@ def _learned(model, option, x, y, new, weights):
             f"{error}; call its fit(x, y{', sample_weight=w' * bool(known)}) on such numbers alone "
             "to mend it, or choose another"
         ) from error
+    if hasattr(fitted, "classes_") and not by_chance:
+        raise ValueError(
+            f"{kind} predicts classes and not how likely they are; use a classifier with "
+            "predict_proba, for example scikit-learn's CalibratedClassifierCV of it"
+        )
     if by_chance:
         found = _of_class_one(found, getattr(fitted, "classes_", (0, 1)))
     return _checked(kind, found, len(new))

@@ -107,10 +107,9 @@ def wald(
     Raises
     ------
     ValueError
-        If the instrument is not 0/1 or collinear with the controls, if the treatment does
-        not differ between its two values, if one cluster (with "robust", one row) alone makes up
-        an arm (its residuals sum to zero, so its shocks would count as none), or for missing,
-        infinite or unknown columns.
+        If a column or an option is unfit, the instrument is not 0/1, collinear with the controls
+        or does not move the treatment, or one cluster (with "robust", one row) alone makes up an
+        arm, as its shocks would then count as none.
 
     References
     ----------
@@ -232,10 +231,9 @@ def two_stage_least_squares(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, or one cluster (with "robust", one row) that alone makes up an arm (its
-        residuals sum to zero, so its shocks would count as none).
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, instruments do not move the treatment, or one cluster (with "robust", one
+        row) alone makes up an arm, as its shocks would then count as none.
 
     References
     ----------
@@ -344,10 +342,9 @@ def least_squares(
     Raises
     ------
     ValueError
-        If a treatment is not numeric, a column is constant or collinear with those before it,
-        rows are too few, one cluster (with "robust", one row) alone makes up an arm (its
-        residuals sum to zero, so its shocks would count as none), or a variance by two columns
-        of clusters is not positive.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few,
+        one cluster (with "robust", one row) alone makes up an arm, as its shocks would then count
+        as none, or a variance by two columns of clusters is not positive.
 
     References
     ----------
@@ -473,11 +470,9 @@ def limited_information(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, one cluster (with "robust", one row) that alone makes up an arm, a negative
-        `fuller` or one with Bekker's error, or instruments and controls that explain a combination
-        of outcome and treatment without a rest.
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, instruments do not move the treatment, or explain a combination of it and the
+        outcome without a rest, or one cluster (with "robust", one row) alone makes up an arm.
 
     References
     ----------
@@ -579,9 +574,9 @@ def overidentification(
     Raises
     ------
     ValueError
-        If there are no more instruments than treatments (nothing to test), no more clusters than
-        instruments, a constant or collinear instrument, control or treatment, too few rows,
-        instruments that do not move the treatment, or one cluster that alone makes up an arm.
+        If a column or an option is unfit, a column is constant or collinear, there are no more
+        instruments than treatments, rows or clusters are too few, instruments do not move the
+        treatment, or one cluster alone makes up an arm.
 
     References
     ----------

@@ -96,10 +96,9 @@ def first_stage(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, one cluster (without `cluster`, one row)
-        that alone makes up an arm, or clusters or weights with a list of treatments; and if the
-        instruments do not move a combination of several treatments at all.
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, one cluster (without `cluster`, one row) alone makes up an arm, or a list of
+        treatments comes with clusters or weights, or with a combination that is not moved at all.
 
     References
     ----------
@@ -213,11 +212,10 @@ def anderson_rubin(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument or control, too few rows, one cluster (with "robust", one row) that alone makes
-        up an arm, several treatments with a ``cov`` other than "unadjusted", or no more clusters
-        than instruments.
-        Irrelevant instruments are no error: they give the whole line.
+        If a column or an option is unfit, a column is constant or collinear, rows, instruments or
+        clusters are too few, one cluster (with "robust", one row) alone makes up an arm, or
+        several treatments come with a ``cov`` other than "unadjusted". Irrelevant instruments are
+        no error: they give the whole line.
 
     References
     ----------
@@ -308,9 +306,9 @@ def conditional_likelihood_ratio(
     Raises
     ------
     ValueError
-        If there is no instrument, a constant or collinear instrument or control, too few rows,
-        or instruments and controls that explain a combination of outcome and treatment without
-        a rest. Irrelevant instruments are no error: they give the whole line.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few, or
+        instruments and controls explain a combination of outcome and treatment without a rest.
+        Irrelevant instruments are no error: they give the whole line.
 
     References
     ----------
@@ -400,9 +398,9 @@ def t_f(
     Raises
     ------
     ValueError
-        If there is more than one instrument or treatment, a constant or collinear instrument or
-        control, too few rows, an instrument that does not move the treatment, one cluster (with
-        "robust", one row) that alone makes up an arm, or another level.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few,
+        there is more than one instrument or treatment, the instrument does not move the treatment,
+        or one cluster (with "robust", one row) alone makes up an arm.
 
     References
     ----------
