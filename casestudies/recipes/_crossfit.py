@@ -43,8 +43,8 @@ class _Choice(NamedTuple):
     """What models outcome and treatment, and the least probability that may divide."""
 
     outcome: object  # "linear", "logit" or a learner
-    treatment: object = "logit"  # or a learner, or known probabilities
-    least: float = 0.0
+    treatment: object  # "logit", a learner or known probabilities
+    least: float
     options: tuple = ("outcome_model", "treatment_model")  # what messages call them
 
 

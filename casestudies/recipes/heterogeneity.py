@@ -2,16 +2,13 @@ r"""Effects that differ: between groups, along covariates, and down a list of pr
 
 The effect among people alike in :math:`X` is the CATE, :math:`\tau(x) = E[Y(1) - Y(0) \mid x]`.
 Everything here averages doubly robust scores, each predicted by models that were fitted to other
-rows, whose mean among any group of people is that group's average effect:
-
-.. math:: \Gamma = m_1 - m_0 + \frac{A (Y - m_1)}{e} - \frac{(1 - A)(Y - m_0)}{1 - e}.
-
-With the known probabilities of an experiment the averages are right whatever the outcome models
-say. Without them they assume that the covariates in `adjust_for` block every backdoor path, that
-everyone could have gone either way, and, for the intervals, that both models come close to the
-truth. One unit's treatment leaves the others alone. Groups, covariates and priorities
-must not have been chosen by looking at the outcomes of these rows: a ranking that was learnt
-here flatters itself here, so learn it on other rows.
+rows, whose mean among any group of people is that group's average effect. With the known
+probabilities of an experiment the averages are right whatever the outcome models say. Without them
+they assume that the covariates in `adjust_for` block every backdoor path, that everyone could have
+gone either way, and, for the intervals, that both models come close to the truth. One unit's
+treatment leaves the others alone. Groups, covariates and priorities must not have been chosen by
+looking at the outcomes of these rows: a ranking that was learnt here flatters itself here, so
+learn it on other rows.
 """
 
 import numpy as np
