@@ -276,6 +276,21 @@ def test_clusters_that_were_treated_whole_are_dealt_arm_by_arm():
     assert (pd.crosstab(fold, treated).to_numpy() == [[10, 5]]).all()
 
 
+def test_clusters_of_any_size_are_dealt_by_their_shares_of_treated():
+    cluster = np.repeat(np.arange(8), [4, 8, 4, 8, 4, 8, 4, 8])
+    treated = np.concatenate([[1, 0, 0, 0], [1, 1, 1, 0, 1, 1, 1, 0]] * 4).astype(float)
+    fold = _crossfit._deal(np.arange(48), treated, 2, cluster)
+    assert (pd.crosstab(fold, cluster % 2).to_numpy() == [[8, 16]]).all()
+
+
+def test_clusters_alike_in_covariates_are_not_dealt_by_their_outcomes():
+    y, same = np.arange(40.0), np.zeros(40)
+    order = _crossfit._shuffled(
+        pd.DataFrame({"x": same}), same, y, ties=(same,), cluster=y.astype(int)
+    )
+    assert abs(np.corrcoef(order, y)[0, 1]) < 0.5
+
+
 def test_clustered_error_sums_influences_by_cluster():
     data = clustered(200, 8)
     found = doubly_robust(data, **COLUMNS, folds=1, cluster="site")
@@ -300,6 +315,15 @@ def test_folds_of_clusters_depend_on_neither_order_nor_names(splits):
     for other in (shuffled, shuffled.assign(site=shuffled["site"].map(names))):
         found = doubly_robust(other, **COLUMNS, **options)
         assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-8)
+
+
+def test_a_far_off_origin_of_the_outcome_costs_no_digits():
+    data, origin = hospital(300, rng=1), 2.0**36
+    y = data["y"] + origin - origin  # with the digits that are left at the origin
+    found, expected = (
+        doubly_robust(data.assign(y=each), **COLUMNS).to_list() for each in (y + origin, y)
+    )
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_weights_have_no_unit():
@@ -411,6 +435,14 @@ def test_by_default_there_are_five_folds_once_and_probabilities_of_one_percent_w
     assert found.to_list() == again.to_list()
     with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.009"):
         doubly_robust(data, **COLUMNS, treatment_model=Chance(0.009))
+
+
+def test_a_covariate_of_one_arm_is_refused_on_all_rows_unless_a_learner_takes_it():
+    data = hospital(60, rng=23).assign(x1=lambda d: d["x1"] * d["a"])
+    with pytest.raises(ValueError, match=r"^among the rows where units are untreated, column 'x1'"):
+        doubly_robust(data, **COLUMNS, folds=1)
+    learners = {"outcome_model": LinearRegression(), "treatment_model": Chance(0.5)}
+    assert fits(doubly_robust(data, **COLUMNS, **learners))
 
 
 def test_a_learners_own_error_is_kept_as_the_cause():

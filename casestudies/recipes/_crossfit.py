@@ -126,8 +126,7 @@ def _check_foldable(table, cluster, arms, folds):
             f"folds is {folds}, but column {cluster!r} has {count} cluster(s), and folds do not "
             "split them; ask for fewer"
         )
-    if arms:
-        _check_sides(table, cluster, arms)
+    _check_sides(table, cluster, arms)
 
 
 def _splits(sample, folds, splits, rng, arms=True):
@@ -166,7 +165,7 @@ def _deal_clusters(order, treated, folds, cluster):
     codes, first = pd.factorize(cluster[order])
     share = np.bincount(codes, treated[order]) / np.bincount(codes)
     turn = np.argsort(share > treated.mean(), kind="stable")
-    dealt = np.empty(len(first), dtype=int)
+    dealt = np.empty(len(first))
     dealt[turn] = np.arange(len(first)) % folds
     fold = np.empty(len(order), dtype=int)
     fold[order] = dealt[codes]
@@ -206,7 +205,7 @@ def _ranks(column):
     """Return how many rows have a smaller value; text is ranked as it sorts."""
     if not pd.api.types.is_numeric_dtype(column):
         column = pd.Series(pd.factorize(column.astype(str), sort=True)[0])
-    values = column.to_numpy(dtype=float)
+    values = column.to_numpy()
     order = np.argsort(values, kind="stable")
     larger = np.diff(values[order], prepend=-np.inf) > 1e-14 * np.abs(values[order])
     ranks = np.empty(len(values), dtype=int)
