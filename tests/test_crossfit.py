@@ -385,6 +385,11 @@ REMEDIES = [
         {"treatment_model": Chance(0.004), "min_score": 0.003},
     ),
     (
+        {"treatment_model": Chance(0.996)},
+        r"gives \d+ row\(s\) a probability below 0.01, the least 0.004, .* lower min_score",
+        {"treatment_model": Chance(0.996), "min_score": 0.003},
+    ),
+    (
         {"min_score": 0.7},
         r"min_score must lie between 0 and 0.5, got 0.7",
         {"min_score": 0.05},
@@ -435,6 +440,30 @@ def test_by_default_there_are_five_folds_once_and_probabilities_of_one_percent_w
     assert found.to_list() == again.to_list()
     with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.009"):
         doubly_robust(data, **COLUMNS, treatment_model=Chance(0.009))
+
+
+def test_two_columns_of_chances_are_those_of_0_and_1():
+    class Pair(Told):
+        def predict_proba(self, x):
+            return np.column_stack([1 - self.predict(x), self.predict(x)])
+
+    data = hospital(100, rng=23)
+    found, expected = (
+        doubly_robust(data, **COLUMNS, treatment_model=model) for model in (Pair(0.3), Chance(0.3))
+    )
+    assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-12)
+
+
+def test_a_fold_that_has_all_of_an_arm_is_refused_and_another_number_is_not():
+    data = hospital(80, rng=23).assign(site=np.arange(80) // 20)
+    data["a"] = np.where(data["site"] == 3, np.arange(80) % 10 > 0, data.index == 5) * 1
+    learners = {"outcome_model": LinearRegression(), "treatment_model": Chance(0.3)}
+    options = {"cluster": "site", **learners}
+    message = r"fold 2 of 2: no row is left to fit outcome_model, as all of an arm are in one fold"
+    with pytest.raises(ValueError, match=message):
+        doubly_robust(data, **COLUMNS, **options, folds=2, rng=0)
+    for other in ({"folds": 2, "rng": 2}, {"folds": 4}):
+        assert fits(doubly_robust(data, **COLUMNS, **options, **other))
 
 
 def test_a_covariate_of_one_arm_is_refused_on_all_rows_unless_a_learner_takes_it():

@@ -52,7 +52,7 @@ class _Fit(NamedTuple):
     """Predictions for new rows, and the way back from a gradient by them to the rows fitted."""
 
     predicted: np.ndarray
-    carry: Callable
+    carry: Callable = lambda gradient: 0.0  # of what is taken as known
 
 
 class _Terms(NamedTuple):
@@ -265,7 +265,7 @@ def _nuisances(sample, rows, test, order, models):
         for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
             _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
     if isinstance(models.treatment, np.ndarray):
-        score = _Fit(models.treatment[test], lambda gradient: 0.0)
+        score = _Fit(models.treatment[test])
     else:
         places = (order[rows[0][order]], test)
         score = _fit_one(sample, treated, *places, models.treatment, by_score, "arms")
@@ -305,14 +305,17 @@ def _fit_one(sample, target, places, test, model, option, classes):
         return _Fit(fit.predicted, carry)
     x, new = design.columns[places], design.columns[test]
     w = None if np.ptp(weights) == 0 else weights[places]
-    return _Fit(_learned(model, option, x, target[places], new, w), lambda gradient: 0.0)
+    return _Fit(_learned(model, option, x, target[places], new, w))
 
 
 def _learned(model, option, x, y, new, weights):
     """Fit a copy of a learner and return its predictions, or say what went wrong."""
     kind = f"{option}, a {type(model).__name__},"
     if not len(y):
-        raise ValueError(f"no row is left to fit {option}")
+        raise ValueError(
+            f"no row is left to fit {option}, as all of an arm are in one fold; deal anew by "
+            "another rng or number of folds"
+        )
     if y.min() == y.max():
         return np.full(len(new), y[0])  # a classifier may refuse what needs no learning
     by_chance = hasattr(model, "predict_proba")
@@ -362,7 +365,7 @@ def _check_score(treated, score, estimand, models):
     """Raise if a learner's scores are no probabilities, or would make a few rows count for all."""
     least, option = models.least, models.options[1]
     if score.min() < 0 or score.max() > 1:
-        worst = score.max() if score.max() > 1 else score.min()
+        worst = score[np.abs(score - 0.5).argmax()]
         raise ValueError(
             f"{option} predicts {worst:.3g}, which is no probability; use a "
             "learner with predict_proba, a classifier"
