@@ -380,7 +380,50 @@ def test_the_estimand_names_the_population_that_was_trimmed_to():
 
 
 KNOWN = {"outcome": "y", "treatment": "a", "propensity": "p"}
+
+
+def test_the_test_says_its_null_its_degrees_and_its_rows():
+    data = pd.DataFrame({"age": [1, 2, 3, 4, 5], "effect": [1.0, 1.5, 3.5, 4.0, 5.0]})
+    found = heterogeneity_test(data, score="effect", on="age").to_dict()
+    rest = {"df": 1, "df_denominator": 3, "n": 5}
+    assert {name: found[name] for name in rest} == rest
+    assert found["null"] == "effects do not differ along these covariates"
+    assert found["p_value"] == pytest.approx(stats.f.sf(found["statistic"], 1, 3))
+
+
+class Says(LinearRegression):
+    """Give the first row a chance of its own."""
+
+    def __init__(self, chance=0.5):
+        super().__init__()
+        self.chance = chance
+
+    def predict_proba(self, x):
+        return np.where(np.arange(len(x)) == 0, self.chance, 0.5)
+
+
+def test_by_default_there_are_five_folds_and_probabilities_of_one_percent_will_do():
+    data = hospital(100, rng=23).assign(a=np.arange(100) % 2)
+    found = effect_scores(data, **COLUMNS, treatment_model=Says(0.011))
+    again = effect_scores(data, **COLUMNS, treatment_model=Says(0.011), folds=5, model="linear")
+    assert found.to_list() == again.to_list()
+    with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.0"):
+        effect_scores(data, **COLUMNS, treatment_model=Says(0.009), folds=20)
+
+
 REMEDIES = [
+    *(
+        (
+            lambda d, wrong=wrong: effect_scores(d, **COLUMNS, **wrong),
+            message,
+            lambda d: effect_scores(d, **COLUMNS, folds=2, min_score=0.2),
+        )
+        for wrong, message in (
+            ({"folds": 2.5}, "folds must be a whole number, got 2.5"),
+            ({"min_score": 0}, "min_score must lie between 0 and 0.5, got 0"),
+            ({"min_score": 0.5}, "min_score must lie between 0 and 0.5, got 0.5"),
+        )
+    ),
     (
         lambda d: effect_scores(d, outcome="y", treatment="a"),
         "neither adjust_for nor propensity is given; name the covariates",

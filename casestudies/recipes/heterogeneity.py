@@ -332,7 +332,7 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
         "statistic": statistic,
         "df": width,
         "df_denominator": df,
-        "p_value": float(special.fdtrc(width, df, statistic)),
+        "p_value": special.fdtrc(width, df, statistic),
         "n": len(table),
     }
     return pd.Series(entries, name="heterogeneity_test")
