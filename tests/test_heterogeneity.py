@@ -391,6 +391,23 @@ def test_the_test_says_its_null_its_degrees_and_its_rows():
     assert found["p_value"] == pytest.approx(stats.f.sf(found["statistic"], 1, 3))
 
 
+def test_groups_may_be_dates_classes_or_of_two_rows_and_one_may_have_no_noise():
+    data = pd.DataFrame({"effect": [2.0, 2.0, 2.0, 5.0, 7.0], "age": [12, 14, 11, 3, 4]})
+    data["since"] = pd.to_datetime(["2020-01-02"] * 3 + ["2020-01-01"] * 2)
+    data["class"] = pd.cut(data["age"], [2, 10, 20])
+    for by in ("since", "class"):
+        found = group_effects(data, score="effect", by=by)
+        assert found.index.to_list() == sorted(set(data[by]))
+        assert found["estimate"].to_list() == [6, 2]
+        assert found["std_error"].to_list() == pytest.approx([1, 0])
+
+
+def test_the_curve_is_given_at_tenths():
+    data = pd.DataFrame({"risk": np.arange(40), "effect": np.arange(40) % 7})
+    found = targeting_curve(data, score="effect", priority="risk")
+    assert found.index.to_list() == pytest.approx(np.arange(1, 10) / 10)
+
+
 class Says(LinearRegression):
     """Give the first row a chance of its own."""
 
@@ -423,6 +440,32 @@ REMEDIES = [
             ({"min_score": 0}, "min_score must lie between 0 and 0.5, got 0"),
             ({"min_score": 0.5}, "min_score must lie between 0 and 0.5, got 0.5"),
         )
+    ),
+    *(
+        (
+            lambda d, wrong=wrong: effect_scores(d, **KNOWN | wrong),
+            f"given more than one role, {roles}; name it once",
+            lambda d: effect_scores(d, **KNOWN, adjust_for=["x1", "ward"]),
+        )
+        for wrong, roles in (
+            ({"propensity": "y"}, "outcome and propensity"),
+            ({"outcome": "a"}, "outcome and treatment"),
+            ({"adjust_for": ["x1", "a"]}, "treatment and adjust_for"),
+            ({"adjust_for": ["x1", "p"]}, "propensity and adjust_for"),
+        )
+    ),
+    *(
+        (
+            lambda d, p=p: effect_scores(d.assign(p=np.where(d.index == 3, p, 0.5)), **KNOWN),
+            f"column 'p' has a probability of {p}; where the treatment was certain",
+            lambda d: effect_scores(d.assign(p=0.5), **KNOWN),
+        )
+        for p in (0, 1)
+    ),
+    (
+        lambda d: targeting_curve(d, score="score", priority="x1", curve="uplift"),
+        "curve must be one of 'toc', 'qini', got 'uplift'",
+        lambda d: targeting_curve(d, score="score", priority="x1", curve="qini"),
     ),
     (
         lambda d: effect_scores(d, outcome="y", treatment="a"),
@@ -517,6 +560,17 @@ REMEDIES = [
         lambda d: heterogeneity_test(d.assign(flat=2.5), score="flat", on="x1"),
         "column 'flat' is 2.5 in all 100 rows, so there is nothing to estimate",
         lambda d: heterogeneity_test(d, score="score", on="x1"),
+    ),
+    *(
+        (
+            lambda d, on=on: heterogeneity_test(d, score="score", on=on),
+            message,
+            lambda d: heterogeneity_test(d, score="score", on="x1"),
+        )
+        for on, message in (
+            (["x1", 2], "on must name a column, as a string, got 2"),
+            (["x1", "score"], "'score' is given more than one role, score and on; name it once"),
+        )
     ),
     (
         lambda d: heterogeneity_test(d, score="score", on=[]),

@@ -20,6 +20,7 @@ from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
+    _decoded,
     _design,
     _frame,
     _names,
@@ -533,7 +534,7 @@ def _joint_covariance(influence, table, cluster):
     """Return the covariance of sums of influences, by clusters if any, and its degrees."""
     if cluster is None:
         return influence.T @ influence, np.inf
-    return _clustered(influence, table[cluster].to_numpy())
+    return _clustered(influence, table[cluster])
 
 
 def _unitless_root(covariance):
@@ -544,12 +545,9 @@ def _unitless_root(covariance):
 
 
 def _groups(column):
-    """Return the names of groups, sorted, and each row's place among them."""
-    codes, names = pd.factorize(column if column.dtype.kind in "if" else column.astype(object))
-    order = np.argsort(np.asarray(names, dtype=None if column.dtype.kind in "if" else str))
-    place = np.empty(len(names), dtype=int)
-    place[order] = np.arange(len(names))
-    return np.asarray(names)[order].tolist(), place[codes]
+    """Return the names of groups, sorted or as classes are ordered, and each row's place."""
+    levels = _decoded(column).astype("category").cat
+    return levels.categories.tolist(), levels.codes.to_numpy()
 
 
 def _check_sized(table, by, codes, names, cluster):
