@@ -164,6 +164,9 @@ def test_the_likelihood_set_is_what_inverting_the_test_on_a_grid_gives(data, des
     )
     assert answer["n"] == rows
     assert answer["reference"] == "Moreira (2003)"
+    assert answer.name == "conditional_likelihood_ratio"
+    law = f"of the likelihood ratio given its strength, {zs.shape[1]} instrument(s)"
+    assert answer["distribution"] == law
 
 
 def test_the_set_of_thirty_quarters_of_birth_is_narrower_than_anderson_and_rubins():
@@ -246,8 +249,9 @@ def test_an_outcome_without_noise_is_refused(data):
     exact = data.assign(y=3 * data["d"] + data["offer"])
     with pytest.raises(ValueError, match="without a rest, so there is no noise"):
         conditional_likelihood_ratio(exact, **MODEL, instruments=["offer", "nudge"])
-    with pytest.raises(ValueError, match="treatment must name one column"):
-        conditional_likelihood_ratio(data, outcome="y", treatment=["d", "e"], instruments="draw")
+    for role in ("outcome", "treatment"):
+        with pytest.raises(ValueError, match=f"{role} must name one column"):
+            conditional_likelihood_ratio(data, **MODEL | {role: ["d", "e"]}, instruments="draw")
 
 
 # ---- robust sets of several instruments
