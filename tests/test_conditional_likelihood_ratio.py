@@ -14,6 +14,7 @@ from scipy import integrate, optimize, stats
 from casestudies.archives.quarter_of_birth import quarter_of_birth
 from casestudies.recipes.instrumental_variables import limited_information, overidentification
 from casestudies.recipes.weak_instruments import (
+    _extremes,
     _likelihood_p_value,
     _where_positive,
     anderson_rubin,
@@ -182,6 +183,7 @@ def test_the_set_of_thirty_quarters_of_birth_is_narrower_than_anderson_and_rubin
     assert [found["ci_low"], found["ci_high"]] == pytest.approx([0.0541, 0.1334], abs=5e-5)
     assert found["kind"] == "interval"
     wide = anderson_rubin(men, **columns)
+    assert wide["reference"] == "Anderson and Rubin (1949)"
     assert [wide["ci_low"], wide["ci_high"]] == pytest.approx([0.0141, 0.1794], abs=5e-5)
 
 
@@ -243,6 +245,21 @@ def test_instruments_that_fix_the_treatment_are_refused_and_the_remedy_works(dat
     with pytest.raises(ValueError, match="what the instruments say, use anderson_rubin"):
         conditional_likelihood_ratio(data, **exact)
     assert anderson_rubin(data, **exact)["kind"] == "interval"
+
+
+def test_where_nothing_at_all_is_explained_both_extremes_are_zero():
+    assert _extremes(np.zeros((2, 2)), np.eye(2), 10) == (0.0, 0.0)
+
+
+def test_two_columns_of_clusters_without_a_variance_are_refused_and_one_is_not():
+    rng, n = np.random.default_rng(0), 240
+    z, u, e = rng.normal(size=(3, n))
+    frame = pd.DataFrame({"a": z, "b": rng.normal(size=n), "d": z + u, "y": z + 2 * u + e})
+    frame = frame.assign(firm=np.arange(n) % 6, year=np.arange(n) // 40)
+    columns = {**MODEL, "instruments": ["a", "b"], "cov": "clustered"}
+    with pytest.raises(ValueError, match=r"is singular or negative .*; cluster by one column"):
+        anderson_rubin(frame, **columns, cluster=["firm", "year"])
+    assert anderson_rubin(frame, **columns, cluster="firm")["n"] == n
 
 
 def test_an_outcome_without_noise_is_refused(data):

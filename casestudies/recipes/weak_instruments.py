@@ -242,7 +242,7 @@ def anderson_rubin(
         outcome=outcome,
     )
     if design.cov == "unadjusted" or design.count == 1:
-        pieces, df = _quadratic_sets(design, names)
+        pieces, df = _quadratic_sets(design)
     else:
         pieces, df = _robust_set(design, names)
     sets = [
@@ -460,16 +460,12 @@ def _set(design, pieces, name, outcome, law, reference):
     return pd.Series(entries, name=name)
 
 
-def _quadratic_sets(design, names):
+def _quadratic_sets(design):
     """Return the pieces of each treatment's set, a quadratic inequality, and degrees of freedom."""
     df = _residual_df(design)
     allowed = special.fdtri(design.count, df, design.level) * design.count * _reduced_form(design)
-    units = design.scale[0] / design.scale[1:]
-    places = range(1, len(names) + 1)
-    return [
-        _effects(design.explained, allowed, place, unit)
-        for place, unit in zip(places, units, strict=True)
-    ], df
+    units = enumerate(design.scale[0] / design.scale[1:], 1)
+    return [_effects(design.explained, allowed, place, unit) for place, unit in units], df
 
 
 def _robust_set(design, names):
