@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from instruments import CELLS, MODEL, ROWS, cluster_of, dummies, world
+from linearmodels.datasets import card, mroz
 from linearmodels.iv import IV2SLS, IVGMM, IVLIML
 from scipy import integrate, optimize, stats
 
 from casestudies.archives.quarter_of_birth import quarter_of_birth
 from casestudies.recipes.instrumental_variables import limited_information, overidentification
 from casestudies.recipes.weak_instruments import (
+    _extremes,
     _likelihood_p_value,
     _where_positive,
     anderson_rubin,
@@ -71,6 +73,64 @@ def test_the_p_value_is_that_of_simulated_reduced_forms():
         assert abs(found - share) < 4 * np.sqrt(found * (1 - found) / draws)
 
 
+# ivmodels 0.10.0: inverse_conditional_likelihood_ratio_test(Z, X, y, alpha=1 - level, C=controls,
+# fit_intercept=True, tol=1e-10).boundaries
+EXPERIENCE = ["exper", "expersq"]
+LIBRARY = [
+    (
+        card,
+        {
+            "treatment": "educ",
+            "instruments": ["nearc2", "nearc4"],
+            "controls": [*EXPERIENCE, "black", "south", "smsa"],
+        },
+        {0.95: [0.07890417052, 0.336816615034], 0.9: [0.093937050275, 0.297914494096]},
+    ),
+    (
+        mroz,
+        {"treatment": "educ", "instruments": ["fatheduc", "motheduc"], "controls": EXPERIENCE},
+        {0.95: [-0.004126753727, 0.122279748153], 0.9: [0.006971747191, 0.112468847264]},
+    ),
+    (
+        mroz,
+        {
+            "treatment": "hours",
+            "instruments": ["kidslt6", "kidsge6", "nwifeinc"],
+            "controls": "age",
+        },
+        {0.95: [-0.000253383208, 0.001008485939]},
+    ),
+    (
+        mroz,
+        {"treatment": "exper", "instruments": ["city", "kidslt6"], "controls": "age"},
+        {0.95: [-np.inf, np.inf]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("archive", "columns", "sets"), LIBRARY)
+def test_the_likelihood_set_is_that_of_another_library(archive, columns, sets):
+    used = ["lwage", columns["treatment"], *columns["instruments"]]
+    rows = archive.load().dropna(subset=used)
+    for level, ends in sets.items():
+        found = conditional_likelihood_ratio(rows, outcome="lwage", **columns, level=level)
+        np.testing.assert_allclose(found["pieces"], [ends], atol=2e-12)
+
+
+# ivmodels 0.10.0: conditional_likelihood_ratio_critical_value_function(k=count, mx=1, md=0,
+# lambdas=[strength], z=ratio, tol=1e-12)
+@pytest.mark.parametrize(
+    ("ratio", "strength", "count", "p_value"),
+    [
+        (4.0, 5.0, 3, 0.10085010538548),
+        (2.5, 0.7, 10, 0.97846171705422),
+        (3.9, 60.0, 30, 0.15321139039483),
+    ],
+)
+def test_the_p_value_is_that_of_another_library(ratio, strength, count, p_value):
+    assert _likelihood_p_value(ratio, strength, count) == pytest.approx(p_value, abs=1e-12)
+
+
 @DESIGNS
 @pytest.mark.parametrize("rows", [60, 600])
 def test_the_likelihood_set_is_what_inverting_the_test_on_a_grid_gives(data, design, rows):
@@ -105,6 +165,9 @@ def test_the_likelihood_set_is_what_inverting_the_test_on_a_grid_gives(data, des
     )
     assert answer["n"] == rows
     assert answer["reference"] == "Moreira (2003)"
+    assert answer.name == "conditional_likelihood_ratio"
+    law = f"of the likelihood ratio given its strength, {zs.shape[1]} instrument(s)"
+    assert answer["distribution"] == law
 
 
 def test_the_set_of_thirty_quarters_of_birth_is_narrower_than_anderson_and_rubins():
@@ -120,6 +183,7 @@ def test_the_set_of_thirty_quarters_of_birth_is_narrower_than_anderson_and_rubin
     assert [found["ci_low"], found["ci_high"]] == pytest.approx([0.0541, 0.1334], abs=5e-5)
     assert found["kind"] == "interval"
     wide = anderson_rubin(men, **columns)
+    assert wide["reference"] == "Anderson and Rubin (1949)"
     assert [wide["ci_low"], wide["ci_high"]] == pytest.approx([0.0141, 0.1794], abs=5e-5)
 
 
@@ -183,12 +247,28 @@ def test_instruments_that_fix_the_treatment_are_refused_and_the_remedy_works(dat
     assert anderson_rubin(data, **exact)["kind"] == "interval"
 
 
+def test_where_nothing_at_all_is_explained_both_extremes_are_zero():
+    assert _extremes(np.zeros((2, 2)), np.eye(2), 10) == (0.0, 0.0)
+
+
+def test_two_columns_of_clusters_without_a_variance_are_refused_and_one_is_not():
+    rng, n = np.random.default_rng(0), 240
+    z, u, e = rng.normal(size=(3, n))
+    frame = pd.DataFrame({"a": z, "b": rng.normal(size=n), "d": z + u, "y": z + 2 * u + e})
+    frame = frame.assign(firm=np.arange(n) % 6, year=np.arange(n) // 40)
+    columns = {**MODEL, "instruments": ["a", "b"], "cov": "clustered"}
+    with pytest.raises(ValueError, match=r"is singular or negative .*; cluster by one column"):
+        anderson_rubin(frame, **columns, cluster=["firm", "year"])
+    assert anderson_rubin(frame, **columns, cluster="firm")["n"] == n
+
+
 def test_an_outcome_without_noise_is_refused(data):
     exact = data.assign(y=3 * data["d"] + data["offer"])
     with pytest.raises(ValueError, match="without a rest, so there is no noise"):
         conditional_likelihood_ratio(exact, **MODEL, instruments=["offer", "nudge"])
-    with pytest.raises(ValueError, match="treatment must name one column"):
-        conditional_likelihood_ratio(data, outcome="y", treatment=["d", "e"], instruments="draw")
+    for role in ("outcome", "treatment"):
+        with pytest.raises(ValueError, match=f"{role} must name one column"):
+            conditional_likelihood_ratio(data, **MODEL | {role: ["d", "e"]}, instruments="draw")
 
 
 # ---- robust sets of several instruments

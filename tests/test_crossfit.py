@@ -9,8 +9,9 @@ import pytest
 from confounded import COLUMNS, WARDS, coarse, design, fits, hospital, m_estimator
 from scipy import stats
 from scipy.special import expit
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -275,6 +276,21 @@ def test_clusters_that_were_treated_whole_are_dealt_arm_by_arm():
     assert (pd.crosstab(fold, treated).to_numpy() == [[10, 5]]).all()
 
 
+def test_clusters_of_any_size_are_dealt_by_their_shares_of_treated():
+    cluster = np.repeat(np.arange(8), [4, 8, 4, 8, 4, 8, 4, 8])
+    treated = np.concatenate([[1, 0, 0, 0], [1, 1, 1, 0, 1, 1, 1, 0]] * 4).astype(float)
+    fold = _crossfit._deal(np.arange(48), treated, 2, cluster)
+    assert (pd.crosstab(fold, cluster % 2).to_numpy() == [[8, 16]]).all()
+
+
+def test_clusters_alike_in_covariates_are_not_dealt_by_their_outcomes():
+    y, same = np.arange(40.0), np.zeros(40)
+    order = _crossfit._shuffled(
+        pd.DataFrame({"x": same}), same, y, ties=(same,), cluster=y.astype(int)
+    )
+    assert abs(np.corrcoef(order, y)[0, 1]) < 0.5
+
+
 def test_clustered_error_sums_influences_by_cluster():
     data = clustered(200, 8)
     found = doubly_robust(data, **COLUMNS, folds=1, cluster="site")
@@ -299,6 +315,15 @@ def test_folds_of_clusters_depend_on_neither_order_nor_names(splits):
     for other in (shuffled, shuffled.assign(site=shuffled["site"].map(names))):
         found = doubly_robust(other, **COLUMNS, **options)
         assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-8)
+
+
+def test_a_far_off_origin_of_the_outcome_costs_no_digits():
+    data, origin = hospital(300, rng=1), 2.0**36
+    y = data["y"] + origin - origin  # with the digits that are left at the origin
+    found, expected = (
+        doubly_robust(data.assign(y=each), **COLUMNS).to_list() for each in (y + origin, y)
+    )
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_weights_have_no_unit():
@@ -345,6 +370,11 @@ REMEDIES = [
         {"treatment_model": LINES["treatment_model"]},
     ),
     (
+        {"treatment_model": RidgeClassifier()},
+        "treatment_model, a RidgeClassifier, predicts classes and not how .* CalibratedClassifierC",
+        {"treatment_model": CalibratedClassifierCV(RidgeClassifier())},
+    ),
+    (
         {"treatment_model": TREE(random_state=0)},
         r"treatment_model gives \d+ row\(s\) a probability below 0.01, the least 0, .*leaves",
         {"treatment_model": TREE(min_samples_leaf=20, random_state=0)},
@@ -353,6 +383,11 @@ REMEDIES = [
         {"treatment_model": Chance(0.004)},
         r"gives \d+ row\(s\) a probability below 0.01, the least 0.004, .* lower min_score",
         {"treatment_model": Chance(0.004), "min_score": 0.003},
+    ),
+    (
+        {"treatment_model": Chance(0.996)},
+        r"gives \d+ row\(s\) a probability below 0.01, the least 0.004, .* lower min_score",
+        {"treatment_model": Chance(0.996), "min_score": 0.003},
     ),
     (
         {"min_score": 0.7},
@@ -372,7 +407,7 @@ REMEDIES = [
     (
         {"outcome_model": KNeighborsRegressor(200)},
         r"fold 1 of 5: outcome_model, a KNeighborsRegressor, fails on \d+ rows of 4 column\(s\): "
-        r"ValueError: .* call its fit\(x, y\) on such .*; fewer folds leave more rows",
+        r"ValueError: .* call its fit\(x, y\) on such .*, fewer folds leave more to",
         {"outcome_model": KNeighborsRegressor(5)},
     ),
     (
@@ -395,6 +430,48 @@ def test_unfit_options_are_refused_and_the_advice_works(options, message, repair
     with pytest.raises(ValueError, match=message):
         doubly_robust(data, **COLUMNS, **options)
     assert fits(doubly_robust(data, **COLUMNS, **repaired))
+
+
+def test_by_default_there_are_five_folds_once_and_probabilities_of_one_percent_will_do():
+    data = hospital(100, rng=23)
+    found = doubly_robust(data, **COLUMNS, treatment_model=Chance(0.011))
+    same = {"folds": 5, "splits": 1, "level": 0.95, "estimand": "ATE", "model": "linear"}
+    again = doubly_robust(data, **COLUMNS, **same, treatment_model=Chance(0.011))
+    assert found.to_list() == again.to_list()
+    with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.009"):
+        doubly_robust(data, **COLUMNS, treatment_model=Chance(0.009))
+
+
+def test_two_columns_of_chances_are_those_of_0_and_1():
+    class Pair(Told):
+        def predict_proba(self, x):
+            return np.column_stack([1 - self.predict(x), self.predict(x)])
+
+    data = hospital(100, rng=23)
+    found, expected = (
+        doubly_robust(data, **COLUMNS, treatment_model=model) for model in (Pair(0.3), Chance(0.3))
+    )
+    assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-12)
+
+
+def test_a_fold_that_has_all_of_an_arm_is_refused_and_another_number_is_not():
+    data = hospital(80, rng=23).assign(site=np.arange(80) // 20)
+    data["a"] = np.where(data["site"] == 3, np.arange(80) % 10 > 0, data.index == 5) * 1
+    learners = {"outcome_model": LinearRegression(), "treatment_model": Chance(0.3)}
+    options = {"cluster": "site", **learners}
+    message = r"fold 2 of 2: no row is left to fit outcome_model, as all of an arm are in one fold"
+    with pytest.raises(ValueError, match=message):
+        doubly_robust(data, **COLUMNS, **options, folds=2, rng=0)
+    for other in ({"folds": 2, "rng": 2}, {"folds": 4}):
+        assert fits(doubly_robust(data, **COLUMNS, **options, **other))
+
+
+def test_a_covariate_of_one_arm_is_refused_on_all_rows_unless_a_learner_takes_it():
+    data = hospital(60, rng=23).assign(x1=lambda d: d["x1"] * d["a"])
+    with pytest.raises(ValueError, match=r"^among the rows where units are untreated, column 'x1'"):
+        doubly_robust(data, **COLUMNS, folds=1)
+    learners = {"outcome_model": LinearRegression(), "treatment_model": Chance(0.5)}
+    assert fits(doubly_robust(data, **COLUMNS, **learners))
 
 
 def test_a_learners_own_error_is_kept_as_the_cause():

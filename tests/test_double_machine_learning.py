@@ -308,6 +308,33 @@ def test_the_order_of_rows_does_not_matter(call, columns, options):
     assert found.to_list() == pytest.approx(expected.to_list(), rel=1e-8)
 
 
+@pytest.mark.parametrize(("call", "columns"), CALLS)
+def test_by_default_there_are_five_folds_once_and_intervals_of_95_percent(call, columns):
+    data = world(200, 9)
+    found = call(data, **columns)
+    assert found.to_list() == call(data, **columns, folds=5, splits=1, level=0.95).to_list()
+
+
+def test_an_instrument_that_moves_nobody_is_refused():
+    data = pd.DataFrame({"x": [0, 1] * 8, "z": [0, 0, 1, 1] * 4})
+    data["took"] = ([0] * 4 + [1] * 4) * 2
+    data["y"] = np.arange(16.0)
+    roles = {"outcome": "y", "treatment": "took", "instrument": "z", "adjust_for": "x"}
+    with pytest.raises(ValueError, match=r"column 'z' raises 'took' by 0 on average"):
+        interactive_iv(data, **roles, folds=1)
+
+
+def test_the_least_probability_of_an_instruments_value_is_one_percent():
+    class Says(LogisticRegression):
+        def predict_proba(self, x):
+            return np.where(np.arange(len(x)) == 0, self.C, 0.5)
+
+    data = world(200, 9)
+    assert fits(interactive_iv(data, **OFFERED, instrument_model=Says(C=0.0101)))
+    with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.0099"):
+        interactive_iv(data, **OFFERED, instrument_model=Says(C=0.0099))
+
+
 def test_estimands_are_named():
     data = world(200, 9)
     names = [call(data, **columns).attrs["estimand"] for call, columns in CALLS]
@@ -330,6 +357,11 @@ REMEDIES = [
         lambda d: partially_linear_iv(d.assign(z=d["x2"] + 1), **MOVED | {"adjust_for": "x1"}),
     ),
     (
+        lambda d: partially_linear_iv(d.assign(d=2 * d["x1"]), **MOVED),
+        "the covariates predict column 'd' exactly",
+        lambda d: partially_linear_iv(d.assign(d=2 * d["x1"]), **MOVED | {"adjust_for": "x2"}),
+    ),
+    (
         lambda d: partially_linear(d, **LINEAR | {"adjust_for": []}),
         "adjust_for names no column; name the covariates",
         lambda d: partially_linear(d, **LINEAR),
@@ -343,6 +375,57 @@ REMEDIES = [
         lambda d: partially_linear_iv(d, **MOVED, instrument_model=LOGIT, folds=1),
         "folds is 1, but instrument_model would predict",
         lambda d: partially_linear_iv(d, **MOVED, instrument_model=LOGIT, folds=2),
+    ),
+    *(
+        (
+            lambda d, wrong=wrong: partially_linear(d, **LINEAR | wrong),
+            message,
+            lambda d: partially_linear(d, **LINEAR),
+        )
+        for wrong, message in (
+            ({"folds": 2.5}, "folds must be a whole number"),
+            ({"adjust_for": ["x1", 2]}, "adjust_for must name a column, as a string, got 2"),
+            (
+                {"adjust_for": ["x1", "d"]},
+                "'d' is given more than one role, treatment and adjust_f",
+            ),
+            ({"outcome_model": KNeighborsRegressor(100)}, "fold 1 of 5: outcome_model, a KNeigh"),
+            ({"treatment_model": KNeighborsRegressor(100)}, "fold 1 of 5: treatment_model, a K"),
+        )
+    ),
+    *(
+        (
+            lambda d, few={option: learner, "folds": 1}: interactive_iv(d, **OFFERED, **few),
+            f"folds is 1, but {option} would predict",
+            lambda d, more={option: learner, "folds": 2}: interactive_iv(d, **OFFERED, **more),
+        )
+        for option, learner in (
+            ("outcome_model", LinearRegression()),
+            ("treatment_model", LOGIT),
+            ("instrument_model", LOGIT),
+        )
+    ),
+    *(
+        (
+            lambda d, wrong=wrong: interactive_iv(d, **OFFERED | wrong),
+            message,
+            lambda d: interactive_iv(d, **OFFERED),
+        )
+        for wrong, message in (
+            ({"folds": 2.5}, "folds must be a whole number"),
+            ({"min_score": 0}, "min_score must lie between 0 and 0.5, got 0"),
+            ({"min_score": 0.5}, "min_score must lie between 0 and 0.5, got 0.5"),
+            ({"adjust_for": ["x1", "took"]}, "'took' is given more than one role, treatment and a"),
+            ({"adjust_for": ["x1", "z"]}, "'z' is given more than one role, instrument and adjust"),
+            ({"adjust_for": ["x1", 2]}, "adjust_for must name a column, as a string, got 2"),
+            ({"treatment": "z"}, "'z' is given more than one role, treatment and instrument"),
+            ({"outcome": "took"}, "'took' is given more than one role, outcome and treatment"),
+        )
+    ),
+    (
+        lambda d: interactive_iv(d, **OFFERED, outcome_model=KNeighborsRegressor(100)),
+        r"fold 1 of 5: outcome_model, a KNeighborsRegressor, fails on",
+        lambda d: interactive_iv(d, **OFFERED, outcome_model=KNeighborsRegressor(5)),
     ),
     (
         lambda d: interactive_iv(d, **OFFERED, treatment_model=KNeighborsRegressor(100)),
@@ -365,6 +448,34 @@ REMEDIES = [
         lambda d: interactive_iv(d, **OFFERED | {"treatment": "d"}),
         "column 'd' must be 0 or 1",
         lambda d: interactive_iv(d.assign(d=(d["d"] > 0) * 1), **OFFERED | {"treatment": "d"}),
+    ),
+    *(
+        (
+            lambda d, call=call, columns=columns: call(d.assign(d=0), **columns),
+            "column 'd' is 0 in all 100 rows, so there is nothing to estimate",
+            lambda d, call=call, columns=columns: call(d, **columns),
+        )
+        for call, columns in ((partially_linear, LINEAR), (partially_linear_iv, MOVED))
+    ),
+    *(
+        (
+            lambda d, call=call, columns=columns, mover=mover: call(
+                d.assign(**{mover: (d["site"] == 3) * 1}), **columns, folds=1, cluster="site"
+            ),
+            f"column 'site' has 30 .*, and one alone makes up the rows with {mover} = 1",
+            lambda d, call=call, columns=columns, mover=mover: call(
+                d.assign(**{mover: (d["site"] < 9) * 1}), **columns, folds=1, cluster="site"
+            ),
+        )
+        for call, columns, mover in (
+            (partially_linear, LINEAR, "d"),
+            (partially_linear_iv, MOVED, "z"),
+        )
+    ),
+    (
+        lambda d: interactive_iv(d.assign(site=1), **OFFERED, cluster="site"),
+        "column 'site' is 1 in all rows, and one cluster cannot show.* name a finer column",
+        lambda d: interactive_iv(d, **OFFERED, cluster="site"),
     ),
     (
         lambda d: partially_linear(d, **LINEAR, folds=101),

@@ -230,20 +230,27 @@ REMEDIES = [
         lambda d: doubly_robust(d, **COLUMNS),
     ),
     (
+        lambda d: doubly_robust(d.assign(x1=d["x1"] + 9 * d["a"]), **COLUMNS),
+        "column 'x1', at .*, separates the arms, so .* restrict data to where both are found",
+        lambda d: doubly_robust(
+            d.assign(x1=d["x1"] + 9 * d["a"]), **COLUMNS | {"adjust_for": "x2"}
+        ),
+    ),
+    (
         lambda d: doubly_robust(d.assign(y=(d["x1"] > 0) * 1), **COLUMNS, model="logit"),
-        "rows that fit fold 1 of 5: .* separates the outcomes 0 and 1 of an arm.* model='linear'",
+        "fit fold 1 of 5: .* separates the outcomes 0 and 1 of an arm, so .* model='linear'",
         lambda d: doubly_robust(d.assign(y=(d["x1"] > 0) * 1), **COLUMNS),
     ),
     (
         lambda d: doubly_robust(
             d.assign(y=d["a"] * (d["x2"] > 0)), **COLUMNS, model="logit", folds=1
         ),
-        "a constant, 0 in all 45 rows, separates the outcomes 0 and 1 of an arm.* model='linear'",
+        "a constant, 0 in all 45 rows, separates the outcomes 0 and 1 of an arm, so .*'linear'",
         lambda d: doubly_robust(d.assign(y=d["a"] * (d["x2"] > 0)), **COLUMNS, folds=1),
     ),
     (
         lambda d: doubly_robust(d.assign(ward=rare(d)), **COLUMNS),
-        "rows that fit fold . of 5: .* units are treated, column 'ward = c' .*; fewer folds leave",
+        "rows that fit fold . of 5: .* units are treated, column 'ward = c' .*, fewer folds leave",
         lambda d: doubly_robust(d.assign(ward=rare(d)), **COLUMNS, folds=1),
     ),
 ]

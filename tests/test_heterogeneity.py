@@ -18,6 +18,7 @@ from casestudies.recipes.heterogeneity import (
     rank_weighted_effect,
     targeting_curve,
 )
+from casestudies.recipes.propensity import trim
 
 LinearRegression = pytest.importorskip("sklearn.linear_model").LinearRegression
 KNeighborsRegressor = pytest.importorskip("sklearn.neighbors").KNeighborsRegressor
@@ -364,7 +365,108 @@ def test_answers_depend_on_neither_the_order_nor_the_units(name, options):
     )
 
 
+def test_the_estimand_names_the_population_that_was_trimmed_to():
+    kept = trim(hospital(300, rng=3), treatment="a", adjust_for="x1", low=0.3, high=0.7)
+    kept["score"] = effect_scores(kept, **COLUMNS)
+    among = "among rows with scores in [0.3, 0.7]"
+    ranking = {"score": "score", "priority": "x1"}
+    found = {
+        "ATE in each group": group_effects(kept, score="score", by="ward"),
+        "best linear projection of the CATE": best_linear_projection(kept, score="score", on="x1"),
+        "toc": targeting_curve(kept, **ranking),
+        "AUTOC": rank_weighted_effect(kept, **ranking),
+    }
+    assert {each.attrs["estimand"] for each in found.values()} == {f"{k} {among}" for k in found}
+
+
+KNOWN = {"outcome": "y", "treatment": "a", "propensity": "p"}
+
+
+def test_the_test_says_its_null_its_degrees_and_its_rows():
+    data = pd.DataFrame({"age": [1, 2, 3, 4, 5], "effect": [1.0, 1.5, 3.5, 4.0, 5.0]})
+    found = heterogeneity_test(data, score="effect", on="age").to_dict()
+    rest = {"df": 1, "df_denominator": 3, "n": 5}
+    assert {name: found[name] for name in rest} == rest
+    assert found["null"] == "effects do not differ along these covariates"
+    assert found["p_value"] == pytest.approx(stats.f.sf(found["statistic"], 1, 3))
+
+
+def test_groups_may_be_dates_classes_or_of_two_rows_and_one_may_have_no_noise():
+    data = pd.DataFrame({"effect": [2.0, 2.0, 2.0, 5.0, 7.0], "age": [12, 14, 11, 3, 4]})
+    data["since"] = pd.to_datetime(["2020-01-02"] * 3 + ["2020-01-01"] * 2)
+    data["class"] = pd.cut(data["age"], [2, 10, 20])
+    for by in ("since", "class"):
+        found = group_effects(data, score="effect", by=by)
+        assert found.index.to_list() == sorted(set(data[by]))
+        assert found["estimate"].to_list() == [6, 2]
+        assert found["std_error"].to_list() == pytest.approx([1, 0])
+
+
+def test_the_curve_is_given_at_tenths():
+    data = pd.DataFrame({"risk": np.arange(40), "effect": np.arange(40) % 7})
+    found = targeting_curve(data, score="effect", priority="risk")
+    assert found.index.to_list() == pytest.approx(np.arange(1, 10) / 10)
+
+
+class Says(LinearRegression):
+    """Give the first row a chance of its own."""
+
+    def __init__(self, chance=0.5):
+        super().__init__()
+        self.chance = chance
+
+    def predict_proba(self, x):
+        return np.where(np.arange(len(x)) == 0, self.chance, 0.5)
+
+
+def test_by_default_there_are_five_folds_and_probabilities_of_one_percent_will_do():
+    data = hospital(100, rng=23).assign(a=np.arange(100) % 2)
+    found = effect_scores(data, **COLUMNS, treatment_model=Says(0.011))
+    again = effect_scores(data, **COLUMNS, treatment_model=Says(0.011), folds=5, model="linear")
+    assert found.to_list() == again.to_list()
+    with pytest.raises(ValueError, match=r"a probability below 0\.01, the least 0\.0"):
+        effect_scores(data, **COLUMNS, treatment_model=Says(0.009), folds=20)
+
+
 REMEDIES = [
+    *(
+        (
+            lambda d, wrong=wrong: effect_scores(d, **COLUMNS, **wrong),
+            message,
+            lambda d: effect_scores(d, **COLUMNS, folds=2, min_score=0.2),
+        )
+        for wrong, message in (
+            ({"folds": 2.5}, "folds must be a whole number, got 2.5"),
+            ({"min_score": 0}, "min_score must lie between 0 and 0.5, got 0"),
+            ({"min_score": 0.5}, "min_score must lie between 0 and 0.5, got 0.5"),
+        )
+    ),
+    *(
+        (
+            lambda d, wrong=wrong: effect_scores(d, **KNOWN | wrong),
+            f"given more than one role, {roles}; name it once",
+            lambda d: effect_scores(d, **KNOWN, adjust_for=["x1", "ward"]),
+        )
+        for wrong, roles in (
+            ({"propensity": "y"}, "outcome and propensity"),
+            ({"outcome": "a"}, "outcome and treatment"),
+            ({"adjust_for": ["x1", "a"]}, "treatment and adjust_for"),
+            ({"adjust_for": ["x1", "p"]}, "propensity and adjust_for"),
+        )
+    ),
+    *(
+        (
+            lambda d, p=p: effect_scores(d.assign(p=np.where(d.index == 3, p, 0.5)), **KNOWN),
+            f"column 'p' has a probability of {p}; where the treatment was certain",
+            lambda d: effect_scores(d.assign(p=0.5), **KNOWN),
+        )
+        for p in (0, 1)
+    ),
+    (
+        lambda d: targeting_curve(d, score="score", priority="x1", curve="uplift"),
+        "curve must be one of 'toc', 'qini', got 'uplift'",
+        lambda d: targeting_curve(d, score="score", priority="x1", curve="qini"),
+    ),
     (
         lambda d: effect_scores(d, outcome="y", treatment="a"),
         "neither adjust_for nor propensity is given; name the covariates",
@@ -417,6 +519,34 @@ REMEDIES = [
         "row 0 decides on a coefficient alone.* merge its category",
         lambda d: best_linear_projection(d, score="score", on="ward"),
     ),
+    *(
+        (
+            lambda d, call=call: call(
+                d.assign(s=np.where(d["ward"] == "a", 0, 1 + np.arange(100) % 8)),
+                score="score",
+                on=["x2", "ward"],
+                cluster="s",
+            ),
+            "column 's': cluster 0 decides on a coefficient alone.* merge its category",
+            lambda d, call=call: call(
+                d.assign(
+                    s=np.where(d["ward"] == "a", 0, 1 + np.arange(100) % 8),
+                    ward=d["ward"].replace("b", "a"),
+                ),
+                score="score",
+                on=["x2", "ward"],
+                cluster="s",
+            ),
+        )
+        for call in (best_linear_projection, heterogeneity_test)
+    ),
+    (
+        lambda d: effect_scores(
+            d.assign(s=d["a"] * (1 + np.arange(100) % 9)), **KNOWN, folds=1, cluster="s"
+        ),
+        "column 's' has 10 .*, and one alone makes up the rows with a = 0",
+        lambda d: effect_scores(d.assign(s=np.arange(100) % 9), **KNOWN, folds=1, cluster="s"),
+    ),
     (
         lambda d: heterogeneity_test(
             d.assign(s=np.arange(100) % 3), score="score", on=["x1", "x2", "ward"], cluster="s"
@@ -430,6 +560,17 @@ REMEDIES = [
         lambda d: heterogeneity_test(d.assign(flat=2.5), score="flat", on="x1"),
         "column 'flat' is 2.5 in all 100 rows, so there is nothing to estimate",
         lambda d: heterogeneity_test(d, score="score", on="x1"),
+    ),
+    *(
+        (
+            lambda d, on=on: heterogeneity_test(d, score="score", on=on),
+            message,
+            lambda d: heterogeneity_test(d, score="score", on="x1"),
+        )
+        for on, message in (
+            (["x1", 2], "on must name a column, as a string, got 2"),
+            (["x1", "score"], "'score' is given more than one role, score and on; name it once"),
+        )
     ),
     (
         lambda d: heterogeneity_test(d, score="score", on=[]),

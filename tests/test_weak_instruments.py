@@ -62,6 +62,15 @@ def test_first_stage_f_and_partial_r2_are_those_of_the_regression(data, design):
     )
 
 
+def test_with_weights_the_effective_f_alone_is_told_and_is_that_of_weighted_least_squares(data):
+    data = data.assign(k=1 + data.index % 3)
+    table = first_stage(data, treatment="d", instruments="offer", controls="x", weights="k")
+    exog = sm.add_constant(data[["offer", "x"]])
+    fit = sm.WLS(data["d"], exog, data["k"]).fit(cov_type="HC1")
+    assert table.index.to_list() == ["effective F"]
+    assert table["value"].item() == pytest.approx(fit.tvalues["offer"] ** 2, rel=1e-9)
+
+
 @pytest.mark.parametrize("cov", ["robust", "clustered"])
 def test_effective_f_of_one_instrument_is_the_robust_f(data, cov):
     options = {"cov_type": "HC1"}
@@ -532,6 +541,11 @@ def test_where_everybody_complies_the_interval_is_the_conventional_one():
     plain = wald(offered, **MODEL, instrument="z", cov="clustered", cluster="site")
     assert fit.attrs["first_stage_f"] > 1e20
     np.testing.assert_allclose(fit, plain, rtol=1e-12)
+    exact = pd.DataFrame({"z": np.repeat([0, 1], [9, 3])}).assign(d=lambda f: f["z"])
+    exact["y"] = np.arange(12) % 7 + exact["d"]  # here no rounding is left of the treatment
+    fit = t_f(exact, **MODEL, instrument="z")
+    assert fit.attrs["first_stage_f"] == np.inf
+    np.testing.assert_allclose(fit, wald(exact, **MODEL, instrument="z"), rtol=1e-12)
 
 
 # ---- refusals

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from casestudies.recipes._clusters import _check_sides
+from casestudies.recipes._clusters import _check_several_clusters, _check_sides
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
@@ -35,7 +35,7 @@ class _Sample(NamedTuple):
     treated: np.ndarray
     y: np.ndarray
     counted: _Counted
-    cluster: np.ndarray | None = None
+    cluster: pd.Series | None = None
     others: tuple = ()  # more columns, by which rows can differ
 
 
@@ -43,8 +43,8 @@ class _Choice(NamedTuple):
     """What models outcome and treatment, and the least probability that may divide."""
 
     outcome: object  # "linear", "logit" or a learner
-    treatment: object = "logit"  # or a learner, or known probabilities
-    least: float = 0.0
+    treatment: object  # "logit", a learner or known probabilities
+    least: float
     options: tuple = ("outcome_model", "treatment_model")  # what messages call them
 
 
@@ -52,7 +52,7 @@ class _Fit(NamedTuple):
     """Predictions for new rows, and the way back from a gradient by them to the rows fitted."""
 
     predicted: np.ndarray
-    carry: Callable
+    carry: Callable = lambda gradient: 0.0  # of what is taken as known
 
 
 class _Terms(NamedTuple):
@@ -67,22 +67,25 @@ def _read_sample(data, treatment, adjust_for, models, folds, *, outcome, weights
     table, treated, design, counted = _read_counted_covariates(
         data, treatment, adjust_for, None, outcome=outcome, weights=weights, cluster=cluster
     )
-    y = _outcome(table, outcome, models.outcome if isinstance(models.outcome, str) else "linear")
-    if models.outcome == "linear":
+    names, arms = _names("adjust_for", adjust_for), [treatment]
+    rows = table[names], design, treated
+    return _sampled(table, rows, outcome, models.outcome, counted, cluster, folds, arms)
+
+
+def _sampled(table, rows, outcome, model, counted, cluster, folds, arms):
+    """Return rows with their outcome and clusters, of which there are enough for the folds."""
+    y = _outcome(table, outcome, model)
+    if model == "linear":
         y = y - y.mean()  # digits that a far-off origin would cost
-    groups = None
     if cluster is not None:
-        _check_foldable(table, cluster, [treatment], folds)
-        groups = table[cluster].to_numpy()
-    covariates = table[_names("adjust_for", adjust_for)]
-    return _Sample(covariates, design, treated, y, counted, groups)
+        _check_foldable(table, cluster, arms, folds)
+    return _Sample(*rows, y, counted, None if cluster is None else table[cluster])
 
 
 def _choose(model, outcome_model, treatment_model, least, folds):
     """Return the models asked for, checked, or raise."""
     _check_choice("model", model, ("linear", "logit"))
-    for option, learner in (("outcome_model", outcome_model), ("treatment_model", treatment_model)):
-        _check_learner(option, learner, folds)
+    _check_learners(folds, outcome_model=outcome_model, treatment_model=treatment_model)
     if outcome_model is not None and model != "linear":
         raise ValueError(
             f"model={model!r} and outcome_model both say how to model the outcome; leave one out"
@@ -91,38 +94,39 @@ def _choose(model, outcome_model, treatment_model, least, folds):
     return _Choice(outcome, "logit" if treatment_model is None else treatment_model, least)
 
 
-def _check_learner(option, learner, folds):
+def _check_learners(folds, **learners):
     """Raise unless a learner, if there is one, can be fitted to some rows and predict others."""
-    if learner is None:
-        return
-    predicts = hasattr(learner, "predict") or hasattr(learner, "predict_proba")
-    if isinstance(learner, type) or not (hasattr(learner, "fit") and predicts):
-        raise ValueError(
-            f"{option} must be an object with fit and predict or predict_proba, such as "
-            f"LinearRegression(), got {learner!r}"
-        )
-    if getattr(learner, "warm_start", False) is True:
-        raise ValueError(
-            f"{option} has warm_start=True, so a fit would remember rows that it is to predict; "
-            "set warm_start=False"
-        )
-    if folds < 2:
-        raise ValueError(
-            f"folds is {folds}, but {option} would predict the very rows that it was fitted to, "
-            "which biases the estimate; ask for folds=2 or more"
-        )
+    for option, learner in learners.items():
+        if learner is None:
+            continue
+        predicts = hasattr(learner, "predict") or hasattr(learner, "predict_proba")
+        if isinstance(learner, type) or not (hasattr(learner, "fit") and predicts):
+            raise ValueError(
+                f"{option} must be an object with fit and predict or predict_proba, such as "
+                f"LinearRegression(), got {learner!r}"
+            )
+        if getattr(learner, "warm_start", False) is True:
+            raise ValueError(
+                f"{option} has warm_start=True, so a fit would remember rows that it is to "
+                "predict; set warm_start=False"
+            )
+        if folds < 2:
+            raise ValueError(
+                f"folds is {folds}, but {option} would predict the very rows that it was fitted "
+                "to, which biases the estimate; ask for folds=2 or more"
+            )
 
 
 def _check_foldable(table, cluster, arms, folds):
     """Raise unless there are as many clusters as folds and none makes up an arm by itself."""
+    _check_several_clusters(table, cluster)
     count = table[cluster].nunique()
     if folds > count:
         raise ValueError(
             f"folds is {folds}, but column {cluster!r} has {count} cluster(s), and folds do not "
             "split them; ask for fewer"
         )
-    if arms:
-        _check_sides(table, cluster, arms)
+    _check_sides(table, cluster, arms)
 
 
 def _splits(sample, folds, splits, rng, arms=True):
@@ -161,7 +165,7 @@ def _deal_clusters(order, treated, folds, cluster):
     codes, first = pd.factorize(cluster[order])
     share = np.bincount(codes, treated[order]) / np.bincount(codes)
     turn = np.argsort(share > treated.mean(), kind="stable")
-    dealt = np.empty(len(first), dtype=int)
+    dealt = np.empty(len(first))
     dealt[turn] = np.arange(len(first)) % folds
     fold = np.empty(len(order), dtype=int)
     fold[order] = dealt[codes]
@@ -201,7 +205,7 @@ def _ranks(column):
     """Return how many rows have a smaller value; text is ranked as it sorts."""
     if not pd.api.types.is_numeric_dtype(column):
         column = pd.Series(pd.factorize(column.astype(str), sort=True)[0])
-    values = column.to_numpy(dtype=float)
+    values = column.to_numpy()
     order = np.argsort(values, kind="stable")
     larger = np.diff(values[order], prepend=-np.inf) > 1e-14 * np.abs(values[order])
     ranks = np.empty(len(values), dtype=int)
@@ -225,8 +229,8 @@ def _in_fold(number, fold):
         if not fold.any():
             raise
         raise ValueError(
-            f"in the rows that fit fold {number + 1} of {fold.max() + 1}: {error}; fewer folds "
-            "leave more rows to each fit"
+            f"in the rows that fit fold {number + 1} of {fold.max() + 1}: {error}; where rows are "
+            "too few, fewer folds leave more to each fit"
         ) from error.__cause__
 
 
@@ -261,7 +265,7 @@ def _nuisances(sample, rows, test, order, models):
         for fitted, arm in zip(rows[1:], ("untreated", "treated"), strict=True):
             _group_basis(design, np.flatnonzero(fitted), f"units are {arm}")
     if isinstance(models.treatment, np.ndarray):
-        score = _Fit(models.treatment[test], lambda gradient: 0.0)
+        score = _Fit(models.treatment[test])
     else:
         places = (order[rows[0][order]], test)
         score = _fit_one(sample, treated, *places, models.treatment, by_score, "arms")
@@ -301,14 +305,17 @@ def _fit_one(sample, target, places, test, model, option, classes):
         return _Fit(fit.predicted, carry)
     x, new = design.columns[places], design.columns[test]
     w = None if np.ptp(weights) == 0 else weights[places]
-    return _Fit(_learned(model, option, x, target[places], new, w), lambda gradient: 0.0)
+    return _Fit(_learned(model, option, x, target[places], new, w))
 
 
 def _learned(model, option, x, y, new, weights):
     """Fit a copy of a learner and return its predictions, or say what went wrong."""
     kind = f"{option}, a {type(model).__name__},"
     if not len(y):
-        raise ValueError(f"no row is left to fit {option}")
+        raise ValueError(
+            f"no row is left to fit {option}, as all of an arm are in one fold; deal anew by "
+            "another rng or number of folds"
+        )
     if y.min() == y.max():
         return np.full(len(new), y[0])  # a classifier may refuse what needs no learning
     by_chance = hasattr(model, "predict_proba")
@@ -329,6 +336,11 @@ def _learned(model, option, x, y, new, weights):
             f"{error}; call its fit(x, y{', sample_weight=w' * bool(known)}) on such numbers alone "
             "to mend it, or choose another"
         ) from error
+    if hasattr(fitted, "classes_") and not by_chance:
+        raise ValueError(
+            f"{kind} predicts classes and not how likely they are; use a classifier with "
+            "predict_proba, for example scikit-learn's CalibratedClassifierCV of it"
+        )
     if by_chance:
         found = _of_class_one(found, getattr(fitted, "classes_", (0, 1)))
     return _checked(kind, found, len(new))
@@ -353,7 +365,7 @@ def _check_score(treated, score, estimand, models):
     """Raise if a learner's scores are no probabilities, or would make a few rows count for all."""
     least, option = models.least, models.options[1]
     if score.min() < 0 or score.max() > 1:
-        worst = score.max() if score.max() > 1 else score.min()
+        worst = score[np.abs(score - 0.5).argmax()]
         raise ValueError(
             f"{option} predicts {worst:.3g}, which is no probability; use a "
             "learner with predict_proba, a classifier"

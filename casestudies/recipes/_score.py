@@ -107,10 +107,8 @@ class _Axes(NamedTuple):
 def _axes(design, weights=None):
     """Return the axes of a design, or raise if its columns are collinear."""
     basis, centre = _basis(design, weights), _mean(design.columns, weights)
-    scale, w = (
-        design.columns.std(axis=0, ddof=1),
-        np.ones(len(basis)) if weights is None else weights,
-    )
+    scale = design.columns.std(axis=0, ddof=1)
+    w = np.ones(len(basis)) if weights is None else weights
     triangle = (basis.T * np.sqrt(w)) @ ((design.columns - centre) / scale)
     return _Axes(centre, np.linalg.inv(triangle) / scale[:, np.newaxis] * np.sqrt(w.sum() - 1))
 

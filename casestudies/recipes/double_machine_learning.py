@@ -10,12 +10,10 @@ estimates a weighted average of them and not the ATE: each function names its es
 
 import numpy as np
 
-from casestudies.recipes._clusters import _check_several_clusters
 from casestudies.recipes._columns import (
     _count,
     _design,
     _names,
-    _numbers,
     _outcome,
     _read,
     _real,
@@ -24,8 +22,7 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._crossfit import (
-    _check_foldable,
-    _check_learner,
+    _check_learners,
     _Choice,
     _doubly_robust_scores,
     _fit_one,
@@ -33,7 +30,7 @@ from casestudies.recipes._crossfit import (
     _in_fold,
     _over_splits,
     _read_sample,
-    _Sample,
+    _sampled,
     _splits,
 )
 from casestudies.recipes._score import _named
@@ -135,7 +132,7 @@ def partially_linear(
     roles = {"outcome": outcome, "treatment": treatment}
     sample, columns = _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles)
     found, w = [], sample.counted.weights
-    for fold, order in _splits(sample, int(folds), splits, rng, arms=False):
+    for fold, order in _splits(sample, folds, splits, rng, arms=False):
         u, v = _residuals(sample, fold, order, columns, models)
         _check_residual(v, columns["treatment"], treatment)
         estimate, influence = _slope(u, v, v, w)
@@ -247,7 +244,7 @@ def partially_linear_iv(
     roles = {"outcome": outcome, "treatment": treatment, "instrument": instrument}
     sample, columns = _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles)
     found, strengths, w = [], [], sample.counted.weights
-    for fold, order in _splits(sample, int(folds), splits, rng, arms=False):
+    for fold, order in _splits(sample, folds, splits, rng, arms=False):
         u, v, z = _residuals(sample, fold, order, columns, models)
         _check_residual(v, columns["treatment"], treatment)
         _check_residual(z, columns["instrument"], instrument)
@@ -369,18 +366,15 @@ def interactive_iv(
     """
     folds = _count("folds", folds)
     least = _real("min_score", min_score, above=0, below=0.5)
-    options = {"outcome": outcome_model, "treatment": treatment_model}
-    options["instrument"] = instrument_model
-    for role, model in options.items():
-        _check_learner(f"{role}_model", model, folds)
+    learners = {"outcome_model": outcome_model, "treatment_model": treatment_model}
+    _check_learners(folds, **learners, instrument_model=instrument_model)
     roles = {"outcome": outcome, "treatment": treatment, "instrument": instrument}
     table = _read(data, several={"adjust_for": _names("adjust_for", adjust_for)}, **roles)
     taken = _zero_one(table, treatment)
     score = "logit" if instrument_model is None else instrument_model
-    names = ("outcome_model", "instrument_model"), ("treatment_model", "instrument_model")
-    means = ["linear" if m is None else m for m in (outcome_model, treatment_model)]
     by_outcome, by_treatment = (
-        _Choice(m, score, least, called) for m, called in zip(means, names, strict=True)
+        _Choice("linear" if model is None else model, score, least, (option, "instrument_model"))
+        for option, model in learners.items()
     )
     others = {"outcome": outcome, "weights": weights, "cluster": cluster}
     sample = _read_sample(data, instrument, adjust_for, by_outcome, folds, **others)
@@ -407,8 +401,7 @@ def interactive_iv(
 def _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles):
     """Return the rows that models are fitted to, and the columns to take residuals of."""
     folds = _count("folds", folds)
-    for role, model in models.items():
-        _check_learner(f"{role}_model", model, folds)
+    _check_learners(folds, **{f"{role}_model": model for role, model in models.items()})
     names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")
@@ -416,19 +409,14 @@ def _read_residuals(data, adjust_for, models, folds, weights, cluster, **roles):
     table, counted = _read_counted(
         data, None, several=several, cluster=cluster, weights=weights, **roles
     )
-    columns = {role: _numbers(table, name) for role, name in roles.items()}
-    y = _outcome(table, roles["outcome"])
-    if models["outcome"] is None:
-        columns["outcome"] = y = y - y.mean()  # digits that a far-off origin would cost
-    groups = None
-    if cluster is not None:
-        _check_several_clusters(table, cluster)
-        _check_foldable(table, cluster, [], folds)
-        groups = table[cluster].to_numpy()
-    design = _design(table, names)
-    others = tuple(columns.values())
-    sample = _Sample(table[names], design, columns["treatment"], y, counted, groups, others)
-    return sample, columns
+    columns = {role: _outcome(table, name) for role, name in roles.items()}
+    rows = table[names], _design(table, names), columns["treatment"]
+    model = "linear" if models["outcome"] is None else models["outcome"]
+    mover = list(roles)[-1]  # the instrument, if there is one
+    arms = [roles[mover]] if np.isin(columns[mover], (0, 1)).all() else []
+    sample = _sampled(table, rows, roles["outcome"], model, counted, cluster, folds, arms)
+    columns["outcome"] = sample.y
+    return sample._replace(others=tuple(columns.values())), columns
 
 
 def _residuals(sample, fold, order, columns, models):

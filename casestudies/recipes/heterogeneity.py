@@ -2,16 +2,13 @@ r"""Effects that differ: between groups, along covariates, and down a list of pr
 
 The effect among people alike in :math:`X` is the CATE, :math:`\tau(x) = E[Y(1) - Y(0) \mid x]`.
 Everything here averages doubly robust scores, each predicted by models that were fitted to other
-rows, whose mean among any group of people is that group's average effect:
-
-.. math:: \Gamma = m_1 - m_0 + \frac{A (Y - m_1)}{e} - \frac{(1 - A)(Y - m_0)}{1 - e}.
-
-With the known probabilities of an experiment the averages are right whatever the outcome models
-say. Without them they assume that the covariates in `adjust_for` block every backdoor path, that
-everyone could have gone either way, and, for the intervals, that both models come close to the
-truth. One unit's treatment leaves the others alone. Groups, covariates and priorities
-must not have been chosen by looking at the outcomes of these rows: a ranking that was learnt
-here flatters itself here, so learn it on other rows.
+rows, whose mean among any group of people is that group's average effect. With the known
+probabilities of an experiment the averages are right whatever the outcome models say. Without them
+they assume that the covariates in `adjust_for` block every backdoor path, that everyone could have
+gone either way, and, for the intervals, that both models come close to the truth. One unit's
+treatment leaves the others alone. Groups, covariates and priorities must not have been chosen by
+looking at the outcomes of these rows: a ranking that was learnt here flatters itself here, so
+learn it on other rows.
 """
 
 import numpy as np
@@ -23,6 +20,7 @@ from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _count,
+    _decoded,
     _design,
     _frame,
     _names,
@@ -35,14 +33,13 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._crossfit import (
-    _check_foldable,
     _choose,
     _doubly_robust_scores,
     _read_sample,
-    _Sample,
+    _sampled,
     _splits,
 )
-from casestudies.recipes._score import _axes, _with_constant
+from casestudies.recipes._score import _axes, _named, _with_constant
 
 
 def effect_scores(
@@ -211,7 +208,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
         influence = influence * np.sqrt(count / (count - 1))
     covariance, df = _joint_covariance(influence, table, cluster)
     frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
-    return _about(frame.assign(n=count).rename_axis(by), "ATE in each group")
+    return _named(frame.assign(n=count).rename_axis(by), "ATE in each group", table)
 
 
 def best_linear_projection(data, *, score, on, weights=None, cluster=None, level=0.95):
@@ -253,7 +250,8 @@ def best_linear_projection(data, *, score, on, weights=None, cluster=None, level
     Raises
     ------
     ValueError
-        If a column is unfit, covariates are collinear, or a row alone decides on a coefficient.
+        If a column is unfit, covariates are collinear, or a row or a cluster alone decides on a
+        coefficient.
 
     References
     ----------
@@ -267,9 +265,9 @@ def best_linear_projection(data, *, score, on, weights=None, cluster=None, level
     constant     -0.15       0.41   -1.46     1.16
     age           1.05       0.10    0.75     1.35
     """
-    names, estimate, covariance, n, df = _projected(data, score, on, weights, cluster)
-    frame = _joint(names, estimate, _unitless_root(covariance), n=n, level=level, df=df)
-    return _about(frame, "best linear projection of the CATE")
+    names, estimate, covariance, table, df = _projected(data, score, on, weights, cluster)
+    frame = _joint(names, estimate, _unitless_root(covariance), n=len(table), level=level, df=df)
+    return _named(frame, "best linear projection of the CATE", table)
 
 
 def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
@@ -305,8 +303,8 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
     Raises
     ------
     ValueError
-        If a column is unfit, covariates are collinear, a row alone decides on a coefficient, or
-        there are no more clusters than slopes.
+        If a column is unfit, covariates are collinear, a row or a cluster alone decides on a
+        coefficient, or there are no more clusters than slopes.
 
     References
     ----------
@@ -320,7 +318,7 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
     p_value      0.001628
     Name: heterogeneity_test, dtype: object
     """
-    _, estimate, covariance, n, df = _projected(data, score, on, weights, cluster)
+    _, estimate, covariance, table, df = _projected(data, score, on, weights, cluster)
     slopes, width = estimate[1:], len(estimate) - 1
     if not width:
         raise ValueError("on names no column; name the covariates along which effects may differ")
@@ -335,8 +333,8 @@ def heterogeneity_test(data, *, score, on, weights=None, cluster=None):
         "statistic": statistic,
         "df": width,
         "df_denominator": df,
-        "p_value": float(special.fdtrc(width, df, statistic)),
-        "n": n,
+        "p_value": special.fdtrc(width, df, statistic),
+        "n": len(table),
     }
     return pd.Series(entries, name="heterogeneity_test")
 
@@ -424,7 +422,7 @@ def targeting_curve(
     frame = _joint(
         shares, estimate, _unitless_root(covariance), n=len(influence), level=level, df=df
     )
-    return _about(frame.rename_axis("share"), curve)
+    return _named(frame.rename_axis("share"), curve, ranked["table"])
 
 
 def rank_weighted_effect(
@@ -494,7 +492,7 @@ def rank_weighted_effect(
     covariance, df = _joint_covariance(influence[:, np.newaxis], ranked["table"], cluster)
     settings = {"n": len(influence), "level": level, "df": df}
     result = _result("rank_weighted_effect", estimate, np.sqrt(covariance.item()), **settings)
-    return _about(result, {"toc": "AUTOC", "qini": "Qini coefficient"}[curve])
+    return _named(result, {"toc": "AUTOC", "qini": "Qini coefficient"}[curve], ranked["table"])
 
 
 def _read_experiment(
@@ -510,20 +508,14 @@ def _read_experiment(
     table, counted = _read_counted(
         data, None, several={"adjust_for": names}, cluster=cluster, weights=weights, **roles
     )
-    known, groups = _numbers(table, propensity), None
+    known = _numbers(table, propensity)
     for value in known[(known <= 0) | (known >= 1)]:
         raise ValueError(
             f"column {propensity!r} has a probability of {value:g}; where the treatment was "
             "certain there is nothing to compare, so leave such rows out and say so"
         )
-    kind = models.outcome if isinstance(models.outcome, str) else "linear"
-    y, treated = _outcome(table, outcome, kind), _zero_one(table, treatment)
-    y = y - y.mean() if models.outcome == "linear" else y
-    if cluster is not None:
-        _check_foldable(table, cluster, [], folds)
-        groups = table[cluster].to_numpy()
-    covariates = table[[*names, propensity]]
-    sample = _Sample(covariates, _design(table, names), treated, y, counted, groups)
+    rows = table[[*names, propensity]], _design(table, names), _zero_one(table, treatment)
+    sample = _sampled(table, rows, outcome, models.outcome, counted, cluster, folds, [treatment])
     return sample, models._replace(treatment=known)
 
 
@@ -542,7 +534,7 @@ def _joint_covariance(influence, table, cluster):
     """Return the covariance of sums of influences, by clusters if any, and its degrees."""
     if cluster is None:
         return influence.T @ influence, np.inf
-    return _clustered(influence, table[cluster].to_numpy())
+    return _clustered(influence, table[cluster])
 
 
 def _unitless_root(covariance):
@@ -553,12 +545,9 @@ def _unitless_root(covariance):
 
 
 def _groups(column):
-    """Return the names of groups, sorted, and each row's place among them."""
-    codes, names = pd.factorize(column if column.dtype.kind in "if" else column.astype(object))
-    order = np.argsort(np.asarray(names, dtype=None if column.dtype.kind in "if" else str))
-    place = np.empty(len(names), dtype=int)
-    place[order] = np.arange(len(names))
-    return np.asarray(names)[order].tolist(), place[codes]
+    """Return the names of groups, sorted or as classes are ordered, and each row's place."""
+    levels = _decoded(column).astype("category").cat
+    return levels.categories.tolist(), levels.codes.to_numpy()
 
 
 def _check_sized(table, by, codes, names, cluster):
@@ -576,7 +565,7 @@ def _check_sized(table, by, codes, names, cluster):
 
 
 def _projected(data, score, on, weights, cluster):
-    """Return names, coefficients, their covariance, n and degrees of a projection of scores."""
+    """Return names, coefficients, their covariance, rows and degrees of a projection of scores."""
     names = _names("on", on)
     table, counted = _read_scores(data, score, cluster, weights, several={"on": names})
     design, w = _design(table, names), counted.weights
@@ -584,12 +573,18 @@ def _projected(data, score, on, weights, cluster):
     x = _with_constant(axes.place(design))
     inverse = np.linalg.inv((x.T * w) @ x)
     leverage = w * ((x @ inverse) * x).sum(axis=1)
-    if leverage.max() > 1 - 1e-9:
-        row = _frame(data).index[leverage.argmax()]
-        raise ValueError(
-            f"row {row!r} decides on a coefficient alone, so that it has no error; merge its "
-            "category with another, or use fewer covariates"
-        )
+    units = np.arange(len(x)) if cluster is None else pd.factorize(table[cluster])[0]
+    for unit in np.flatnonzero(np.bincount(units, leverage) > 1 - 1e-9):
+        own = units == unit
+        if np.linalg.eigvals((x[own].T * w[own]) @ x[own] @ inverse).real.max() > 1 - 1e-9:
+            row = np.argmax(own)
+            which = f"row {_frame(data).index[row]!r}"
+            if cluster is not None:
+                which = f"column {cluster!r}: cluster {table[cluster].tolist()[row]!r}"
+            raise ValueError(
+                f"{which} decides on a coefficient alone, so that it has no error; merge its "
+                "category with another, or use fewer covariates"
+            )
     coefficients = inverse @ (x.T @ (w * table[score]))
     residual = w * (table[score].to_numpy() - x @ coefficients)
     if cluster is None:
@@ -599,7 +594,7 @@ def _projected(data, score, on, weights, cluster):
     influence = (x * residual[:, np.newaxis]) @ inverse @ back.T
     covariance, df = _joint_covariance(influence, table, cluster)
     df = len(x) - len(coefficients) if cluster is None else df
-    return ["constant", *design.labels], back @ coefficients, covariance, len(x), df
+    return ["constant", *design.labels], back @ coefficients, covariance, table, df
 
 
 def _read_ranked(data, score, priority, weights, cluster):
@@ -661,9 +656,3 @@ def _area(ranked, curve):
     later = np.cumsum(drops[::-1])[::-1] - drops @ ends
     own = ((high - low) / ranked["mass"])[codes] * (ranked["gamma"] - mean[codes])
     return (high - low) @ mean, ranked["part"] * (own + later[codes])
-
-
-def _about(result, estimand):
-    """Write the estimand into attrs."""
-    result.attrs["estimand"] = estimand
-    return result

@@ -80,24 +80,22 @@ def wald(
     controls : str or list of str, default ()
         Columns or products of columns.
     cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
-        Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
-        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
-        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
-        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
-        are Bell and McCaffrey's.
+        Variance of the errors. The first two have no small-sample factor, for the normal;
+        "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns, the fewer), for
+        t on :math:`G - 1`. "CR2" and "CR3", for few or unlike clusters, stretch residuals by
+        their cluster's leverage in the second stage, :math:`(I - H_g)^{-1/2}` and
+        :math:`(I - H_g)^{-1}`, for t on Bell and McCaffrey's degrees.
     cluster : str or list of two str, optional
-        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
-        with ``cov="clustered"``: rows are independent if they share neither.
+        Column of clusters, with a ``cov`` by cluster; or two, such as firm and year, with
+        ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from. CR2
-        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
+        by cluster: the answer is that of the population sampled. CR2 and the degrees, not CR3,
+        then take the errors' variance to be inverse to the weights.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -109,10 +107,9 @@ def wald(
     Raises
     ------
     ValueError
-        If the instrument is not 0/1 or collinear with the controls, if the treatment does
-        not differ between its two values, if one cluster (with "robust", one row) alone makes up
-        an arm (its residuals sum to zero, so its shocks would count as none), or for missing,
-        infinite or unknown columns.
+        If a column or an option is unfit, the instrument is not 0/1, collinear with the controls
+        or does not move the treatment, or one cluster (with "robust", one row) alone makes up an
+        arm, as its shocks would then count as none.
 
     References
     ----------
@@ -193,35 +190,32 @@ def two_stage_least_squares(
     outcome : str
         Numeric column.
     treatment : str or list of str
-        Numeric column, or several endogenous ones.
+        Numeric column or columns, endogenous.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     absorb : str or list of two str, default ()
         Columns of fixed effects with many levels, such as worker and firm, taken out without
-        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
-        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
-        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
-        coefficients, fixed effects among them, less those of a column whose levels each lie in
-        one cluster (but one); CR2 and CR3 have none.
+        forming their dummies. Rows alone in a level tell nothing and are left out of `n`, and
+        counted in ``.attrs["singletons"]``. Errors (but CR2 and CR3) have the factor
+        :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k` coefficients with
+        these, less those (but one) of a column whose levels each lie in one cluster.
     cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
-        Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
-        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
-        are for few or unlike clusters: residuals are stretched by the leverage of their cluster
-        in the second stage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees
-        are Bell and McCaffrey's.
+        Variance of the errors. The first two have no small-sample factor, for the normal;
+        "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns, the fewer), for
+        t on :math:`G - 1`. "CR2" and "CR3", for few or unlike clusters, stretch residuals by
+        their cluster's leverage in the second stage, :math:`(I - H_g)^{-1/2}` and
+        :math:`(I - H_g)^{-1}`, for t on Bell and McCaffrey's degrees.
     cluster : str or list of two str, optional
-        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
-        with ``cov="clustered"``: rows are independent if they share neither.
+        Column of clusters, with a ``cov`` by cluster; or two, such as firm and year, with
+        ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from. CR2
-        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
+        by cluster: the answer is that of the population sampled. CR2 and the degrees, not CR3,
+        then take the errors' variance to be inverse to the weights.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -237,10 +231,9 @@ def two_stage_least_squares(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, or one cluster (with "robust", one row) that alone makes up an arm (its
-        residuals sum to zero, so its shocks would count as none).
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, instruments do not move the treatment, or one cluster (with "robust", one
+        row) alone makes up an arm, as its shocks would then count as none.
 
     References
     ----------
@@ -316,29 +309,27 @@ def least_squares(
         Columns or products of columns.
     absorb : str or list of two str, default ()
         Columns of fixed effects with many levels, such as worker and firm, taken out without
-        forming their dummies. Rows alone in a level tell nothing and are left out: `n` is
-        without them, ``.attrs["singletons"]`` says how many they are. Errors then have the
-        factor :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k`
-        coefficients, fixed effects among them, less those of a column whose levels each lie in
-        one cluster (but one); CR2 and CR3 have none.
+        forming their dummies. Rows alone in a level tell nothing and are left out of `n`, and
+        counted in ``.attrs["singletons"]``. Errors (but CR2 and CR3) have the factor
+        :math:`n / (n - k)`, by cluster :math:`(n - 1) / (n - k)`, for :math:`k` coefficients with
+        these, less those (but one) of a column whose levels each lie in one cluster.
     cov : {"unadjusted", "robust", "clustered", "CR2", "CR3"}, default "unadjusted"
-        Covariance estimator. The first two have no small-sample factor and go with the normal
-        distribution; "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns,
-        the fewer) and goes with the t distribution on :math:`G - 1` degrees. "CR2" and "CR3"
-        are for few or unlike clusters: residuals are stretched by the leverage of their cluster,
-        :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, and the degrees are Bell and
-        McCaffrey's.
+        Variance of the errors. The first two have no small-sample factor, for the normal;
+        "clustered" has :math:`G / (G - 1)` for :math:`G` clusters (of two columns, the fewer), for
+        t on :math:`G - 1`. "CR2" and "CR3", for few or unlike clusters, stretch residuals by
+        their cluster's leverage, :math:`(I - H_g)^{-1/2}` and :math:`(I - H_g)^{-1}`, for t on
+        Bell and McCaffrey's degrees.
     cluster : str or list of two str, optional
-        Column of cluster names, with a ``cov`` by cluster; or two columns, such as firm and year,
-        with ``cov="clustered"``: rows are independent if they share neither.
+        Column of clusters, with a ``cov`` by cluster; or two, such as firm and year, with
+        ``cov="clustered"``: rows are independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome
-        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same
-        in all of a cell, as all other columns are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: an outcome ``"y"`` is
+        read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the same in all of a
+        cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from. CR2
-        and the degrees then take the errors' variance to be inverse to the weights; CR3 does not.
+        by cluster: the answer is that of the population sampled. CR2 and the degrees, not CR3,
+        then take the errors' variance to be inverse to the weights.
     level : float, default 0.95
         Coverage of the interval, between 0 and 1.
 
@@ -351,10 +342,9 @@ def least_squares(
     Raises
     ------
     ValueError
-        If a treatment is not numeric, a column is constant or collinear with those before it,
-        rows are too few, one cluster (with "robust", one row) alone makes up an arm (its
-        residuals sum to zero, so its shocks would count as none), or a variance by two columns
-        of clusters is not positive.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few,
+        one cluster (with "robust", one row) alone makes up an arm, as its shocks would then count
+        as none, or a variance by two columns of clusters is not positive.
 
     References
     ----------
@@ -447,24 +437,22 @@ def limited_information(
     outcome : str
         Numeric column.
     treatment : str or list of str
-        Numeric column, or several endogenous ones.
+        Numeric column or columns, endogenous.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered", "bekker"}, default "unadjusted"
-        Covariance estimator. "clustered" has :math:`G / (G - 1)` for :math:`G` clusters and
-        goes with the t distribution on :math:`G - 1` degrees; the others have no small-sample
-        factor and go with the normal distribution.
+        Variance of the errors. "clustered" has :math:`G / (G - 1)` for :math:`G` clusters, for t
+        on :math:`G - 1`; the others have no small-sample factor, for the normal.
     cluster : str or list of two str, optional
-        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
-        rows are independent if they share neither.
+        Column of clusters, with ``cov="clustered"``; or two, such as firm and year: rows are
+        independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
-        by cluster: the answer is then that of the population the rows were selected from.
+        by cluster: the answer is that of the population sampled.
     fuller : float, default 0
         Fuller's constant, 0 or more; 0 is LIML.
     level : float, default 0.95
@@ -482,11 +470,9 @@ def limited_information(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, instruments that do not move the
-        treatment, one cluster (with "robust", one row) that alone makes up an arm, a negative
-        `fuller` or one with Bekker's error, or instruments and controls that explain a combination
-        of outcome and treatment without a rest.
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, instruments do not move the treatment, or explain a combination of it and the
+        outcome without a rest, or one cluster (with "robust", one row) alone makes up an arm.
 
     References
     ----------
@@ -563,19 +549,18 @@ def overidentification(
     outcome : str
         Numeric column.
     treatment : str or list of str
-        Numeric column, or several endogenous ones.
+        Numeric column or columns, endogenous.
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     cov : {"unadjusted", "robust", "clustered"}, default "unadjusted"
         Sargan's statistic for errors of one variance, or Hansen's with this variance of the
         scores; by cluster it has :math:`G / (G - 1)` for :math:`G` clusters.
     cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        Column of clusters, with ``cov="clustered"``.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
         by cluster.
@@ -589,9 +574,9 @@ def overidentification(
     Raises
     ------
     ValueError
-        If there are no more instruments than treatments (nothing to test), no more clusters than
-        instruments, a constant or collinear instrument, control or treatment, too few rows,
-        instruments that do not move the treatment, or one cluster that alone makes up an arm.
+        If a column or an option is unfit, a column is constant or collinear, there are no more
+        instruments than treatments, rows or clusters are too few, instruments do not move the
+        treatment, or one cluster alone makes up an arm.
 
     References
     ----------

@@ -74,10 +74,9 @@ def first_stage(
     cluster : str or list of two str, optional
         Column of cluster names for the effective F, or two, such as firm and year.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
         Column of sampling weights, inverse probabilities of selection. Only the
         effective F is then told, as the others take all rows to have one variance.
@@ -97,10 +96,9 @@ def first_stage(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument, control or treatment, too few rows, one cluster (without `cluster`, one row)
-        that alone makes up an arm, or clusters or weights with a list of treatments; and if the
-        instruments do not move a combination of several treatments at all.
+        If a column or an option is unfit, a column is constant or collinear, rows or instruments
+        are too few, one cluster (without `cluster`, one row) alone makes up an arm, or a list of
+        treatments comes with clusters or weights, or with a combination that is not moved at all.
 
     References
     ----------
@@ -115,7 +113,13 @@ def first_stage(
     >>> first_stage(data, treatment="served", instruments="draw")["value"].round(3).to_dict()
     {'F': 2.333, 'partial R2': 0.341, 'effective F': 2.333}
     """
-    _check_independent(treatment, cluster=cluster, weights=weights)
+    for name, value in {"cluster": cluster, "weights": weights}.items():
+        if value is not None and not isinstance(treatment, str):
+            raise ValueError(
+                f"{name}={value!r} with a list of treatments: the conditional F and the "
+                f"Cragg-Donald F take rows as independent and alike; leave {name} out, or name one "
+                "treatment"
+            )
     cov = "robust" if cluster is None else "clustered"
     options = {"weights": weights, "absorb": absorb}
     design = _partial_out(
@@ -183,16 +187,15 @@ def anderson_rubin(
         statistic is held against Hotelling's distribution, :math:`q (G - 1) / (G - q)` times
         :math:`F(q, G - q)`.
     cluster : str or list of two str, optional
-        Column of cluster names, with ``cov="clustered"``; or two columns, such as firm and year:
-        rows are independent if they share neither.
+        Column of clusters, with ``cov="clustered"``; or two, such as firm and year: rows are
+        independent if they share neither.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     weights : str, optional
-        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"``
-        or by cluster: the set is then that of the population the rows were selected from.
+        Column of sampling weights, inverse probabilities of selection, with ``cov="robust"`` or
+        by cluster: the set is that of the population sampled.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
@@ -209,11 +212,10 @@ def anderson_rubin(
     Raises
     ------
     ValueError
-        If there is no instrument, fewer instruments than treatments, a constant or collinear
-        instrument or control, too few rows, one cluster (with "robust", one row) that alone makes
-        up an arm, several treatments with a ``cov`` other than "unadjusted", or no more clusters
-        than instruments.
-        Irrelevant instruments are no error: they give the whole line.
+        If a column or an option is unfit, a column is constant or collinear, rows, instruments or
+        clusters are too few, one cluster (with "robust", one row) alone makes up an arm, or
+        several treatments come with a ``cov`` other than "unadjusted". Irrelevant instruments are
+        no error: they give the whole line.
 
     References
     ----------
@@ -240,7 +242,7 @@ def anderson_rubin(
         outcome=outcome,
     )
     if design.cov == "unadjusted" or design.count == 1:
-        pieces, df = _quadratic_sets(design, names)
+        pieces, df = _quadratic_sets(design)
     else:
         pieces, df = _robust_set(design, names)
     sets = [
@@ -287,10 +289,9 @@ def conditional_likelihood_ratio(
     instruments, controls : str or list of str
         Columns, or products such as ``"quarter_of_birth:year_of_birth"``.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments and controls are.
-        The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     level : float, default 0.95
         Coverage of the set, between 0 and 1.
 
@@ -305,9 +306,9 @@ def conditional_likelihood_ratio(
     Raises
     ------
     ValueError
-        If there is no instrument, a constant or collinear instrument or control, too few rows,
-        or instruments and controls that explain a combination of outcome and treatment without
-        a rest. Irrelevant instruments are no error: they give the whole line.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few, or
+        instruments and controls explain a combination of outcome and treatment without a rest.
+        Irrelevant instruments are no error: they give the whole line.
 
     References
     ----------
@@ -379,12 +380,11 @@ def t_f(
         :math:`G` clusters, and F besides :math:`(n - 1) / r` (:math:`n / r` if "robust") for
         :math:`r` residual degrees of freedom.
     cluster : str, optional
-        Column of cluster names, with ``cov="clustered"``.
+        Column of clusters, with ``cov="clustered"``.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome or
-        treatment ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n; of two, ``cov_x_y``
-        too), or from ``y`` if it is the same in all of a cell, as instruments, controls and
-        cluster are. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`, a cell then: outcome and treatment
+        ``"y"`` are read from ``y_mean``, ``y_var`` (divisor n) and ``cov_x_y``, or from ``y`` if it
+        is the same in all of a cell, as other columns are. The answer is that of the rows.
     level : float, default 0.95
         Only 0.95: the function is defined level by level, and this one is verified.
 
@@ -398,9 +398,9 @@ def t_f(
     Raises
     ------
     ValueError
-        If there is more than one instrument or treatment, a constant or collinear instrument or
-        control, too few rows, an instrument that does not move the treatment, one cluster (with
-        "robust", one row) that alone makes up an arm, or another level.
+        If a column or an option is unfit, a column is constant or collinear, rows are too few,
+        there is more than one instrument or treatment, the instrument does not move the treatment,
+        or one cluster (with "robust", one row) alone makes up an arm.
 
     References
     ----------
@@ -423,7 +423,11 @@ def t_f(
     design = _partial_out(
         data, treatment, instrument, controls, cov, cluster, level, size, outcome=outcome
     )
-    _check_just_identified(design, "t_f")
+    if design.count > 1:
+        raise ValueError(
+            f"t_f needs one instrument, got {design.count} columns; use anderson_rubin, or one "
+            "instrument"
+        )
     usual = _k_class("t_f", design, 1.0)
     with np.errstate(divide="ignore"):  # where everybody complies
         f = design.explained[1, 1] / _reduced_form(design)[1, 1]
@@ -437,17 +441,6 @@ def t_f(
 
 AR = "Anderson and Rubin (1949)"
 NAGAR_BIAS = 0.1  # tolerated share of the worst-case bias, the convention behind F > 23.1
-
-
-def _check_independent(treatment, **options):
-    """Raise if clusters or weights are given with a list of treatments."""
-    for name, value in options.items():
-        if value is not None and not isinstance(treatment, str):
-            raise ValueError(
-                f"{name}={value!r} with a list of treatments: the conditional F and the "
-                f"Cragg-Donald F take rows as independent and alike; leave {name} out, or name one "
-                "treatment"
-            )
 
 
 def _set(design, pieces, name, outcome, law, reference):
@@ -467,16 +460,12 @@ def _set(design, pieces, name, outcome, law, reference):
     return pd.Series(entries, name=name)
 
 
-def _quadratic_sets(design, names):
+def _quadratic_sets(design):
     """Return the pieces of each treatment's set, a quadratic inequality, and degrees of freedom."""
     df = _residual_df(design)
     allowed = special.fdtri(design.count, df, design.level) * design.count * _reduced_form(design)
-    units = design.scale[0] / design.scale[1:]
-    places = range(1, len(names) + 1)
-    return [
-        _effects(design.explained, allowed, place, unit)
-        for place, unit in zip(places, units, strict=True)
-    ], df
+    units = enumerate(design.scale[0] / design.scale[1:], 1)
+    return [_effects(design.explained, allowed, place, unit) for place, unit in units], df
 
 
 def _robust_set(design, names):
@@ -687,25 +676,11 @@ def _small_sample(design):
 
 
 def _reduced_form(design):
-    """Return the covariance of outcome's and treatments' coefficients on the instruments."""
+    """Return the covariance of the targets' coefficients on an instrument, of one if robust."""
     if design.cov == "unadjusted":
         return design.residual / design.df
-    _check_just_identified(design, f"cov={design.cov!r}")
-    _check_alone(design, design.instruments)
-    rest, instrument = design.net - design.fitted, design.instruments[:, 0]
-    meat, _ = _meat(design, rest, instrument, 0.0)
-    if design.cov == "robust":
-        meat = meat + np.einsum("c,cij->ij", instrument**2 / design.rows, design.within)
-    return _small_sample(design) * meat
-
-
-def _check_just_identified(design, what):
-    """Raise unless there is one instrument."""
-    if design.count > 1:
-        remedy = ", or one instrument"
-        raise ValueError(
-            f"{what} needs one instrument, got {design.count} columns; use anderson_rubin{remedy}"
-        )
+    own, across, other = _score_blocks(design)
+    return np.block([[own, across], [across.T, other]])
 
 
 def _effective_f(design):
