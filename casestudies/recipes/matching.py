@@ -208,7 +208,7 @@ def match(
     y = y - y.mean()
     if cluster is not None:
         _check_clustered(metric, bias_correction, replace)
-        return _by_cluster(pairs, y, pairs.table[cluster], level)
+        return _by_cluster(pairs, y, pairs.table[cluster], level, replace)
     if not replace:
         return _paired(pairs, y, bias_correction, level)
     _check_known_error(metric, exact, on_no_match)
@@ -277,7 +277,8 @@ def match_weights(
     on_no_match : {"refuse", "drop"}
         What to do about units that lack a match.
     weights : str, optional
-        Column of sampling weights above 0, with ``metric="mahalanobis"``; they are in what is returned.
+        Column of sampling weights above 0, with ``metric="mahalanobis"``. They are in what is
+        returned.
 
     Returns
     -------
@@ -349,8 +350,8 @@ def matched_pairs(
     on_no_match : {"refuse", "drop"}
         What to do about units that lack a match.
     weights : str, optional
-        Column of sampling weights above 0, with ``metric="mahalanobis"``; a pair's weight is in
-        proportion.
+        Column of sampling weights above 0, with ``metric="mahalanobis"``, to which the weights of
+        pairs add up.
 
     Returns
     -------
@@ -757,7 +758,7 @@ def _line(pairs, arm, bias_correction):
     return _Line(left[:, : len(right)], right, lever)
 
 
-def _by_cluster(pairs, y, cluster, level):
+def _by_cluster(pairs, y, cluster, level, replace):
     """Return the mean effect with an error by clusters of what each unit adds to it."""
     own, total, sign = pairs.own, pairs.own.sum(), 2 * pairs.treated - 1
     lines = {1 - arm: _line(pairs, arm, True) for arm in pairs.averages}
@@ -772,7 +773,8 @@ def _by_cluster(pairs, y, cluster, level):
         noise = _left_out(line, rest[arm], cluster, rows)
         scores[rows] += ((own + line.lever) * sign)[rows] * noise
     covariance, df = _clustered(scores[:, np.newaxis] / total, cluster)
-    return _answer(pairs, estimate, np.sqrt(covariance.item()), level, df=df)
+    n = None if replace else 2 * (own / pairs.weights).sum()
+    return _answer(pairs, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
 
 
 def _left_out(line, rest, cluster, rows):
