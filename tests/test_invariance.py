@@ -404,6 +404,14 @@ CALLS |= {
         people,
         lambda f: weighting.weight(f, **ADJUSTED, **SAMPLED, estimand="ATT"),
     ),
+    "match, by weights and clusters": (
+        people,
+        lambda f: matching.match(f, **ADJUSTED, **SAMPLED),
+    ),
+    "match, in pairs by weights": (
+        people,
+        lambda f: matching.match(f, **ADJUSTED, **IN_PAIRS, weights="w"),
+    ),
     "inverse_weights, by weights": (
         people,
         lambda f: np.sort(weighting.inverse_weights(f, **SCORE, weights="w")),

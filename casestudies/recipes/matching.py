@@ -227,7 +227,7 @@ def match(
             f"{len(y)} rows are too few for the variance under metric='propensity': its adjustment "
             "for the estimated score exceeds it; use metric='mahalanobis'"
         )
-    return _answer(pairs, estimate, np.sqrt(squares) / own.sum(), level)
+    return _match_result(pairs, estimate, np.sqrt(squares) / own.sum(), level)
 
 
 def match_weights(
@@ -451,7 +451,7 @@ def _pair(
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
     _check_choice("on_no_match", on_no_match, ("refuse", "drop"))
     _check_flag("replace", replace)
-    _check_weighted(metric, weights)
+    _check_same_score(metric, weights)
     k = _count("neighbours", neighbours)
     if not replace:
         _check_pairing(estimand, k)
@@ -532,7 +532,7 @@ def _check_pairing(estimand, k):
         )
 
 
-def _check_weighted(metric, weights):
+def _check_same_score(metric, weights):
     """Raise on weights where units of one score differ in how they were selected."""
     if metric == "propensity" and weights is not None:
         raise ValueError(
@@ -551,7 +551,7 @@ def _check_known_error(metric, exact, on_no_match):
         )
 
 
-def _answer(pairs, estimate, std_error, level, df=np.inf, n=None):
+def _match_result(pairs, estimate, std_error, level, df=np.inf, n=None):
     """Return a result that says whose effect it is."""
     n = len(pairs.own) - sum(pairs.dropped.values()) if n is None else n
     return _told(_result("match", estimate, std_error, n=n, level=level, df=df), pairs)
@@ -729,7 +729,7 @@ def _paired(pairs, y, bias_correction, level):
     mean_v = average @ _totals([w * v * ~treated], site, len(points))[0]
     squares -= 2 * (own * w * u) @ mean_v[site]
     std_error = np.sqrt(max(squares, 0) * m / (m - 1)) / total
-    return _answer(pairs, estimate, std_error, level, df=m - 1, n=2 * m)
+    return _match_result(pairs, estimate, std_error, level, df=m - 1, n=2 * m)
 
 
 class _Line(NamedTuple):
@@ -770,14 +770,14 @@ def _by_cluster(pairs, y, cluster, level, replace):
     scores = own * (rest[0] - rest[1] - estimate)
     for arm, line in lines.items():
         rows = np.flatnonzero((pairs.treated == arm) & (own + line.lever != 0))
-        noise = _left_out(line, rest[arm], cluster, rows)
+        noise = _without_cluster(line, rest[arm], cluster, rows)
         scores[rows] += ((own + line.lever) * sign)[rows] * noise
     covariance, df = _clustered(scores[:, np.newaxis] / total, cluster)
     n = None if replace else 2 * (own / pairs.weights).sum()
-    return _answer(pairs, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
+    return _match_result(pairs, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
 
 
-def _left_out(line, rest, cluster, rows):
+def _without_cluster(line, rest, cluster, rows):
     """Return how far some rows lie from the line that leaves out their cluster."""
     codes, names = pd.factorize(cluster.iloc[rows])
     left, right, rest = line.left[rows], line.right[:, rows], rest[rows].copy()

@@ -38,7 +38,7 @@ def test_weighted_matching_is_that_of_the_r_package(case, expected):
     columns = {"outcome": "y", "treatment": "a", "adjust_for": names.split()}
     options = {"estimand": estimand, "bias_correction": correct}
     found = match(surveyed(), **columns, **options, weights="w")
-    assert found["estimate"] == pytest.approx(expected, abs=1e-9)
+    assert found["estimate"] == pytest.approx(expected, abs=1e-10)
 
 
 def weighted_points(data, w):
