@@ -426,7 +426,7 @@ def test_an_outcome_without_noise_is_refused_by_the_average_and_shown_by_the_cel
         with pytest.raises(ValueError, match="'y' is 2 in all 360 rows"):
             call(frame.assign(y=2), **NAMES)
     frame["y"] = frame["unit"] + 4.0 * frame["on"]
-    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+    with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
         sta.overall_att(frame, **NAMES)
     cells = sta.group_time(frame, **NAMES)
     assert (cells["std_error"] == 0).all()

@@ -22,6 +22,7 @@ from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _count,
     _frame,
     _names,
@@ -29,6 +30,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _result,
+    _scale,
 )
 from casestudies.recipes._score import (
     OVERLAP,
@@ -208,9 +210,9 @@ def match(
     y = y - y.mean()
     if cluster is not None:
         _check_clustered(metric, bias_correction, replace)
-        return _by_cluster(pairs, y, pairs.table[cluster], level, replace)
+        return _by_cluster(pairs, outcome, y, pairs.table[cluster], level, replace)
     if not replace:
-        return _paired(pairs, y, bias_correction, level)
+        return _paired(pairs, outcome, y, bias_correction, level)
     _check_known_error(metric, exact, on_no_match)
     _check_several((own > 0).sum())
     for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
@@ -227,7 +229,7 @@ def match(
             f"{len(y)} rows are too few for the variance under metric='propensity': its adjustment "
             "for the estimated score exceeds it; use metric='mahalanobis'"
         )
-    return _match_result(pairs, estimate, np.sqrt(squares) / own.sum(), level)
+    return _match_result(pairs, outcome, estimate, np.sqrt(squares) / own.sum(), level)
 
 
 def match_weights(
@@ -551,9 +553,10 @@ def _check_known_error(metric, exact, on_no_match):
         )
 
 
-def _match_result(pairs, estimate, std_error, level, df=np.inf, n=None):
+def _match_result(pairs, outcome, estimate, std_error, level, df=np.inf, n=None):
     """Return a result that says whose effect it is."""
     n = len(pairs.own) - sum(pairs.dropped.values()) if n is None else n
+    _check_noise(outcome, std_error, _scale(pairs.table, outcome))
     return _told(_result("match", estimate, std_error, n=n, level=level, df=df), pairs)
 
 
@@ -710,7 +713,7 @@ def _check_size(rows, columns):
         )
 
 
-def _paired(pairs, y, bias_correction, level):
+def _paired(pairs, outcome, y, bias_correction, level):
     """Return the mean difference of pairs, with an error clustered by pair.
 
     Units alike share places, and the squares are averaged over the ways to pair them.
@@ -729,7 +732,7 @@ def _paired(pairs, y, bias_correction, level):
     mean_v = average @ _totals([w * v * ~treated], site, len(points))[0]
     squares -= 2 * (own * w * u) @ mean_v[site]
     std_error = np.sqrt(max(squares, 0) * m / (m - 1)) / total
-    return _match_result(pairs, estimate, std_error, level, df=m - 1, n=2 * m)
+    return _match_result(pairs, outcome, estimate, std_error, level, df=m - 1, n=2 * m)
 
 
 class _Line(NamedTuple):
@@ -758,7 +761,7 @@ def _line(pairs, arm, bias_correction):
     return _Line(left[:, : len(right)], right, lever)
 
 
-def _by_cluster(pairs, y, cluster, level, replace):
+def _by_cluster(pairs, outcome, y, cluster, level, replace):
     """Return the mean effect with an error by clusters of what each unit adds to it."""
     own, total, sign = pairs.own, pairs.own.sum(), 2 * pairs.treated - 1
     lines = {1 - arm: _line(pairs, arm, True) for arm in pairs.averages}
@@ -774,7 +777,7 @@ def _by_cluster(pairs, y, cluster, level, replace):
         scores[rows] += ((own + line.lever) * sign)[rows] * noise
     covariance, df = _clustered(scores[:, np.newaxis] / total, cluster)
     n = None if replace else 2 * (own / pairs.weights).sum()
-    return _match_result(pairs, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
+    return _match_result(pairs, outcome, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
 
 
 def _without_cluster(line, rest, cluster, rows):

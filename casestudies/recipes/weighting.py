@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._clusters import _check_sides
-from casestudies.recipes._columns import _check_choice, _frame, _outcome, _result
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_noise,
+    _frame,
+    _outcome,
+    _result,
+    _scale,
+)
 from casestudies.recipes._score import (
     _axes,
     _effective,
@@ -197,6 +204,7 @@ def weight(
     estimate = means[treated == 1][0] - means[treated == 0][0]
     by = None if cluster is None else table[cluster]
     std_error, df = counted.error(influence, mass * slope, by)
+    _check_noise(outcome, std_error, _scale(table, outcome))
     result = _result("weight", estimate, std_error, n=counted.n, level=level, df=df)
     every = counted.weights * inverse
     result.attrs["effective_n"] = {
