@@ -652,7 +652,7 @@ def g_estimation(
     labels, columns = _modifiers(modifiers, course)
     estimates, influence = _blips(course, columns, cells)
     covariance = influence.T @ influence
-    _check_noise(outcome, np.sqrt(np.diag(covariance)), _scale(course.table, outcome))
+    _check_noise(outcome, np.sqrt(np.diag(covariance).max()), _scale(course.table, outcome))
     rows = [
         _result(label, estimate, std_error, n=len(course.y), level=level)
         for label, estimate, std_error in zip(
