@@ -342,6 +342,14 @@ def test_clusters_change_the_error_alone(metric):
         assert 0.5 < by_cluster["std_error"] / plain["std_error"] < 2
 
 
+def test_how_many_effects_are_averaged_is_counted_by_rows_not_weights():
+    data = pd.DataFrame({"x": [0, 2, 0, 1, 2, 3], "a": [1, 1, 0, 0, 0, 0], "y": [3, 1, 0, 2, 1, 5]})
+    seek = {"outcome": "y", "treatment": "a", "adjust_for": "x", "weights": "w"}
+    assert fits(match(data.assign(w=[1, 1, 9, 9, 9, 9]), **seek))
+    with pytest.raises(ValueError, match=r"^1 unit with a match cannot show"):
+        match(data.drop(1).assign(w=[9, 1, 1, 1, 1]), **seek)
+
+
 REMEDIES = [
     (
         {"weights": "w", "metric": "propensity"},
@@ -360,7 +368,7 @@ REMEDIES = [
     ),
     (
         {"cluster": "arm"},
-        "'arm': without 0, one of 1 clusters with matched rows of an arm, nothing tells .* finer",
+        "'arm': without 0, one of 1 clusters with rows of an arm, nothing tells .* finer",
         {"cluster": "c"},
     ),
     (

@@ -553,6 +553,13 @@ def test_a_caliper_allows_for_single_precision():
     assert match_weights(data, **seek, neighbours=2).to_list() == [1, 0.5, 0.5]
 
 
+def test_a_caliper_of_pairs_allows_for_the_rounding_of_whole_numbers():
+    data = pd.DataFrame({"x": [0, 10, 3, 13, 21, 27], "a": [1, 1, 0, 0, 0, 0]})
+    seek = {"treatment": "a", "adjust_for": "x", "replace": False}
+    found = match_weights(data, **seek, caliper=3 / data["x"].std())
+    assert found.to_list() == [1, 1, 1, 1, 0, 0]
+
+
 def test_which_of_two_partners_equally_far_is_taken_does_not_hang_on_the_order_of_names():
     data = pd.DataFrame({"x1": [0, 4, 4, 1, 0, 4, 5, 9], "x2": [0, 4, 4, 0, 1, 4, 5, 9]})
     data = data.assign(a=[1, 1, 1, 0, 0, 0, 0, 0], y=[3, 4, 5, 0, 9, 2, 1, 1])

@@ -486,7 +486,7 @@ def _pair(
         share = found / np.maximum(counts[arm], 1)
         own[~donors] = (w * share[cloud.site])[~donors]
         use[donors] = (w * (average.T @ (mass[arm] * share))[cloud.site])[donors]
-        squares = average.power(2).T @ (squared[arm] * share)
+        squares = average.power(2).T @ squared[arm]
         use_squared[donors] = (w**2 * squares[cloud.site])[donors]
         averages[arm] = average
     pairs = _Pairs(
@@ -663,7 +663,7 @@ def _reach_nearest(cloud, rows, columns, donors, k):
     slack = 4 * seeker + 2 * donor + TIE * (1 + farthest)
     radius = farthest + slack
     inside = distance <= radius[:, np.newaxis]
-    many = inside.all(axis=1) & (width < len(columns))
+    many = inside.all(axis=1)
     found = tree.query_ball_point(cloud.points[rows[many]], radius[many], workers=-1)
     inside[many] = False
     row = np.r_[np.nonzero(inside)[0], np.repeat(np.flatnonzero(many), [len(f) for f in found])]
@@ -772,7 +772,7 @@ def _by_cluster(pairs, outcome, y, cluster, level, replace):
     estimate = own @ (sign * np.where(pairs.treated, rest[0], rest[1])) / total
     scores = own * (rest[0] - rest[1] - estimate)
     for arm, line in lines.items():
-        rows = np.flatnonzero((pairs.treated == arm) & (own + line.lever != 0))
+        rows = np.flatnonzero(pairs.treated == arm)
         noise = _without_cluster(line, rest[arm], cluster, rows)
         scores[rows] += ((own + line.lever) * sign)[rows] * noise
     covariance, df = _clustered(scores[:, np.newaxis] / total, cluster)
@@ -790,7 +790,7 @@ def _without_cluster(line, rest, cluster, rows):
         if np.linalg.svd(told, compute_uv=False)[-1] < 1e-9:
             raise ValueError(
                 f"column {cluster.name!r}: without {name!r}, one of {len(names)} clusters with "
-                "matched rows of an arm, nothing tells a line among them, so the error would count "
+                "rows of an arm, nothing tells a line among them, so the error would count "
                 "its shocks as none; take covariates that are the same in all of a cluster out of "
                 "adjust_for, or cluster by a finer column and say that you assume no shock common "
                 "to a cluster"
