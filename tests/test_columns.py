@@ -595,3 +595,16 @@ def test_cells_are_read_from_every_library_s_frame():
         pd.testing.assert_series_equal(found, expected)
         found = difference_in_means(make(moments), **COLUMNS, size="n")
         pd.testing.assert_series_equal(found, means)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_what_storage_rounds_is_no_noise(kind):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"d": rng.integers(0, 2, 400), "x": rng.normal(size=400)})
+    frame["y"] = (7 + frame["d"] + 0.1 * frame["x"]).astype(kind)
+    columns = {"outcome": "y", "treatment": "d", "adjust_for": "x"}
+    with pytest.raises(ValueError, match=r"'y': rows .* no noise to estimate an error from"):
+        standardize(frame, **columns)
+    noise = rng.normal(scale=1e-5, size=400)
+    noisy = frame.assign(y=(frame["y"] + noise).astype(kind))
+    assert 1e-7 < standardize(noisy, **columns)["std_error"] < 1e-5
