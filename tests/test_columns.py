@@ -613,3 +613,16 @@ def test_whole_numbers_enter_the_arithmetic_as_floats():
 def test_complex_numbers_are_no_numbers_here():
     with pytest.raises(ValueError, match=r"column 'x' holds object values such as \(1\+2j\), not"):
         _numbers(read(pd.DataFrame({"x": [1 + 2j, 3]})), "x")
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_what_storage_rounds_is_no_noise(kind):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"d": rng.integers(0, 2, 400), "x": rng.normal(size=400)})
+    frame["y"] = (7 + frame["d"] + 0.1 * frame["x"]).astype(kind)
+    columns = {"outcome": "y", "treatment": "d", "adjust_for": "x"}
+    with pytest.raises(ValueError, match=r"'y': rows .* no noise to estimate an error from"):
+        standardize(frame, **columns)
+    noise = rng.normal(scale=1e-5, size=400)
+    noisy = frame.assign(y=(frame["y"] + noise).astype(kind))
+    assert 1e-7 < standardize(noisy, **columns)["std_error"] < 1e-5

@@ -517,9 +517,9 @@ def test_an_outcome_without_noise_is_refused():
     with pytest.raises(ValueError, match="'y' is 3 in all 80 rows"):
         did.two_by_two(two.assign(y=3), **TWO)
     alike = two["unit"] / 7 + 1e6 + two["treated"] * two["post"]
-    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+    with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
         did.two_by_two(two.assign(y=alike), **TWO)
-    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+    with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
         did.placebo(frame.assign(y=frame["unit"] / 7 + frame["time"]), **names)
 
 

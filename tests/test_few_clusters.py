@@ -420,7 +420,7 @@ def test_an_outcome_without_noise_is_refused():
         with pytest.raises(ValueError, match="'y' is 1 in all 48 rows"):
             call(frame.assign(y=1), **names)
     for call in (few.wild_bootstrap, few.wild_bootstrap_test):
-        with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+        with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
             call(frame.assign(y=frame["state"] / 3 + frame["post"]), **names)
 
 

@@ -433,6 +433,14 @@ CALLS |= {
         people,
         lambda f: weighting.weight(f, **ADJUSTED, **SAMPLED, estimand="ATT"),
     ),
+    "match, by weights and clusters": (
+        people,
+        lambda f: matching.match(f, **ADJUSTED, **SAMPLED),
+    ),
+    "match, in pairs by weights": (
+        people,
+        lambda f: matching.match(f, **ADJUSTED, **IN_PAIRS, weights="w"),
+    ),
     "inverse_weights, by weights": (
         people,
         lambda f: np.sort(weighting.inverse_weights(f, **SCORE, weights="w")),
@@ -771,3 +779,78 @@ def test_means_of_regimes_move_with_the_outcome_and_with_nothing_else(name, guis
         moved = call(frame.assign(y=frame["y"] + 2**27))
         compare(moved["estimate"] - 2**27, expected["estimate"])
         compare(moved["std_error"], expected["std_error"])
+
+
+NOISE_ELSEWHERE = {  # in who is met, when someone leaves, or in another outcome
+    "logging_audit",
+    "retention_curve",
+    "states.retention_curve",
+    "value_difference",
+    "policy_value",
+    "doubly_robust_value",
+    "regime_difference",
+    "regime_difference, doubly robust",
+    "dose_response",
+    "excess_fraction",
+    "group_effects",
+    "best_linear_projection",
+    "targeting_curve",
+    "rank_weighted_effect",
+    "compare_arms, by cluster",
+}
+STAGGERS = {name for name in CALLS if "group_time" in name or "overall_att" in name}
+STAGGERS.add("staggered_adoption.event_study")
+BY_RULE = {"sharp", "sharp, by cluster", "fuzzy", "placebo_cutoffs", "donut", "honest"}
+SILENT = {"confidence_sequence"}  # no bound at all
+
+
+def without_noise(name, frame):
+    """Return an outcome that is 0.3 more where there was treatment, and differs by nothing else."""
+    if name in STAGGERS:
+        treated = (frame["start"] > 0) & (frame["year"] >= frame["start"])
+    elif "treated" in frame:
+        treated = frame["treated"] * (frame["year"] >= 2003)
+    elif name in BY_RULE:
+        treated = frame["v"] >= 0
+    else:
+        treated = frame["arm"] if "arm" in frame else frame["d"]
+    return frame.assign(y=0.7 + 0.3 * treated)
+
+
+def errors_in(found):
+    """Return the standard errors of an answer."""
+    return np.atleast_1d(np.asarray(found["std_error"], dtype=float))
+
+
+def tells_an_error(found):
+    names = found.columns if isinstance(found, pd.DataFrame) else getattr(found, "index", [])
+    return "std_error" in names
+
+
+@pytest.mark.parametrize("name", [*CALLS, *VALUES])
+def test_an_outcome_without_noise_has_no_standard_error_of_zero(name):
+    world, call = CALLS.get(name) or (decisions, VALUES[name])
+    if not tells_an_error(call(world())):
+        return
+    frame = without_noise(name, world())
+    if name in NOISE_ELSEWHERE | SILENT:
+        assert np.nanmin(errors_in(call(frame))) > 1e-9
+        return
+    with pytest.raises(
+        ValueError, match=r"no noise|does not vary|LIML does not exist|nothing to estimate"
+    ):
+        call(frame)
+    if name.startswith("limited"):
+        return
+    rng = np.random.default_rng(5)
+    noisy = frame.assign(y=frame["y"] + rng.normal(size=len(frame)) * 1e-4)
+    assert np.nanmax(errors_in(call(noisy))) > 1e-7
+
+
+@pytest.mark.parametrize("name", ["group_effects", "best_linear_projection"])
+def test_scores_that_differ_by_nothing_but_their_group_have_no_standard_error_of_zero(name):
+    _, call = CALLS[name]
+    frame = decisions()
+    frame["x1"] = (frame["ward"] == "east") * 0.3 + 0.7
+    with pytest.raises(ValueError, match=r"column 'x1': .*no noise to estimate an error from"):
+        call(frame)

@@ -219,12 +219,16 @@ UNEVEN = [2004, 2006, 2008, 2011, 2013]
 
 
 def uneven_waves(times=UNEVEN):
-    """Units in uneven waves; an effect of half a point for each year since the start."""
+    """Units in uneven waves; an effect of half a point for each year since the start.
+
+    Of the three in each group one rises by a point a wave and one falls.
+    """
     frame = pd.DataFrame({"unit": np.repeat(range(9), 5), "wave": np.tile(range(5), 9)})
     frame["start"] = np.array([0, 2008, 2011])[frame["unit"] % 3]
     year = np.array(UNEVEN)[frame["wave"]]
     on = (frame["start"] > 0) & (year >= frame["start"])
-    frame["y"] = frame["unit"] + on * (year - frame["start"]) / 2
+    noise = (frame["unit"] // 3 - 1) * frame["wave"]
+    frame["y"] = frame["unit"] + on * (year - frame["start"]) / 2 + noise
     frame["time"] = pd.Index(times)[frame["wave"]]
     begin = {0: 0, 2008: times[2], 2011: times[3]}
     if not isinstance(times[0], int | float):
@@ -420,16 +424,19 @@ def test_repeated_cross_sections_are_sent_to_two_by_two():
     assert np.isfinite(did.two_by_two(one, **roles)).all()
 
 
-def test_an_outcome_without_noise_is_refused_by_the_average_and_shown_by_the_cells():
+def test_an_outcome_without_noise_is_refused_and_cells_without_beside_others_are_shown():
     frame = panel(np.random.default_rng(19))
     for call in (sta.group_time, sta.event_study, sta.overall_att):
         with pytest.raises(ValueError, match="'y' is 2 in all 360 rows"):
             call(frame.assign(y=2), **NAMES)
+    noise = frame["y"] * frame["on"]
     frame["y"] = frame["unit"] + 4.0 * frame["on"]
-    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
-        sta.overall_att(frame, **NAMES)
-    cells = sta.group_time(frame, **NAMES)
-    assert (cells["std_error"] == 0).all()
+    for call in (sta.group_time, sta.event_study, sta.overall_att):
+        with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
+            call(frame, **NAMES)
+    for call in (sta.group_time, sta.event_study):
+        some = call(frame.assign(y=frame["y"] + noise), **NAMES)["std_error"]
+        assert some.min() == 0 < some.max()
 
 
 def test_options_are_checked_like_columns():

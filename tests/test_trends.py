@@ -128,7 +128,7 @@ def test_doubly_robust_did_refuses_what_it_cannot_compare():
         run(frame.assign(town=frame["town"].where(frame["treated"] == 0, -1)), cluster="town")
     with pytest.raises(ValueError, match="'w' changes within unit = "):
         run(frame.assign(w=frame["w"] + frame["post"]), weights="w")
-    with pytest.raises(ValueError, match="'y': within each group all clusters change alike"):
+    with pytest.raises(ValueError, match="'y': rows that are compared are alike"):
         run(frame.assign(y=frame["x"] + frame["treated"] * frame["post"]))
 
 

@@ -11,6 +11,7 @@ from casestudies.recipes._clusters import _by_leverage, _clustered, _ways
 from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
+    _check_noise,
     _design,
     _listed,
     _Matrix,
@@ -40,6 +41,7 @@ class _Design:
     """
 
     n: int
+    outcome: str | None
     cov: str
     level: float
     treatments: list | str
@@ -154,6 +156,7 @@ def _partial_out(
     size, means, within, scale, limits = _standard_moments(table, names, counted, code)
     design = _Design(
         n=n,
+        outcome=outcome.get("outcome"),
         cov=cov,
         level=level,
         treatments=treatment if isinstance(treatment, str) else treatments,
@@ -560,6 +563,7 @@ def _k_class(method, design, kappa):
 def _estimates_of(method, design, estimates, covariance, df, unit):
     """Return an estimate as a result, those of a list of treatments as a table of them."""
     errors, df = np.sqrt(covariance.diagonal()) * unit, np.broadcast_to(df, len(unit))
+    _check_noise(design.outcome, errors / unit, 1.0)
     names = [method] if isinstance(design.treatments, str) else design.treatments
     rows = [
         _result(*row, n=design.n, level=design.level, df=degrees)
@@ -626,6 +630,8 @@ def _covariance(design, contrast, bread, kappa):
     """Return the estimates' covariance and degrees of freedom; `contrast` gives the residual."""
     total = design.explained + design.residual
     variance = contrast @ total @ contrast / design.n
+    size = np.abs(contrast) @ np.abs(total) @ np.abs(contrast) / design.n
+    _check_noise(design.outcome, variance, 8 * size)
     if design.cov == "unadjusted":
         return design.small_sample * variance * bread, np.inf
     if design.cov == "bekker":

@@ -385,6 +385,23 @@ def _generator(rng):
     return np.random.default_rng(rng)
 
 
+def _scale(table, name):
+    """Return an outcome's largest number, or more if its storage rounds it more than a float."""
+    values, precision = _numbers(table, name), table.attrs["precision"][name]
+    coarse = precision / np.finfo(float).eps / 4 / np.sqrt(len(values))
+    return np.abs(values).max() * max(1.0, coarse)
+
+
+def _check_noise(outcome, std_error, scale):
+    """Raise if a standard error is no more than the rounding of numbers of this scale."""
+    if np.any(std_error <= 8 * np.finfo(float).eps * scale):
+        raise ValueError(
+            f"column {outcome!r}: rows that are compared are alike in it, or other columns tell it "
+            "exactly, so there is no noise to estimate an error from; check how it was made, or "
+            "leave out the part of the data that has none"
+        )
+
+
 def _result(method, estimate, std_error, *, n, level, df=np.inf):
     """Return estimate, standard error, interval and n as a Series named after the method."""
     _check_level(level)

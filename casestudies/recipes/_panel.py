@@ -10,6 +10,7 @@ from casestudies.recipes._clusters import _by_leverage, _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _design,
     _listed,
     _Matrix,
@@ -101,15 +102,6 @@ def _interact(table, cluster, controls, weights=None, cov="clustered", *, outcom
         covariance, (df,) = _by_leverage(cov, column, residual, every, table[cluster])
         std_error = np.sqrt(covariance[0, 0])
     return _Interaction(y, product, others, factor, estimate, std_error, df)
-
-
-def _check_noise(outcome, std_error, scale):
-    """Raise if a standard error is no more than the rounding of numbers of this scale."""
-    if not np.min(std_error) > 8 * np.finfo(float).eps * scale:
-        raise ValueError(
-            f"column {outcome!r}: within each group all clusters change alike, so there is no "
-            "noise to estimate; check how it was made"
-        )
 
 
 PANELS = ("balanced", "pairs", "cross_sections")

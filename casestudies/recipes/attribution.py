@@ -13,7 +13,14 @@ import pandas as pd
 from scipy import special
 
 from casestudies.recipes._clusters import _check_sides, _clustered
-from casestudies.recipes._columns import _check_level, _names, _read, _result, _zero_one
+from casestudies.recipes._columns import (
+    _check_level,
+    _check_noise,
+    _names,
+    _read,
+    _result,
+    _zero_one,
+)
 
 
 def causation_bounds(data, *, outcome, treatment, adjust_for, cluster=None, level=0.95):
@@ -165,6 +172,7 @@ def excess_fraction(data, *, outcome, treatment, adjust_for, cluster=None, level
     total, cases = cells.excess.sum(), cells.case.sum()
     influence = (cells.excess - total / cases * cells.case) / cases
     std_error, df = cells.error(influence)
+    _check_noise(outcome, std_error, 1.0)
     n = len(influence)
     result = _result("excess_fraction", total / cases, std_error, n=n, level=level, df=df)
     result.attrs["estimand"] = "excess fraction among the treated"

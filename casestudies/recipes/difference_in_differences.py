@@ -7,10 +7,16 @@ import pandas as pd
 from scipy import stats
 
 from casestudies.recipes._clusters import _check_sides, _clustered
-from casestudies.recipes._columns import _check_choice, _design, _names, _result, _zero_one
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_noise,
+    _design,
+    _names,
+    _result,
+    _zero_one,
+)
 from casestudies.recipes._panel import (
     _change,
-    _check_noise,
     _check_steady,
     _columns_of,
     _interact,
@@ -410,6 +416,7 @@ def event_study(
     fitted = _rows_and_means(panel, arms, entered)
     covariance, df = _summed(panel, influence, entered, *fitted)
     sizes = None if panel.whole else [change.sizes for change in changes]
+    _check_noise(outcome, np.sqrt(np.diag(covariance).max()), panel.scale)
     study = _study(events[other], events[start - 1], estimate, covariance, df, level, sizes)
     alone = events[other][np.isnan(np.diag(covariance)) & np.isfinite(estimate)].tolist()
     study.attrs |= {**_left_out(panel, entered), "warning": _warning(alone)}

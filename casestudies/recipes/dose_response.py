@@ -17,6 +17,7 @@ from casestudies.recipes._bands import _joint, _root
 from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _basis,
+    _check_noise,
     _design,
     _names,
     _net,
@@ -25,6 +26,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _reals,
+    _scale,
 )
 from casestudies.recipes._score import _axes, _named, _with_constant
 
@@ -164,6 +166,7 @@ def dose_response(
     if cluster is not None:
         covariance, df = _clustered(influence, table[cluster])
     frame = _joint(points, estimate, _root(covariance), n=len(y), level=level, df=df)
+    _check_noise(outcome, frame["std_error"], _scale(table, outcome))
     frame["effective_n"] = effective
     frame.index = pd.Index(at, name=dose)
     frame.attrs["bandwidth"] = width * scale

@@ -11,6 +11,7 @@ estimates a weighted average of them and not the ATE: each function names its es
 import numpy as np
 
 from casestudies.recipes._columns import (
+    _check_noise,
     _count,
     _design,
     _names,
@@ -18,6 +19,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._counted import _read_counted
@@ -137,6 +139,7 @@ def partially_linear(
         _check_residual(v, columns["treatment"], treatment)
         estimate, influence = _slope(u, v, v, w)
         std_error, df = sample.counted.error(influence, 0.0, sample.cluster)
+        _check_noise(outcome, std_error, _scale(_read(data, outcome=outcome), outcome) / v.std())
         found.append((estimate, std_error))
     settings = {"n": sample.counted.n, "level": level, "df": df}
     result = _result("partially_linear", *_over_splits(found), **settings)
@@ -252,6 +255,8 @@ def partially_linear_iv(
         first_error, df = sample.counted.error(influence, 0.0, sample.cluster)
         estimate, influence = _slope(u, v, z, w)
         std_error, df = sample.counted.error(influence, 0.0, sample.cluster)
+        scale = _scale(_read(data, outcome=outcome), outcome) * z.std() / np.abs(np.mean(z * v))
+        _check_noise(outcome, std_error, scale)
         found.append((estimate, std_error))
         strengths.append((first / first_error) ** 2)
     settings = {"n": sample.counted.n, "level": level, "df": df}
@@ -388,6 +393,8 @@ def interactive_iv(
         effect, by_effect = _mean_score(moved, sample.counted.weights)
         influence = (by_effect - effect / share * by_share) / share
         std_error, df = sample.counted.error(influence, 0.0, sample.cluster)
+        scale = _scale(_read(data, outcome=outcome), outcome) / np.abs(share)
+        _check_noise(outcome, std_error, scale)
         found.append((effect / share, std_error))
         shares.append(share)
         errors.append(sample.counted.error(by_share, 0.0, sample.cluster)[0])

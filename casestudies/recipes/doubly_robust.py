@@ -8,7 +8,15 @@ the ATE, :math:`E[Y(1) - Y(0)]`, and the ATT, :math:`E[Y(1) - Y(0) \mid A = 1]`;
 names its own in ``attrs["estimand"]``.
 """
 
-from casestudies.recipes._columns import _check_choice, _count, _real, _result
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_noise,
+    _count,
+    _read,
+    _real,
+    _result,
+    _scale,
+)
 from casestudies.recipes._crossfit import (
     _choose,
     _doubly_robust_scores,
@@ -143,5 +151,6 @@ def doubly_robust(
         influence = weighed - share * estimate + terms.carry(sample.counted.weights)
         std_error, df = sample.counted.error(influence / share.sum(), 0.0, sample.cluster)
         found.append((estimate, std_error))
+    _check_noise(outcome, std_error, _scale(_read(data, outcome=outcome), outcome))
     result = _result("doubly_robust", *_over_splits(found), n=sample.counted.n, level=level, df=df)
     return _named(result, estimand, sample.table)

@@ -19,6 +19,7 @@ from casestudies.recipes._cells import _code
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _design,
     _names,
     _net,
@@ -27,6 +28,7 @@ from casestudies.recipes._columns import (
     _outcome,
     _read,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._score import _named
@@ -118,6 +120,7 @@ def front_door(data, *, outcome, treatment, mediator, adjust_for=(), model="cell
     way = _by_cells if model == "cells" else _by_lines
     estimate, influence = way(table, y - y.mean(), treated, treatment, carriers, causes)
     std_error = np.sqrt(influence @ influence) / len(y)
+    _check_noise(outcome, std_error, _scale(table, outcome))
     result = _result("front_door", estimate, std_error, n=len(y), level=level)
     return _named(result, "ATE", table)
 

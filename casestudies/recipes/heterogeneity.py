@@ -19,6 +19,7 @@ from casestudies.recipes._bands import _joint, _root
 from casestudies.recipes._clusters import _check_several_clusters, _clustered
 from casestudies.recipes._columns import (
     _check_choice,
+    _check_noise,
     _count,
     _decoded,
     _design,
@@ -29,6 +30,7 @@ from casestudies.recipes._columns import (
     _real,
     _reals,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._counted import _read_counted
@@ -208,6 +210,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
         influence = influence * np.sqrt(count / (count - 1))
     covariance, df = _joint_covariance(influence, table, cluster)
     frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
+    _check_noise(score, frame["std_error"], _scale(table, score))
     return _named(frame.assign(n=count).rename_axis(by), "ATE in each group", table)
 
 
@@ -587,6 +590,7 @@ def _projected(data, score, on, weights, cluster):
             )
     coefficients = inverse @ (x.T @ (w * table[score]))
     residual = w * (table[score].to_numpy() - x @ coefficients)
+    _check_noise(score, np.abs(residual).max(), _scale(table, score))
     if cluster is None:
         residual = residual / (1 - leverage)  # HC3
     back = np.eye(len(coefficients))

@@ -18,9 +18,11 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _count,
     _frame,
     _names,
@@ -28,6 +30,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _result,
+    _scale,
 )
 from casestudies.recipes._score import (
     OVERLAP,
@@ -36,7 +39,7 @@ from casestudies.recipes._score import (
     _gaps,
     _inverse_information,
     _named,
-    _read_covariates,
+    _read_counted_covariates,
     _score,
     _with_constant,
 )
@@ -59,6 +62,8 @@ def match(
     exact=(),
     replace=True,
     on_no_match="refuse",
+    weights=None,
+    cluster=None,
     level=0.95,
 ):
     r"""Estimate an average effect by nearest-neighbour matching, with replacement or in pairs.
@@ -92,6 +97,31 @@ def match(
     treated's means (1 without a correction: the error of paired differences), for the t
     distribution on :math:`m - 1` degrees. It asks that the other arm be the larger by far, so
     that pairs are close, and takes a propensity score as known.
+
+    With sampling `weights` :math:`w` the effect is the average in the population from which rows
+    were selected with probability proportional to :math:`1 / w`. Covariances, means and the
+    correction's line are weighted, matches share by their weights, and with the share
+    :math:`s_{ij}` that :math:`j` has in the match of :math:`i` the variance becomes, with
+    :math:`K_j = \sum_i w_i s_{ij}` and :math:`K'_j = \sum_i w_i^2 s_{ij}^2`,
+
+    .. math:: \Big(\sum_i w_i\Big)^{-2} \sum_i w_i^2 (\hat\tau_i - \hat\tau)^2
+       + (K_i^2 + 2 w_i K_i - K'_i) \hat\sigma^2(X_i, A_i).
+
+    A pair counts by the weight of its treated unit. The nearest match is taken as the sample has
+    it, so selection must depend on the treatment and on the covariates matched on alone: what else
+    it depends on belongs into `adjust_for`, or the answer is off, weights or not.
+
+    With `cluster` the error is that of sums by cluster, times :math:`\sqrt{G / (G - 1)}`, of what
+    each unit adds to the estimate,
+
+    .. math:: w_i \{f_1(X_i) - f_0(X_i) - \hat\tau\} + (2 A_i - 1)(w_i + K_i + d_i) e_i,
+
+    over :math:`\sum_i w_i` of those whose effects are averaged (:math:`w_i = 0` for the others).
+    :math:`f_a` is the correction's line among the matches of arm :math:`a`, :math:`d_i` what a
+    unit adds through its slopes, and :math:`e_i` how far it lies from the line of its arm that
+    leaves out its cluster; for the ATT, :math:`f_1 = f_0 + \hat\tau`. What a line misses counts
+    as noise, which as a rule makes the error too large. A shock that a cluster shares may not go
+    with the treatment; where it does, match within clusters (`exact`).
 
     Parameters
     ----------
@@ -127,6 +157,13 @@ def match(
         with them exactly, or, without replacement, because others took it. Dropping them changes
         the estimand to the effect among those matched, which the result then says in its attrs,
         with how many were dropped; `matched_pairs` says who.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit; with
+        ``metric="mahalanobis"``. They are not counts.
+    cluster : str, optional
+        Column of clusters that were sampled, or given the treatment, as a whole, independent of
+        one another; with `bias_correction`, and not for an estimated score with replacement. The
+        interval uses t on :math:`G - 1` degrees, for :math:`G` clusters.
     level : float
         Confidence level, between 0 and 1.
 
@@ -140,8 +177,8 @@ def match(
     ------
     ValueError
         If a column or an option is unfit, covariates are collinear, an arm is too small, a
-        category has one arm only, a unit has no match, or no error is known for the combination
-        of options.
+        category has one arm only, a unit has no match, one cluster alone tells a line among the
+        matches, or no error is known for the combination of options.
 
     References
     ----------
@@ -149,7 +186,8 @@ def match(
     (without replacement).
     Abadie and Imbens (2006), Econometrica 74(1), 235-267 (variance); (2008), 76(6), 1537-1557
     (bootstrap); (2011), Journal of Business & Economic Statistics 29(1), 1-11 (bias);
-    (2016), Econometrica 84(2), 781-807 (estimated score).
+    (2016), Econometrica 84(2), 781-807 (estimated score); (2012), Journal of the American
+    Statistical Association 107(498), 833-843 (the sum that clusters are taken of).
     Abadie, Drukker, Herr and Imbens (2004), Stata Journal 4(3), 290-311 (ties).
 
     Examples
@@ -166,20 +204,23 @@ def match(
     """
     reach = _count("variance_neighbours", variance_neighbours) + 1  # with the unit itself
     _check_flag("bias_correction", bias_correction)
-    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
-    pairs = _pair(data, treatment, adjust_for, *options, outcome=outcome)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match, weights)
+    pairs = _pair(data, treatment, adjust_for, *options, outcome=outcome, cluster=cluster)
     y, treated, own = _outcome(pairs.table, outcome), pairs.treated, pairs.own
     y = y - y.mean()
+    if cluster is not None:
+        _check_clustered(metric, bias_correction, replace)
+        return _by_cluster(pairs, outcome, y, pairs.table[cluster], level, replace)
     if not replace:
-        return _paired(pairs, y, bias_correction, level)
+        return _paired(pairs, outcome, y, bias_correction, level)
     _check_known_error(metric, exact, on_no_match)
-    _check_several(own.sum())
+    _check_several((own > 0).sum())
     for arm in (0, 1) if metric == "propensity" or estimand == "ATE" else (0,):
         _check_neighbours("variance_neighbours", reach - 1, treated == arm, 1)
     effects = (2 * treated - 1) * (y - _imputed(pairs, y, bias_correction))
-    estimate = effects[own > 0].mean()
+    estimate = own @ effects / own.sum()
     spread = pairs.use**2 - pairs.use_squared + 2 * pairs.use * own
-    squares = np.square(effects[own > 0] - estimate).sum()
+    squares = np.square(own * (effects - estimate)).sum()
     squares += spread @ _conditional_variance(pairs, y, reach)
     if metric == "propensity":
         squares += _estimated_score(pairs, y, estimate, reach)
@@ -188,8 +229,7 @@ def match(
             f"{len(y)} rows are too few for the variance under metric='propensity': its adjustment "
             "for the estimated score exceeds it; use metric='mahalanobis'"
         )
-    n = len(y) - sum(pairs.dropped.values())
-    return _told(_result("match", estimate, np.sqrt(squares) / own.sum(), n=n, level=level), pairs)
+    return _match_result(pairs, outcome, estimate, np.sqrt(squares) / own.sum(), level)
 
 
 def match_weights(
@@ -204,12 +244,14 @@ def match_weights(
     exact=(),
     replace=True,
     on_no_match="refuse",
+    weights=None,
 ):
     """Return how much each row counts in matching, for `balance`.
 
     A unit counts once for itself if the estimand includes it, and once more for each unit
-    that it is the only match of; matches that tie or come several at a time share. The
-    difference of the weighted means is `match` without bias correction.
+    that it is the only match of; matches that tie or come several at a time share. With sampling
+    `weights`, of mean 1, they count and share by them. The difference of the weighted means is
+    `match` without bias correction.
 
     Parameters
     ----------
@@ -236,6 +278,9 @@ def match_weights(
         partners of their own, by the least sum of squared distances.
     on_no_match : {"refuse", "drop"}
         What to do about units that lack a match.
+    weights : str, optional
+        Column of sampling weights above 0, with ``metric="mahalanobis"``. They are in what is
+        returned.
 
     Returns
     -------
@@ -255,7 +300,7 @@ def match_weights(
     [1.0, 1.0, 1.0, 1.0, 0.0]
     """
     data = _frame(data)
-    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match, weights)
     pairs = _pair(data, treatment, adjust_for, *options)
     return pd.Series(pairs.use + pairs.own, index=data.index, name="weight")
 
@@ -272,12 +317,14 @@ def matched_pairs(
     exact=(),
     replace=True,
     on_no_match="refuse",
+    weights=None,
 ):
     """Return who was matched to whom, how far apart they are, and what each pair counts.
 
     The mean of the differences between the treated and the control of each pair, weighted by
     `weight`, is `match` without bias correction. Weights of the pairs in which a unit is the one
-    that was given a match sum to 1; units alike in their covariates share.
+    that was given a match sum to 1, or to its sampling weight (of mean 1); units alike in their
+    covariates share.
 
     Parameters
     ----------
@@ -304,6 +351,9 @@ def matched_pairs(
         partners of their own, by the least sum of squared distances.
     on_no_match : {"refuse", "drop"}
         What to do about units that lack a match.
+    weights : str, optional
+        Column of sampling weights above 0, with ``metric="mahalanobis"``, to which the weights of
+        pairs add up.
 
     Returns
     -------
@@ -328,7 +378,7 @@ def matched_pairs(
     1        1        3        1      0.47     1.0
     """
     data = _frame(data)
-    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match)
+    options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match, weights)
     pairs = _pair(data, treatment, adjust_for, *options)
     links = pd.concat([_links(pairs, arm) for arm in pairs.averages])
     links = links.sort_values(["matched", "seeker", "donor"], ascending=[False, True, True])
@@ -350,10 +400,11 @@ def _links(pairs, arm):
     far = np.linalg.norm(points[row] - points[column], axis=1)
     links = pd.DataFrame({"from": row, "to": column, "distance": far, "share": shares.data})
     units = pd.DataFrame({"row": np.arange(len(site)), "site": site, "own": pairs.own})
-    seekers = units[pairs.treated == arm].set_axis(["seeker", "from", "own"], axis=1)
-    donors = units[pairs.treated != arm].set_axis(["donor", "to", "_"], axis=1)
+    units["mass"] = pairs.weights
+    seekers = units[pairs.treated == arm].set_axis(["seeker", "from", "own", "_"], axis=1)
+    donors = units[pairs.treated != arm].set_axis(["donor", "to", "_", "mass"], axis=1)
     links = links.merge(seekers, on="from").merge(donors, on="to")
-    return links.assign(matched=arm, weight=links["own"] * links["share"])
+    return links.assign(matched=arm, weight=links["own"] * links["share"] * links["mass"])
 
 
 class _Cloud(NamedTuple):
@@ -370,11 +421,13 @@ class _Pairs(NamedTuple):
 
     table: pd.DataFrame  # the columns named, n rows
     treated: np.ndarray  # n, zeros and ones
+    weights: np.ndarray  # n, of mean 1
     design: tuple  # n rows of covariates, with their labels
     cloud: _Cloud
     counts: np.ndarray  # units of each arm (row) at each point (column)
-    averages: dict  # arm: matrix from sums at points to means over its units' matches
-    own: np.ndarray  # n, whether a unit is one of those whose effects are averaged
+    mass: np.ndarray  # their weights
+    averages: dict  # arm: matrix from weighted sums at points to means over its units' matches
+    own: np.ndarray  # n, a unit's weight if it is one of those whose effects are averaged, else 0
     dropped: dict  # how many treated and controls would be, and are not
     estimand: str
     use: np.ndarray  # n, sum of the shares a unit is given as a match
@@ -392,50 +445,58 @@ def _pair(
     exact,
     replace,
     on_no_match,
-    **outcome,
+    weights,
+    **others,
 ):
     """Match the units of the arms whose outcome is to be imputed."""
     _check_choice("estimand", estimand, ("ATT", "ATE"))
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
     _check_choice("on_no_match", on_no_match, ("refuse", "drop"))
     _check_flag("replace", replace)
+    _check_same_score(metric, weights)
     k = _count("neighbours", neighbours)
     if not replace:
         _check_pairing(estimand, k)
     caliper = _real("caliper", caliper, least=0) if caliper is not None else None
     alone = (1,) if (metric, estimand) == ("mahalanobis", "ATT") else (0, 1)
-    table, treated, design = _read_covariates(data, treatment, adjust_for, alone, **outcome)
-    groups = _read(data, treatment=treatment, **outcome, several={"exact": _names("exact", exact)})
-    groups = groups[_names("exact", exact)]
+    others |= {} if weights is None else {"weights": weights}
+    table, treated, design, counted = _read_counted_covariates(
+        data, treatment, adjust_for, None, alone, **others
+    )
+    groups = _read(data, treatment=treatment, **others, several={"exact": _names("exact", exact)})
+    groups, w = groups[_names("exact", exact)], counted.weights
     if metric == "mahalanobis":
         _check_reach(design, treated)
-        cloud = _by_covariates(design, _codes(groups))
+        cloud = _by_covariates(design, _codes(groups), w)
     else:
         cloud = _by_score(treated, design, _codes(groups))
-    sites = len(cloud.points)
-    counts = _totals(np.stack([treated == 0, treated == 1]).astype(float), cloud.site, sites)
+    arms, sites = np.stack([treated == 0, treated == 1]), len(cloud.points)
+    counts, mass, squared = (_totals(arms * part, cloud.site, sites) for part in (w**0, w, w**2))
     averages, own, use, use_squared = {}, *np.zeros((3, len(treated)))
     dropped, reaches = {"treated": 0, "control": 0}, []
     for arm in (1,) if estimand == "ATT" else (1, 0):
-        donors = treated != arm
+        donors, given = arms[1 - arm], (counts[arm], counts[1 - arm], mass[1 - arm])
         if replace:
             _check_neighbours("neighbours", k, donors)
-            average, found, reach = _match_nearest(cloud, counts[arm], counts[1 - arm], k, caliper)
+            average, found, reach = _match_nearest(cloud, *given, k, caliper)
             reaches.append(reach)
         else:
-            average, found = _assigned(cloud, counts[1], counts[0], caliper)
-        lacking = counts[arm] - found
-        dropped["treated" if arm else "control"] = int(lacking.sum())
-        own[~donors] = (found / np.maximum(counts[arm], 1))[cloud.site[~donors]]
-        use[donors] = (average.T @ found)[cloud.site[donors]]
-        use_squared[donors] = (average.power(2).T @ found)[cloud.site[donors]]
+            average, found = _assigned(cloud, *given, caliper)
+        dropped["treated" if arm else "control"] = int((counts[arm] - found).sum())
+        share = found / np.maximum(counts[arm], 1)
+        own[~donors] = (w * share[cloud.site])[~donors]
+        use[donors] = (w * (average.T @ (mass[arm] * share))[cloud.site])[donors]
+        squares = average.power(2).T @ squared[arm]
+        use_squared[donors] = (w**2 * squares[cloud.site])[donors]
         averages[arm] = average
     pairs = _Pairs(
         table,
         treated,
+        w,
         design,
         cloud,
         counts,
+        mass,
         averages,
         own,
         dropped,
@@ -473,6 +534,16 @@ def _check_pairing(estimand, k):
         )
 
 
+def _check_same_score(metric, weights):
+    """Raise on weights where units of one score differ in how they were selected."""
+    if metric == "propensity" and weights is not None:
+        raise ValueError(
+            "weights= cannot go with metric='propensity': of units with one score, sampling "
+            "weights change who is treated and who is not in different ways, and a nearest match "
+            "is not weighted; use metric='mahalanobis'"
+        )
+
+
 def _check_known_error(metric, exact, on_no_match):
     """Raise where the error that allows for the estimated score is not known."""
     if metric == "propensity" and (_names("exact", exact) or on_no_match == "drop"):
@@ -480,6 +551,13 @@ def _check_known_error(metric, exact, on_no_match):
             "no standard error is known for matching on an estimated score with replacement within "
             "exact groups or among those with a match; use metric='mahalanobis', or replace=False"
         )
+
+
+def _match_result(pairs, outcome, estimate, std_error, level, df=np.inf, n=None):
+    """Return a result that says whose effect it is."""
+    n = len(pairs.own) - sum(pairs.dropped.values()) if n is None else n
+    _check_noise(outcome, std_error, _scale(pairs.table, outcome))
+    return _told(_result("match", estimate, std_error, n=n, level=level, df=df), pairs)
 
 
 def _told(answer, pairs, dropped=None):
@@ -521,9 +599,9 @@ def _check_reach(design, treated):
             )
 
 
-def _by_covariates(design, group):
+def _by_covariates(design, group, weights=None):
     """Place units by their covariates, so that Euclidean distance is Mahalanobis distance."""
-    axes = _axes(design)
+    axes = _axes(design, weights)
     blur = np.linalg.norm(axes.blur(design), axis=1)
     return _gather(design, axes.place(design), blur, group)
 
@@ -552,12 +630,13 @@ def _totals(values, at, size):
     return np.stack([np.bincount(at, row, size) for row in values])
 
 
-def _near(cloud, seekers, donors, k):
+def _near(cloud, seekers, donors, k, mass=None):
     """Return the matrix of means over the k donors nearest each seeker, ties included.
 
-    Seekers and donors are numbers of units at each point. Also return how many donors each
-    point's mean is taken over; and of the points with seekers the distance of the last donor,
-    infinite where its group has fewer, and how far rounding may have moved it.
+    Seekers and donors are numbers of units at each point, `mass` the weights of the donors if
+    they have any. Also return how many donors each point's mean is taken over; and of the points
+    with seekers the distance of the last donor, infinite where its group has fewer, and how far
+    rounding may have moved it.
     """
     sites, links = len(cloud.points), []
     farthest, slack = np.full(sites, np.inf), np.zeros(sites)
@@ -571,8 +650,8 @@ def _near(cloud, seekers, donors, k):
             links.append(link)
     row, column = np.concatenate(links, axis=1) if links else np.empty((2, 0), dtype=int)
     near = sparse.csr_array((np.ones(len(row)), (row, column)), (sites, sites))
-    size = near @ donors
-    return sparse.diags_array(1 / np.maximum(size, 1)) @ near, size, farthest, slack
+    size, total = near @ donors, near @ (donors if mass is None else mass)
+    return sparse.diags_array(1 / np.where(size, total, 1)) @ near, size, farthest, slack
 
 
 def _reach_nearest(cloud, rows, columns, donors, k):
@@ -584,7 +663,7 @@ def _reach_nearest(cloud, rows, columns, donors, k):
     slack = 4 * seeker + 2 * donor + TIE * (1 + farthest)
     radius = farthest + slack
     inside = distance <= radius[:, np.newaxis]
-    many = inside.all(axis=1) & (width < len(columns))
+    many = inside.all(axis=1)
     found = tree.query_ball_point(cloud.points[rows[many]], radius[many], workers=-1)
     inside[many] = False
     row = np.r_[np.nonzero(inside)[0], np.repeat(np.flatnonzero(many), [len(f) for f in found])]
@@ -592,15 +671,15 @@ def _reach_nearest(cloud, rows, columns, donors, k):
     return np.stack([rows[row], columns[column]]), farthest, slack
 
 
-def _match_nearest(cloud, seekers, donors, k, caliper):
+def _match_nearest(cloud, seekers, donors, mass, k, caliper):
     """Return means over the nearest donors, how many seekers have them, and how far they are."""
-    average, _, farthest, slack = _near(cloud, seekers, donors, k)
+    average, _, farthest, slack = _near(cloud, seekers, donors, k, mass)
     limit = np.finfo(float).max if caliper is None else caliper
     found = seekers * (farthest <= limit + slack)
     return sparse.diags_array((found > 0) * 1.0) @ average, found, (farthest, seekers)
 
 
-def _assigned(cloud, seekers, donors, caliper):
+def _assigned(cloud, seekers, donors, mass, caliper):
     """Return means over partners and how many seekers have one, each donor being used once.
 
     Of the assignments with the most pairs it is that with the least sum of squared distances.
@@ -622,7 +701,7 @@ def _assigned(cloud, seekers, donors, caliper):
     row, column = np.concatenate(pairs, axis=1)
     flow = sparse.coo_array((np.ones(len(row)), (row, column)), (sites, sites)).tocsr()
     found = flow.sum(axis=1)
-    shares = (sparse.diags_array(1 / np.maximum(v, 1)) for v in (found, donors))
+    shares = (sparse.diags_array(1 / np.where(v > 0, v, 1)) for v in (found, mass))
     return next(shares) @ flow @ next(shares), found
 
 
@@ -634,31 +713,111 @@ def _check_size(rows, columns):
         )
 
 
-def _paired(pairs, y, bias_correction, level):
+def _paired(pairs, outcome, y, bias_correction, level):
     """Return the mean difference of pairs, with an error clustered by pair.
 
     Units alike share places, and the squares are averaged over the ways to pair them.
     """
-    treated, (points, _, site, _), own, use = pairs.treated == 1, pairs.cloud, pairs.own, pairs.use
-    m = own.sum()
+    (points, _, site, _), own, w = pairs.cloud, pairs.own, pairs.weights
+    treated, total, average = pairs.treated == 1, own.sum(), pairs.averages[1]
+    m = (own / w).sum()
     _check_pairs(m, pairs)
-    effects = y - _imputed(pairs, y, bias_correction)
-    estimate = own[treated] @ effects[treated] / m
-    average, (line, lever) = pairs.averages[1], (np.zeros(points.shape[1]), np.ones(len(y)))
-    x = points[site] - use @ points[site] / m
+    line = _line(pairs, 1, bias_correction)
+    residual = line.rest(y)
+    estimate = own @ residual / total
+    u = residual - estimate
+    v = residual * line.lever / np.where(pairs.use > 0, pairs.use, 1)
+    by_square = _totals([own * w], site, len(points))[0]
+    squares = own @ (w * u**2) + (w * (average.T @ by_square)[site] * ~treated) @ v**2
+    mean_v = average @ _totals([w * v * ~treated], site, len(points))[0]
+    squares -= 2 * (own * w * u) @ mean_v[site]
+    std_error = np.sqrt(max(squares, 0) * m / (m - 1)) / total
+    return _match_result(pairs, outcome, estimate, std_error, level, df=m - 1, n=2 * m)
+
+
+class _Line(NamedTuple):
+    """A line among the matches of an arm, and how the imputed outcomes hang on theirs."""
+
+    left: np.ndarray  # of each row, a constant and where it lies from the matches' mean
+    right: np.ndarray  # what turns outcomes into the line's coefficients
+    lever: np.ndarray  # by how much an outcome moves the weighted sum of imputed ones
+
+    def rest(self, y):
+        """Return how far outcomes lie from the line."""
+        return y - self.left @ (self.right @ y)
+
+
+def _line(pairs, arm, bias_correction):
+    """Return the line among an arm's matches, without a correction their mean."""
+    points, lever = pairs.cloud.points[pairs.cloud.site], pairs.use * (pairs.treated != arm)
+    rows = lever > 0
+    right = np.zeros((1 + bias_correction * points.shape[1], len(lever)))
+    right[0] = lever / lever.sum()
+    left = np.column_stack([np.ones(len(lever)), points - right[0] @ points])
     if bias_correction:
-        rows = ~treated & (use > 0)
-        gaps = points - average @ (pairs.counts[0][:, np.newaxis] * points)
-        slopes = _slopes(pairs, rows, gaps * (average.sum(axis=1) > 0)[:, np.newaxis])
-        line, lever[rows] = slopes @ y[rows], 1 + m * (own @ x / m) @ slopes / use[rows]
-    residual = y - use @ y / m - x @ line
-    u, v = residual - estimate, lever * residual
-    squares = own @ (u * treated) ** 2 + use @ v**2
-    mean_v = average @ _totals([v * ~treated], site, len(points))[0]
-    squares -= 2 * (own * treated * u) @ mean_v[site]
-    std_error = np.sqrt(max(squares, 0) / (m * (m - 1)))
-    result = _result("match", estimate, std_error, n=2 * m, level=level, df=m - 1)
-    return _told(result, pairs)
+        gaps = _left_gaps(pairs, arm)
+        right[1:, rows] = _slopes(pairs, rows, gaps)
+        lever += (pairs.own * (pairs.treated == arm)) @ gaps[pairs.cloud.site] @ right[1:]
+    return _Line(left[:, : len(right)], right, lever)
+
+
+def _by_cluster(pairs, outcome, y, cluster, level, replace):
+    """Return the mean effect with an error by clusters of what each unit adds to it."""
+    own, total, sign = pairs.own, pairs.own.sum(), 2 * pairs.treated - 1
+    lines = {1 - arm: _line(pairs, arm, True) for arm in pairs.averages}
+    rest = {arm: line.rest(y) for arm, line in lines.items()}
+    if 1 not in lines:  # the treated's own line is that of the others, as far above as on average
+        lines[1] = _Line(np.ones((len(y), 1)), own[np.newaxis] / total, np.zeros(len(y)))
+        rest[1] = lines[1].rest(rest[0])
+    estimate = own @ (sign * np.where(pairs.treated, rest[0], rest[1])) / total
+    scores = own * (rest[0] - rest[1] - estimate)
+    for arm, line in lines.items():
+        rows = np.flatnonzero(pairs.treated == arm)
+        noise = _without_cluster(line, rest[arm], cluster, rows)
+        scores[rows] += ((own + line.lever) * sign)[rows] * noise
+    covariance, df = _clustered(scores[:, np.newaxis] / total, cluster)
+    n = None if replace else 2 * (own / pairs.weights).sum()
+    return _match_result(pairs, outcome, estimate, np.sqrt(covariance.item()), level, df=df, n=n)
+
+
+def _without_cluster(line, rest, cluster, rows):
+    """Return how far some rows lie from the line that leaves out their cluster."""
+    codes, names = pd.factorize(cluster.iloc[rows])
+    left, right, rest = line.left[rows], line.right[:, rows], rest[rows].copy()
+    for code, name in enumerate(names):
+        here = codes == code
+        told = np.eye(len(right)) - right[:, here] @ left[here]
+        if np.linalg.svd(told, compute_uv=False)[-1] < 1e-9:
+            raise ValueError(
+                f"column {cluster.name!r}: without {name!r}, one of {len(names)} clusters with "
+                "rows of an arm, nothing tells a line among them, so the error would count "
+                "its shocks as none; take covariates that are the same in all of a cluster out of "
+                "adjust_for, or cluster by a finer column and say that you assume no shock common "
+                "to a cluster"
+            )
+        rest[here] += left[here] @ np.linalg.solve(told, right[:, here] @ rest[here])
+    return rest
+
+
+def _left_gaps(pairs, arm):
+    """Return how far each point of an arm lies from the mean of its matches."""
+    points, average = pairs.cloud.points, pairs.averages[arm]
+    gaps = points - average @ (pairs.mass[1 - arm][:, np.newaxis] * points)
+    return gaps * (average.sum(axis=1) > 0)[:, np.newaxis]
+
+
+def _check_clustered(metric, bias_correction, replace):
+    """Raise where no error by clusters is known."""
+    if metric == "propensity" and replace:
+        raise ValueError(
+            "no standard error by clusters is known for matching on an estimated score with "
+            "replacement; use metric='mahalanobis', or replace=False"
+        )
+    if not bias_correction:
+        raise ValueError(
+            "cluster= needs the line of the bias correction, from which outcomes differ by what "
+            "clusters share; use bias_correction=True"
+        )
 
 
 def _check_pairs(m, pairs):
@@ -671,14 +830,12 @@ def _check_pairs(m, pairs):
 
 def _imputed(pairs, y, bias_correction):
     """Return the mean outcome of each unit's matches, corrected for what sets them apart."""
-    imputed, (points, _, site, _) = np.empty(len(y)), pairs.cloud
+    imputed, (points, _, site, _) = np.zeros(len(y)), pairs.cloud
     for arm, average in pairs.averages.items():
-        donors, units = pairs.counts[1 - arm], pairs.treated == arm
-        means = average @ _totals([y * ~units], site, len(points))[0]
+        units = pairs.treated == arm
+        means = average @ _totals([pairs.weights * y * ~units], site, len(points))[0]
         if bias_correction:
-            gaps = points - average @ (donors[:, np.newaxis] * points)
-            gaps[average.sum(axis=1) == 0] = 0
-            rows = ~units & (pairs.use > 0)
+            rows, gaps = ~units & (pairs.use > 0), _left_gaps(pairs, arm)
             means += gaps @ (_slopes(pairs, rows, gaps) @ y[rows])
         imputed[units] = means[site[units]]
     return imputed
@@ -720,9 +877,13 @@ def _conditional_variance(pairs, y, k):
         used = _totals([units * pairs.use], site, len(points))[0]
         average, size, *_ = _near(pairs.cloud, used, counts, k)
         _check_like(arm, k - 1, size[used > 0])
-        sums = _totals([y * units, y**2 * units], site, len(points))
-        mean, square = average @ sums[0], average @ sums[1]
-        local = np.maximum(square - mean**2, 0) * size / np.maximum(size - 1, 1)
+        at_point = _totals([y * units], site, len(points))[0] / np.maximum(counts, 1)
+        within = _totals([units * (y - at_point[site]) ** 2], site, len(points))[0]
+        row, column = average.nonzero()
+        between = counts[column] * (at_point[column] - (average @ (counts * at_point))[row]) ** 2
+        local = np.bincount(
+            row, (within[column] + between) / np.maximum(size - 1, 1)[row], len(points)
+        )
         variance[units] = local[site[units]]
     return variance
 

@@ -17,6 +17,7 @@ from casestudies.recipes._chain import _by_state, _forward, _frequencies, _gradi
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
+    _check_noise,
     _design,
     _frame,
     _generator,
@@ -28,6 +29,7 @@ from casestudies.recipes._columns import (
     _outcome,
     _real,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._log import (
@@ -127,7 +129,7 @@ def policy_value(
         log.weights(target or target_taken),
     )
     estimate, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
-    return _valued("policy_value", estimate, influence, weights, log, cluster, level)
+    return _valued("policy_value", estimate, influence, weights, log, outcome, cluster, level)
 
 
 def value_difference(
@@ -218,7 +220,9 @@ def value_difference(
         )
     value, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
     less, part = _mean_under(y, others, log.counted, outcome, self_normalized)
-    return _valued("value_difference", value - less, influence - part, weights, log, cluster, level)
+    return _valued(
+        "value_difference", value - less, influence - part, weights, log, outcome, cluster, level
+    )
 
 
 def doubly_robust_value(
@@ -326,7 +330,9 @@ def doubly_robust_value(
     estimate = terms.mean()
     influence, estimate = (terms - estimate + carried) / len(y), estimate + origin
     influence = np.array([influence, np.zeros(len(y))])
-    return _valued("doubly_robust_value", estimate, influence, weights, log, cluster, level)
+    return _valued(
+        "doubly_robust_value", estimate, influence, weights, log, outcome, cluster, level
+    )
 
 
 def policy_bounds(
@@ -425,7 +431,9 @@ def policy_bounds(
     for side, end in (("low", low), ("high", high)):
         part = (1 - share) * influence
         part[0] += (end - value) * (lost - share) / len(y)
-        found = _valued("", (1 - share) * value + share * end, part, weights, log, cluster, level)
+        found = _valued(
+            "", (1 - share) * value + share * end, part, weights, log, outcome, cluster, level
+        )
         ends[f"set_{side}"], ends[f"ci_{side}"] = found["estimate"], found[f"ci_{side}"]
     entries = {name: ends[name] for name in ("set_low", "set_high", "ci_low", "ci_high")}
     return pd.Series({**entries, "n": len(y), "unsupported": share}, name="policy_bounds")
@@ -726,7 +734,7 @@ def select_policy(
     claimed, name, weights = best
     rest = log._replace(table=log.table[~first], counted=log.counted.of(~first))
     estimate, influence = _mean_under(y[~first], weights, rest.counted, outcome, self_normalized)
-    result = _valued("select_policy", estimate, influence, weights, rest, cluster, level)
+    result = _valued("select_policy", estimate, influence, weights, rest, outcome, cluster, level)
     result["claimed"], result.attrs["policy"] = claimed, name
     return result
 
@@ -821,7 +829,7 @@ def _mean_under(y, weights, counted, outcome, self_normalized=True):
     return estimate + origin, np.array([slope * (y - origin - estimate), slope])
 
 
-def _valued(method, estimate, influence, weights, log, cluster, level):
+def _valued(method, estimate, influence, weights, log, outcome, cluster, level):
     """Return a value with its error, and what the weights leave of the rows."""
     counted, df = log.counted, np.inf
     std_error = counted.std_error(*influence)
@@ -829,6 +837,7 @@ def _valued(method, estimate, influence, weights, log, cluster, level):
         _check_clusters(log.table, cluster, weights)
         covariance, df = _clustered(influence[0][:, np.newaxis], log.table[cluster])
         std_error = np.sqrt(covariance[0, 0])
+    _check_noise(outcome, std_error, _scale(log.table, outcome))
     result = _result(method, estimate, std_error, n=counted.n, level=level, df=df)
     result["mean_weight"] = _mean(weights, counted.size)
     result["effective_n"] = _effective(weights, counted.size)

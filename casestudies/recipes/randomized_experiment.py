@@ -17,6 +17,7 @@ from casestudies.recipes._clusters import _by_leverage, _check_levels, _check_si
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _count,
     _design,
     _frame,
@@ -30,6 +31,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._counted import _pool, _read_counted
@@ -340,6 +342,7 @@ def adjusted(
         owner = np.repeat(np.arange(len(widths)), widths)  # dummies do not vary in cells
         counted = counted._replace(scatter=counted.scatter[:, owner][:, :, owner])
         estimate, variance = _by_arm(x, y, d, counted, treatment)
+    _check_noise(outcome, np.sqrt(variance), _scale(table, outcome))
     return _result("adjusted", estimate, np.sqrt(variance), n=counted.n, level=level, df=df)
 
 

@@ -21,6 +21,7 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _check_level,
+    _check_noise,
     _count,
     _design,
     _frame,
@@ -690,6 +691,8 @@ def honest(
         bias -= curvature / 2 * weights @ side.x**2
     _check_varies(rule, h)
     std_error, n = np.sqrt(variance), sum(len(side.x) for side in rule.sides)
+    scale = max(np.abs(side.columns[:, 0]).max() for side in rule.sides)
+    _check_noise(outcome, std_error, scale)
     margin = _folded_quantile(bias / std_error, level) * std_error
     entries = {"estimate": estimate, "std_error": std_error}
     entries |= {"ci_low": estimate - margin, "ci_high": estimate + margin, "n": n}
@@ -1011,6 +1014,9 @@ def _inference(method, rule, h, b, level):
     estimate = jumps[0] if rule.treatment is None else jumps[0] / jumps[1]
     corrected = estimate + rule.sign * (better - jump) @ gradient
     plain, robust = _variances(rule, (below, above), gradient)
+    scale = max(np.abs(side.columns[:, 0]).max() for side in rule.sides)
+    scale = scale if rule.treatment is None else scale / np.abs(jumps[1])
+    _check_noise(rule.outcome, np.sqrt([plain.sum(), robust.sum()]), scale)
     df, n = _degrees((below, above), robust), sum(len(side.x) for side in rule.sides)
     found = _result(method, corrected, np.sqrt(robust.sum()), n=n, level=level, df=df).to_dict()
     found["bias_corrected"], found["robust_std_error"] = found["estimate"], found["std_error"]

@@ -19,6 +19,7 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _check_level,
+    _check_noise,
     _design,
     _names,
     _net,
@@ -28,6 +29,7 @@ from casestudies.recipes._columns import (
     _real,
     _reals,
     _result,
+    _scale,
 )
 
 GRID = tuple(np.linspace(0, 0.4, 41))
@@ -356,7 +358,9 @@ def _regression(table, outcome, treatment, names):
     d, y = _net(d, basis), _net(y, basis)
     estimate = d @ y / (d @ d)
     rest = y - estimate * d
-    return estimate, np.sqrt(rest @ rest / dof / (d @ d)), dof
+    std_error = np.sqrt(rest @ rest / dof / (d @ d))
+    _check_noise(outcome, std_error, _scale(table, outcome) / np.sqrt(d @ d))
+    return estimate, std_error, dof
 
 
 def _strength(table, outcome, treatment, names, benchmark):

@@ -21,6 +21,7 @@ from casestudies.recipes._clusters import _check_sides, _clustered
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _design,
     _group_basis,
     _levels,
@@ -28,6 +29,7 @@ from casestudies.recipes._columns import (
     _names,
     _numeric,
     _outcome,
+    _scale,
 )
 from casestudies.recipes._counted import _read_counted
 from casestudies.recipes._score import (
@@ -255,6 +257,8 @@ class _Study(NamedTuple):
         estimate = signs @ self.means + self.origin * signs.sum(axis=1)
         n = len(self.influence)
         frame = _joint(names, estimate, signs @ _root(covariance), n=n, level=level, df=df)
+        outcome = self.table.columns[0]
+        _check_noise(outcome, frame["std_error"], _scale(self.table, outcome))
         if self.effective:
             frame.attrs["effective_n"] = self.effective
         return _named(frame, self.people, self.table)

@@ -9,6 +9,7 @@ from scipy import sparse, stats
 from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
+    _check_noise,
     _count,
     _frame,
     _holds_numbers,
@@ -20,7 +21,6 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._panel import (
     _change,
-    _check_noise,
     _clusters_in,
     _dated,
     _gap_in_means,
@@ -170,6 +170,7 @@ def group_time(
     lonely = cells.clusters.min(axis=1) == 1
     covariance, df = _cell_covariance(np.where(lonely, np.nan, cells.influence), cells)
     std_error = np.sqrt(np.diag(covariance))
+    _check_noise(outcome, np.fmax.reduce(std_error), cells.panel.scale)
     margin = stats.t.ppf((1 + level) / 2, df) * std_error
     ends = {"ci_low": cells.table["estimate"] - margin, "ci_high": cells.table["estimate"] + margin}
     table = cells.table.assign(std_error=std_error, **ends)
@@ -306,6 +307,7 @@ def event_study(
     covariance, df = _cell_covariance(influence.T, cells)
     sizes = None if cells.panel.whole else [_sizes_at(cells, events == event) for event in times]
     references = cells.references if base == "universal" else []
+    _check_noise(outcome, np.sqrt(np.diag(covariance).max()), cells.panel.scale)
     study = _study(times, references, estimates, covariance, df, level, sizes)
     alone = times[np.isnan(np.diag(covariance))].tolist()
     study.attrs |= {**_left_out(cells.panel, cells.entered), "warning": _warning(alone)}

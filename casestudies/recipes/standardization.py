@@ -14,12 +14,14 @@ from casestudies.recipes._clusters import _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
+    _check_noise,
     _design,
     _group_basis,
     _Matrix,
     _names,
     _outcome,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes._counted import _read_counted
@@ -132,11 +134,12 @@ def standardize(
     n            8.00
     Name: standardize, dtype: float64
     """
-    means, influence, error, n = _standardized(
+    means, influence, error, n, scale = _standardized(
         data, outcome, treatment, adjust_for, model, estimand, interact, size, weights, cluster
     )
     effect = means["treated"] - means["control"]
     std_error, df = error(*influence["treated"] - influence["control"])
+    _check_noise(outcome, std_error, scale)
     return _result("standardize", effect, std_error, n=n, level=level, df=df)
 
 
@@ -216,12 +219,13 @@ def standardized_means(
     control    4.5
     Name: estimate, dtype: float64
     """
-    means, influence, error, n = _standardized(
+    means, influence, error, n, scale = _standardized(
         data, outcome, treatment, adjust_for, model, estimand, interact, size, weights, cluster
     )
     rows = []
     for arm in ("treated", "control"):
         std_error, df = error(*influence[arm])
+        _check_noise(outcome, std_error, scale)
         rows.append(_result(arm, means[arm], std_error, n=n, level=level, df=df))
     return pd.DataFrame(rows)
 
@@ -231,7 +235,8 @@ def _standardized(
 ):
     """Return the mean outcome under each treatment, every row's influence on it, and its slope.
 
-    Also return the function that makes them a standard error with its degrees, and the rows' n.
+    Also return the function that makes them a standard error with its degrees, the rows' n, and
+    the outcome's scale.
     """
     names = _names("adjust_for", adjust_for)
     interact = names if interact is None else _names("interact", interact)
@@ -264,7 +269,8 @@ def _standardized(
         means[arm], slope = share @ fit.predicted, fit.back(share)
         total = share * (fit.predicted - means[arm]) + slope * fit.residual
         influence[arm] = np.array([total, slope])
-    return means, influence, partial(counted.error, cluster=table.get(cluster)), counted.n
+    error = partial(counted.error, cluster=table.get(cluster))
+    return means, influence, error, counted.n, _scale(table, outcome)
 
 
 def _terms(dose, treatment, shared, own, owners):

@@ -18,6 +18,7 @@ import pandas as pd
 from casestudies.recipes._columns import (
     _check_choice,
     _check_level,
+    _check_noise,
     _count,
     _design,
     _frame,
@@ -26,6 +27,7 @@ from casestudies.recipes._columns import (
     _read,
     _real,
     _result,
+    _scale,
 )
 from casestudies.recipes._following import (
     _augmented_mean,
@@ -650,6 +652,7 @@ def g_estimation(
     labels, columns = _modifiers(modifiers, course)
     estimates, influence = _blips(course, columns, cells)
     covariance = influence.T @ influence
+    _check_noise(outcome, np.sqrt(np.diag(covariance).max()), _scale(course.table, outcome))
     rows = [
         _result(label, estimate, std_error, n=len(course.y), level=level)
         for label, estimate, std_error in zip(
@@ -917,6 +920,8 @@ def _answer(method, courses, estimator, models, level, spread=("stacked", 0, Non
     std_error = np.sqrt(influence @ influence)
     if variance == "bootstrap":
         std_error = _bootstrap(courses, estimator, models, _count("draws", draws, 2), rng)
+    table = courses[0].table
+    _check_noise(table.columns[0], std_error, _scale(table, table.columns[0]))
     result = _result(method, estimate, std_error, n=len(influence), level=level)
     result.attrs["followers"] = [int(_follows(course)[-1].sum()) for course in courses]
     return result

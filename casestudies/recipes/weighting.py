@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from casestudies.recipes._clusters import _check_sides
-from casestudies.recipes._columns import _check_choice, _frame, _outcome, _result
+from casestudies.recipes._columns import (
+    _check_choice,
+    _check_noise,
+    _frame,
+    _outcome,
+    _result,
+    _scale,
+)
 from casestudies.recipes._score import (
     _axes,
     _effective,
@@ -196,6 +203,7 @@ def weight(
         influence += fit.back(counted.mass * derivative * slope * (y - means)) * fit.residual
     estimate = means[treated == 1][0] - means[treated == 0][0]
     std_error, df = counted.error(influence, mass * slope, table.get(cluster))
+    _check_noise(outcome, std_error, _scale(table, outcome))
     result = _result("weight", estimate, std_error, n=counted.n, level=level, df=df)
     every = counted.weights * inverse
     result.attrs["effective_n"] = {
