@@ -973,6 +973,11 @@ def _static(regime):
 def _modifiers(modifiers, course):
     """Return the columns of each blip, a constant first, and their labels, or raise."""
     modifiers = {} if modifiers is None else modifiers
+    if not isinstance(modifiers, dict):
+        raise ValueError(
+            f"modifiers must be a dict from a treatment to columns known before it, got "
+            f"{modifiers!r}; for example {{{course.decisions[0].name!r}: []}}"
+        )
     pasts = {decision.name: decision.past for decision in course.decisions}
     for name in modifiers:
         _check_choice("modifiers", name, list(pasts))
