@@ -313,6 +313,12 @@ def doubly_robust_value(
         )
     roles = {"several": {"adjust_for": names}, "outcome": outcome, "cluster": cluster}
     if isinstance(target, dict):
+        if propensity is not None:
+            raise ValueError(
+                "propensity= is that of action 1, of two actions, and target= is a dict, of any "
+                "number; leave propensity= out beside propensity_taken=, or name one column of "
+                "target="
+            )
         log, new = _read_actions(data, action, propensity_taken, target, roles)
         taken = log.table[action].to_numpy()
         weights = _ratio(_of_the_taken(taken, new, action), log.old, _listed(target.values()))
@@ -496,6 +502,11 @@ def retention_curve(
     2         0.694      0.245   0.214    1.174  3        1.615
     """
     names = [] if states is None else _names("states", states)
+    if states is not None and not names:
+        raise ValueError(
+            "states names no column; leave it out for the weighted curve, or name what the new "
+            "policy looks at"
+        )
     roles = {"unit": unit, "time": time, "event": event, "several": {"states": names}}
     log = _read_log(data, (action, propensity, target), (), **roles)
     left = _zero_one(log.table, event, ("a period stayed", "the period of the event"))
@@ -711,6 +722,7 @@ def select_policy(
     Name: select_policy, dtype: float64
     """
     names = _names("candidates", candidates)
+    _check_switch("highest", highest)
     if len(names) < 2:
         raise ValueError(f"candidates has {len(names)} column(s); give two policies or more")
     roles = {"several": {"candidates": names}, "outcome": outcome, "cluster": cluster}
@@ -787,13 +799,11 @@ def _departures(taken, p, period):
     """Return the mean of taken / p by period, where p is above 0, with its error and test."""
     possible = p > 0
     frame = pd.DataFrame({"term": taken[possible] / p[possible], "variance": 1 / p[possible] - 1})
-    found = frame.groupby(period.to_numpy()[possible])
+    found = frame.groupby(period[possible].reset_index(drop=True), observed=True)
     n, mean = found.size(), found["term"].mean()
     z = n * (mean - 1) / np.sqrt(found["variance"].sum())
     columns = {"n": n, "mean": mean, "std_error": found["term"].std() / np.sqrt(n), "z": z}
-    return pd.DataFrame({**columns, "p_value": 2 * special.ndtr(-np.abs(z))}).rename_axis(
-        period.name
-    )
+    return pd.DataFrame({**columns, "p_value": 2 * special.ndtr(-np.abs(z))})
 
 
 def _lost(log, propensity, target):
@@ -802,8 +812,15 @@ def _lost(log, propensity, target):
     return np.where(old == 0, new, 0) + np.where(old == 1, 1 - new, 0)
 
 
+def _check_switch(option, value):
+    """Raise unless an option is a switch."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{option} must be True or False, got {value!r}")
+
+
 def _mean_under(y, weights, counted, outcome, self_normalized=True):
     """Return a weighted mean of outcomes, each row's influence on it and its slope, or raise."""
+    _check_switch("self_normalized", self_normalized)
     told = weights > 0
     low, high = y.min(where=told, initial=np.inf), y.max(where=told, initial=-np.inf)
     if not (low < high or np.any(told * counted.variance > 0)):
