@@ -975,6 +975,11 @@ REMEDIES = {
         "the rule for 'a0' fails on nothing: division by zero; it is given whole columns",
         lambda d: call(d, regime={"a0": lambda: 1, "a1": 1}),
     ),
+    "a regime that hides what it reads": (
+        lambda d: call(d, regime={"a0": max, "a1": 1}),
+        "the rule for 'a0' does not tell what it reads; write a function whose parameters",
+        lambda d: call(d, regime={"a0": lambda x: x > 0, "a1": 1}),
+    ),
     "an outcome that is no name": (
         lambda d: call(d, outcome=3),
         "outcome must name a column, as a string, got 3",

@@ -237,8 +237,15 @@ def _asked(rule, treatment, past, table, present):
 
 def _parameters_of(rule, treatment):
     """Return the names that a function reads, those with default values left out, or raise."""
+    try:
+        parameters = inspect.signature(rule).parameters
+    except ValueError as error:
+        raise ValueError(
+            f"the rule for {treatment!r} does not tell what it reads; write a function whose "
+            "parameters are columns, for example with lambda"
+        ) from error
     names = []
-    for name, parameter in inspect.signature(rule).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ValueError(
                 f"the rule for {treatment!r} takes *{name}; name the columns that it reads"
