@@ -443,14 +443,19 @@ def test_audit_worked_by_hand():
 
 
 def test_periods_of_an_audit_keep_the_order_of_their_categories():
-    months = pd.Categorical(["Feb", "Jan", "Feb", "Jan"], ["Jan", "Feb", "Mar"], ordered=True)
-    log = pd.DataFrame({"stretch": [1, 1, 0, 0], "old": 0.5, "month": months})
+    names = ["Jan", "Feb", "Jan", "Feb", "Jan"]
+    months = pd.Categorical(names, ["Jan", "Feb", "Mar"], ordered=True)
+    log = pd.DataFrame({"stretch": [0, 1, 1, 0, 0], "old": [0, 0.5, 0.8, 0.5, 0.6]})
+    log["month"] = months
     columns = {"action": "stretch", "propensity": "old", "time": "month"}
     found = logging_audit(log, **columns)
     assert found.index.to_list() == [("Jan", 1), ("Jan", 0), ("Feb", 1), ("Feb", 0)]
     assert found.index.names == ["month", "stretch"]
     numbered = logging_audit(log.assign(month=months.codes), **columns)
     assert np.array_equal(found.to_numpy(), numbered.to_numpy())
+    assert found["mean"].to_list() == pytest.approx([1.25 / 2, 3.5 / 3, 1, 1])
+    never = log.assign(old=log["old"].where(months == "Feb", 0), stretch=[0, 1, 0, 0, 0])
+    assert logging_audit(never, **columns).index.to_list() == [("Jan", 0), ("Feb", 1), ("Feb", 0)]
 
 
 def test_p_values_of_the_audit_are_uniform_where_the_log_is_right():

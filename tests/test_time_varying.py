@@ -359,6 +359,8 @@ def test_losses_may_be_true_and_false_and_are_missing_after_a_loss(kind):
     if kind is not bool:
         kept["last"] = kept["last"].mask(data["first"])
     pd.testing.assert_series_equal(call(kept, **lost), expected)
+    unread = data.assign(last=(data["last"] * 1).mask(data["first"], 9))
+    pd.testing.assert_series_equal(call(unread, **lost), expected)
 
 
 def test_complete_cases_are_not_the_answer():
