@@ -621,6 +621,7 @@ def test_few_distinct_scores_are_refused_and_an_honest_interval_is_not():
         (lambda d: donut(d, **SCORE, radii=-1), "radii must be 0 or more, got -1"),
         (lambda d: donut(d, **SCORE, radii=500), "radii has 500, and no row of column 'x' lies"),
         (lambda d: donut(d[d["x"] < 0], **SCORE, radii=0), "no row lies above the cutoff of 0"),
+        (lambda d: fuzzy(d, **SCORE, treatment=None), "treatment is None; .* or, .* use sharp"),
         (lambda d: donut(discrete([-1, 0, 1]), **SCORE, radii=1), "has 1 distinct value"),
         (lambda d: donut(d, **SCORE, radii=50), "has 0 distinct value"),
         (lambda d: donut(d.to_dict(), **SCORE, radii=1), "data must be a pandas.DataFrame"),

@@ -1024,6 +1024,16 @@ REMEDIES = {
         "regime must be a dict from treatment to 0, 1 or rule, got 1",
         call,
     ),
+    "no regime": (
+        lambda d: call(d, regime=None),
+        "regime must be a dict from treatment to 0, 1 or rule, got None",
+        call,
+    ),
+    "no reference": (
+        lambda d: call(d, regime_difference, reference=None),
+        "regime must be a dict from treatment to 0, 1 or rule, got None",
+        lambda d: call(d, regime_difference, reference=OFF),
+    ),
     "a regime that leaves a treatment out": (
         lambda d: call(d, regime={"a1": 1}),
         "regime says nothing about 'a0'; .* moving it from treatments into the history",

@@ -51,8 +51,10 @@ class _Course(NamedTuple):
         return last.present & ~(last.lost & (last.taken == 1))
 
 
-def _read_course(data, *, outcome, treatments, histories, regime, weights, censored, model):
-    """Return units and their decisions, or raise; without a regime nothing is asked."""
+def _read_course(
+    data, outcome, treatments, histories, regime, weights=None, censored=None, model="linear"
+):
+    """Return units and their decisions, or raise."""
     _check_choice("model", model, ("linear", "logit"))
     outcome, treatments = _one("outcome", outcome), _names("treatments", treatments)
     if not treatments:
@@ -168,9 +170,8 @@ def _decisions(table, treatments, known, losses, gone, regime):
         past = [*past, *names]
         present = ~before
         _zero_one(table[present], treatment)
-        taken, asked = table[treatment].to_numpy(dtype=float), np.zeros(len(table))
-        if regime is not None:
-            asked = _asked(regime[treatment], treatment, past, table, present)
+        taken = table[treatment].to_numpy(dtype=float)
+        asked = _asked(regime[treatment], treatment, past, table, present)
         decisions.append(_Decision(treatment, past, present, taken, asked))
         past = [*past, treatment]
         if loss is not None and (after & present).any():
@@ -182,8 +183,6 @@ def _decisions(table, treatments, known, losses, gone, regime):
 
 def _check_named(regime, treatments):
     """Raise unless a regime says something about each treatment and about nothing else."""
-    if regime is None:
-        return
     if not isinstance(regime, dict):
         raise ValueError(f"regime must be a dict from treatment to 0, 1 or rule, got {regime!r}")
     for name in treatments:

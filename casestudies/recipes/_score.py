@@ -67,6 +67,12 @@ def _check_values(table, name, treated, alone):
     )
 
 
+def _check_switch(option, value):
+    """Raise unless an option is a switch."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{option} must be True or False, got {value!r}")
+
+
 def _classes(table, names):
     """Return how to make classes of the numbers that take the most values, nothing of others."""
     numbers = [name for name in names if _numeric(table, name)]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from casestudies.recipes._cells import _code
 from casestudies.recipes._columns import (
@@ -898,17 +898,12 @@ def _ringing(limits):
     """
     edges = limits * np.sqrt(np.arange(1, len(limits) + 1))
     nodes, weights = np.polynomial.legendre.leggauss(24 + int(4 * edges.max()))
-    chances, density = [2 * special.ndtr(-edges[0])], _normal(edges[0] * nodes)
+    chances, density = [2 * special.ndtr(-edges[0])], stats.norm.pdf(edges[0] * nodes)
     for before, edge in itertools.pairwise(edges):
         place, mass = before * nodes, before * weights * density
         chances.append(mass @ (special.ndtr(place - edge) + special.ndtr(-place - edge)))
-        density = mass @ _normal(place[:, np.newaxis] - edge * nodes)
+        density = mass @ stats.norm.pdf(place[:, np.newaxis] - edge * nodes)
     return np.cumsum(chances)
-
-
-def _normal(z):
-    """Return the standard normal density."""
-    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
 
 
 def _effects_by_cell(data, adjust_for, *, outcome, treatment, period):

@@ -14,7 +14,6 @@ import pandas as pd
 from scipy import special
 
 from casestudies.recipes._chain import _by_state, _forward, _frequencies, _gradients, _value_to_go
-from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _design,
@@ -39,7 +38,14 @@ from casestudies.recipes._log import (
     _read_log,
 )
 from casestudies.recipes._panel import _follow, _periods, _shown
-from casestudies.recipes._score import _effective, _named, _read_covariates, _regress, _score
+from casestudies.recipes._score import (
+    _check_switch,
+    _effective,
+    _named,
+    _read_covariates,
+    _regress,
+    _score,
+)
 
 
 def policy_value(
@@ -122,10 +128,8 @@ def policy_value(
     """
     two, taken = (action, propensity, target), (propensity_taken, target_taken)
     log = _read_log(data, two, taken, size, outcome=outcome, cluster=cluster)
-    y, weights = (
-        _outcome(log.table, outcome, variance=log.counted.variance),
-        log.weights(target or target_taken),
-    )
+    y = _outcome(log.table, outcome, variance=log.counted.variance)
+    weights = log.weights(target or target_taken)
     estimate, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
     return _valued("policy_value", estimate, influence, weights, log, cluster, level)
 
@@ -812,12 +816,6 @@ def _lost(log, propensity, target):
     return np.where(old == 0, new, 0) + np.where(old == 1, 1 - new, 0)
 
 
-def _check_switch(option, value):
-    """Raise unless an option is a switch."""
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{option} must be True or False, got {value!r}")
-
-
 def _mean_under(y, weights, counted, outcome, self_normalized=True):
     """Return a weighted mean of outcomes, each row's influence on it and its slope, or raise."""
     _check_switch("self_normalized", self_normalized)
@@ -840,12 +838,10 @@ def _mean_under(y, weights, counted, outcome, self_normalized=True):
 
 def _valued(method, estimate, influence, weights, log, cluster, level):
     """Return a value with its error, and what the weights leave of the rows."""
-    counted, df = log.counted, np.inf
-    std_error = counted.std_error(*influence)
+    counted = log.counted
     if cluster is not None:
         _check_clusters(log.table, cluster, weights)
-        covariance, df = _clustered(influence[0][:, np.newaxis], log.table[cluster])
-        std_error = np.sqrt(covariance[0, 0])
+    std_error, df = counted.error(*influence, None if cluster is None else log.table[cluster])
     result = _result(method, estimate, std_error, n=counted.n, level=level, df=df)
     result["mean_weight"] = _mean(weights, counted.size)
     result["effective_n"] = _effective(weights, counted.size)

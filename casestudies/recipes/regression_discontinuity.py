@@ -234,6 +234,11 @@ def fuzzy(
     >>> found[["estimate", "ci_low", "ci_high", "first_stage"]].round(2).to_dict()
     {'estimate': -2.08, 'ci_low': -3.17, 'ci_high': -1.04, 'first_stage': 0.56}
     """
+    if treatment is None:
+        raise ValueError(
+            "treatment is None; name the column of the treatment taken, or, where everybody "
+            "follows the rule, use sharp"
+        )
     mine = {"covariates": covariates, "cluster": cluster, "treatment": treatment}
     design = _read_rule(data, outcome, running, cutoff, treated_side, kernel, order, **mine)
     return _inference("fuzzy", design, bandwidth, bias_bandwidth, level)
