@@ -33,10 +33,14 @@ from casestudies.recipes.off_policy import (
     retention_curve,
     value_difference,
 )
-from casestudies.recipes.randomized_experiment import adjusted, difference_in_means
+from casestudies.recipes.randomized_experiment import (
+    adjusted,
+    difference_in_means,
+    ratio_of_means,
+)
 from casestudies.recipes.regression_discontinuity import fuzzy, honest, sharp
 from casestudies.recipes.several_arms import compare_arms
-from casestudies.recipes.staggered_adoption import overall_att
+from casestudies.recipes.staggered_adoption import imputation, overall_att
 from casestudies.recipes.standardization import standardize
 from casestudies.recipes.weak_instruments import (
     anderson_rubin,
@@ -132,7 +136,7 @@ def main(replications):
     run("conditional_trends", scenarios.conditional_trends(), given, 400, "ATT")
     few = {"wild_bootstrap": _wild_bootstrap, "two_by_two, by cluster": _by_cluster}
     run("two periods, clusters with shocks of their own", _Clusters(), few, 10, "ATT")
-    staggered = {"overall_att": _overall_att}
+    staggered = {"overall_att": _overall_att, "imputation": _imputation}
     run("counties, two dates", scenarios.minimum_wage_panel(), staggered, 100, "ATT")
     policies(run)
     rules(run)
@@ -213,7 +217,7 @@ def _blame(data):
 
 
 def designs(run):
-    """Run samples with weights, and experiments in clusters and in pairs."""
+    """Run samples with weights, experiments in clusters and in pairs, and ratios."""
     trial = {"outcome": "y", "treatment": "d"}
     chosen = {"outcome": "z", "treatment": "a", "adjust_for": "x"}
 
@@ -238,10 +242,22 @@ def designs(run):
     }
     for n in (60, 16):
         run(f"{n} villages, half of them treated", _Villages(), villages, n, "ATE")
+    few = {
+        "difference_in_means, CR2": lambda f: difference_in_means(f, **clustered, cov="CR2"),
+        "adjusted, CR2": lambda f: adjusted(f, **clustered, **covariate, cov="CR2"),
+    }
+    run("16 villages, half of them treated", _Villages(), few, 16, "ATE")
     pairs = {
         "difference_in_means, pairs": lambda f: difference_in_means(f, **clustered, blocks="pair"),
     }
     run("villages in pairs", _Villages(paired=True), pairs, 30, "ATE")
+    clicks = {"treatment": "d", "numerator": "clicks", "denominator": "sessions"}
+    ratios = {
+        "ratio_of_means": lambda f: ratio_of_means(f, **clicks),
+        "ratio_of_means, relative": lambda f: ratio_of_means(f, **clicks, relative=True),
+    }
+    estimands = dict(zip(ratios, ["difference of ratios", "relative difference"], strict=True))
+    run("users who come and click more or less", _Users(), ratios, 200, estimands)
 
 
 class _Survey:
@@ -282,6 +298,23 @@ class _Villages:
         y = d[cluster] + x + shock[cluster] + rng.normal(size=len(cluster))
         frame = {"cluster": cluster, "pair": pair[cluster], "d": d[cluster], "x": x, "y": y}
         return pd.DataFrame(frame)
+
+
+class _Users:
+    """Users of whom some come often and click often; the treatment brings a tenth more clicks."""
+
+    truth: ClassVar = {
+        "relative difference": 0.1,
+        "difference of ratios": 0.1 * (0.2 + 40 * 0.05) / (1 + 40 * 0.2),
+    }
+
+    def sample(self, n, *, rng):
+        """Return sessions and clicks of n users; taste has the mean 0.2, its square 0.05."""
+        rng = np.random.default_rng(rng)
+        taste, d = rng.gamma(4, 0.05, n), rng.permutation(np.arange(n) % 2)
+        sessions = 1 + rng.poisson(40 * taste)
+        clicks = rng.poisson(sessions * taste * (1 + 0.1 * d))
+        return pd.DataFrame({"d": d, "sessions": sessions, "clicks": clicks})
 
 
 class _Logs:
@@ -572,9 +605,16 @@ def _by_cluster(data):
     return two_by_two(data, **PANEL, cluster="cluster")
 
 
+COUNTIES = {"outcome": "employment", "unit": "county", "time": "quarter"}
+COUNTIES["first_treated"] = "first_raised"
+
+
 def _overall_att(data):
-    columns = {"outcome": "employment", "unit": "county", "time": "quarter"}
-    return overall_att(data, **columns, first_treated="first_raised")
+    return overall_att(data, **COUNTIES)
+
+
+def _imputation(data):
+    return imputation(data, **COUNTIES)
 
 
 def _doubly_robust_did(data):

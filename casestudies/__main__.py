@@ -35,6 +35,7 @@ SYNONYMS = {  # other words for a name, told apart by letters and digits alone
     "randomized_experiment": "RCT, A/B test, randomized controlled trial, experiment, trial",
     "difference_in_means": "t-test, Welch, Neyman, ATE, A/B",
     "adjusted": "ANCOVA, CUPED, Lin, regression adjustment, covariate adjustment",
+    "ratio_of_means": "ratio metric, click-through rate, CTR, delta method, lift, percent change",
     "randomization_test": "permutation test, Fisher, exact test, randomization inference",
     "sample_size": "power, power analysis, MDE, minimum detectable effect",
     "standardization": "g-formula, g-computation, backdoor, adjustment, back-door adjustment",

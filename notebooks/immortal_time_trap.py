@@ -145,7 +145,7 @@ tables.results(looked.rename_axis("k"), caption)
 # | Assignment | by lot | as if by lot among the equally keen |
 # | Time zero | the day of the lot | the start of this month, for both arms |
 # | Outcome | an exit within six months | the same |
-# | Estimand | ITT: mentor now or not now, whatever follows | the same, averaged over the starters |
+# | Estimand | ITT: mentor now or not now, whatever follows | the same, averaged over the entrants |
 #
 # > **Assumptions, and how each could fail**
 # >
@@ -172,7 +172,7 @@ rates = third.groupby(["keen", "mentored"])["exit"].agg(["mean", "size"])
 tables.results(rates, "Starters of month 3, exits within six months.")
 
 # %% [markdown]
-# Few join in any one month. But every month is a trial, and one may enter as many as one is eligible for (Danaei et al., 2013). The recipe lists the starters of all of them; any recipe for adjustment takes it from there, with errors clustered by person, since the same exit may count in several trials. (Here keenness is all that needs adjusting: among the equally keen, neither who joins nor who leaves depends on the month. Where it may, adjust for the month too; the recipe keeps its column.)
+# Few join in any one month. But every month is a trial, and one may enter as many as one is eligible for (Danaei et al., 2013). The recipe lists the entrants of all of them; any recipe for adjustment takes it from there, with errors clustered by person, since the same exit may count in several trials. (Here keenness is all that needs adjusting: among the equally keen, neither who joins nor who leaves depends on the month. Where it may, adjust for the month too; the recipe keeps its column.)
 
 # %%
 columns = {"unit": "person", "time": "month", "event": "exit", "treatment": "mentored"}
@@ -343,7 +343,7 @@ tables.results(entries.set_index("customer"), "Starters, churn within two months
 # <details>
 # <summary>Solution</summary>
 #
-# Here the push is the same in every month and the only cause of leaving besides it is recorded. Let the mentor push out the impatient, in the first two months, and let impatience be unrecorded. By month four the impatient with a mentor are gone, and those without are still there. The survivors with a mentor look patient, and the comparison says that a mentor keeps people. Starters are compared with starters for this reason: what the treatment has already done must not choose who is in the trial.
+# Here the push is the same in every month and the only cause of leaving besides it is recorded. Let the mentor push out the impatient, in the first two months, and let impatience be unrecorded. By month four the impatient with a mentor are gone, and those without are still there. The survivors with a mentor look patient, and the comparison says that a mentor keeps people. Starters are compared with entrants for this reason: what the treatment has already done must not choose who is in the trial.
 #
 # </details>
 #
@@ -354,7 +354,7 @@ tables.results(entries.set_index("customer"), "Starters, churn within two months
 # <details>
 # <summary>Solution</summary>
 #
-# There are ten, seven and four trials. The exact values are 0.042<!--immortal-itt-3:.3f-->, 0.057<!--immortal-itt-trials:.3f--> and 0.058<!--immortal-itt-9:.3f-->: the longer one waits, the more of those who did not join have joined, and the more of both arms are gone. A long trial also has fewer starters, and starters from earlier months.
+# There are ten, seven and four trials. The exact values are 0.042<!--immortal-itt-3:.3f-->, 0.057<!--immortal-itt-trials:.3f--> and 0.058<!--immortal-itt-9:.3f-->: the longer one waits, the more of those who did not join have joined, and the more of both arms are gone. A long trial also has fewer entrants, and entrants from earlier months.
 #
 # </details>
 #

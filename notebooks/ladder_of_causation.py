@@ -11,7 +11,7 @@
 #
 # **The question.** A service has deploys and incidents. Do incidents go along with deploys? Do deploys cause incidents? Was last night's incident caused by last night's deploy? Are these three questions or one?
 #
-# **The answer in short.** Three, and they need different knowledge: in this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points; and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and an effect of the opposite sign; a third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
+# **The answer in short.** Three, and they need different knowledge: in this chapter's world incidents are *rarer* in hours with a deploy, by 7.6<!--ladder-raw-points:.1f--> percentage points; a deploy *raises* the probability of an incident by 11.0<!--ladder-ate-points:.1f--> points (ATE); and of the incidents that follow a deploy, 39<!--ladder-pn-percent:.0f-->% would not have happened without it. A second world gives exactly the same table of data and an effect of the opposite sign; a third gives the same table and the same effect, and blames the deploy for every incident that follows one. So what you can see does not fix what happens when you act, and what happens when you act does not fix what would have happened instead.
 #
 # Judea Pearl calls this the ladder of causation (Pearl and Mackenzie, 2018). Wael (n.d.) and AI/ML Explained (2026) both build on it; we check what they say with worlds small enough to be counted exactly.
 
@@ -37,6 +37,7 @@ from causaldata import nsw_mixtape
 
 from casestudies import identify, scenarios
 from casestudies.display import figures, tables
+from casestudies.recipes.attribution import causation_bounds, excess_fraction
 from casestudies.recipes.randomized_experiment import difference_in_means
 from casestudies.recipes.standardization import standardize
 from casestudies.sampling.montecarlo import replicate
@@ -144,20 +145,22 @@ def share(events, name):
     )
 
 
-rungs = pd.DataFrame([raw, load_fixed, share(calm, "calm")])
+plug_in = excess_fraction(hours, **columns, adjust_for="load")
+rungs = pd.DataFrame([raw, load_fixed, share(calm, "calm"), plug_in])
 rungs.index = [
     "1, seeing: difference",
     "2, doing: ATE",
     "3, imagining: PN, equations known",
+    "3, PN from the log, if no deploy prevents",
 ]
-rungs["exact"] = [world.truth[key] for key in ("raw difference", "ATE", "PN")]
+rungs["exact"] = [world.truth[k] for k in ("raw difference", "ATE", "PN", "PN")]
 shown = ["exact", "estimate", "ci_low", "ci_high", "n"]
 tables.results(
     rungs[shown], "Three rungs, three answers, from one log (and one model)."
 )
 
 # %% [markdown]
-# The third row uses the true equations; only the hours and their noise are drawn. Someone who has the log alone would put estimated rates into $1 - p_0 / p_1$: the same estimate up to noise, with a standard error of 0.025 instead of 0.010, and still the assumption about units.
+# The third row uses the true equations; only the hours and their noise are drawn. Someone who has the log alone puts estimated rates into $1 - p_0 / p_1$ at each load, as the last row does (`excess_fraction` of the recipe `attribution`): the same estimate up to noise, with a standard error of 0.026<!--ladder-plug-in-error:.3f--> instead of 0.010<!--ladder-replay-error:.3f-->, and still the assumption about units.
 
 # %% mystnb={"code_prompt_show": "Show how Figure 2 is drawn", "figure": {"name": "fig-ladder-rungs"}, "image": {"alt": "Two estimates with 95% intervals against the exact effect of a deploy, plus 0.110. The difference that is seen lies at about minus 0.08, on the other side of zero; the estimate with load held fixed lies near plus 0.11 and covers the effect."}} tags=["hide-input"]
 figures.estimates(
@@ -291,7 +294,21 @@ tables.results(third.loc[keys], "Three worlds that agree on seeing and doing, ex
 # \max\left(0,\ \frac{P(y) - P(y_0)}{P(d, y)}\right) \;\le\; PN \;\le\; \min\left(1,\ \frac{P(y'_0) - P(d', y')}{P(d, y)}\right)
 # $$
 #
-# where a prime means "not". Nothing narrower follows from the rates of deploys and incidents alone. A recorded covariate can narrow them: the same bounds hold within each load, and their average over the blamed hours is at least as tight (Dawid et al., 2017). In this world it changes nothing; with incidents at 0.08 and 0.50 in quiet hours and 0.90 and 0.60 in busy ones it turns 0.53 to one into 0.65 to 0.81.
+# where a prime means "not". Nothing narrower follows from the rates of deploys and incidents alone. A recorded covariate can narrow them: the same bounds hold within each load, and their average over the blamed hours is at least as tight (Dawid et al., 2017). In this world it changes nothing; with incidents at 0.08 and 0.50 in quiet hours and 0.90 and 0.60 in busy ones it turns 0.53<!--ladder-crossing-least:.2f--> to one into 0.65<!--ladder-crossing-within-least:.2f--> to 0.81<!--ladder-crossing-within-most:.2f-->. From a log of that world:
+
+# %%
+odd = {"incident": ((0.08, 0.90), (0.50, 0.60))}
+odd_log = scenarios.ladder(**odd).sample(20_000, rng=5)
+bounds = causation_bounds(odd_log, **columns, adjust_for="load")
+
+# %% mystnb={"code_prompt_show": "Show the exact bounds, and how the table is made"} tags=["hide-input"]
+attained = [scenarios.ladder(**odd, agreement=a).truth["PN"] for a in (1, 0)]
+overall = [scenarios.ladder(**odd).truth[f"PN at {end}"] for end in ("least", "most")]
+bounds[["exact low", "exact high"]] = [attained, overall]
+shown = ["exact low", "exact high", "set_low", "set_high", "ci_low", "ci_high"]
+tables.results(
+    bounds[shown], "Bounds on PN from 20,000 hours, with 95% intervals.", digits=2
+)
 
 # %% mystnb={"code_prompt_show": "Show how Figure 4 is drawn", "figure": {"name": "fig-ladder-necessity"}, "image": {"alt": "The probability of necessity falls in a straight line from 1.00 at agreement 0 to 0.39 at agreement 1. The lower bound is 0.39 and the upper bound 1.00, so every value between the bounds is reached by a world with the same data and the same effect."}} tags=["hide-input"]
 grid = np.linspace(0, 1, 21)
@@ -310,6 +327,8 @@ plt.show()
 # *Figure 4. The probability that an incident after a deploy would not have happened without it, as the unseen agreement of the two responses varies. Dotted lines: the bounds from all that can be seen and done.*
 #
 # The bounds are not empty: at least 0.39<!--ladder-pn-least:.2f--> of the blame is certain. They are attained by worlds at both ends. To get a single number one has to *assume* something about units, for instance that no deploy ever prevents an incident (monotonicity of the outcome in the action); then the lower bound is the answer.
+#
+# That bound is also the excess fraction: of the incidents after a deploy, those beyond what the same hours would have had without it. It is a question of rung two, an effect on the hours with a deploy. It is not the etiologic fraction, the share of incidents in which the deploy had a part: a deploy that sets off at ten an outage that the load would have brought at half past ten has a part in it, and adds nothing to the excess (Greenland and Robins, 1988).
 
 # %% [markdown]
 # ## The decision
@@ -366,7 +385,7 @@ tables.results(many[shown], "100 logs of 2,000 hours, against the exact ATE.")
 # .venv/bin/casestudies copy randomized_experiment
 # ```
 #
-# Rung three then comes as bounds. Here for real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of those with an offer who did, how many owe it to the offer? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
+# Rung three then comes as bounds: `causation_bounds` of the recipe `attribution`, with covariates or without, and here by hand. For real people: 445 men, a random part of whom were offered training in the 1970s (LaLonde, 1986; Dehejia and Wahba, 1999). Did they have any earnings in 1978? And of those with an offer who did, how many owe it to the offer? With randomization, and no covariate used, the shares $p_1$ and $p_0$ in the two arms are all that matters, and the bounds become $\max(0, 1 - p_0/p_1)$ and $\min(1, (1 - p_0)/p_1)$.
 
 # %%
 men = nsw_mixtape.load_pandas().data
@@ -419,6 +438,17 @@ tables.results(training, "Offer of training, any earnings in 1978: 95% intervals
 # <summary>Solution</summary>
 #
 # With `SCM`, `Bernoulli` and `Deterministic` from `casestudies.scm`: in both, `luck` is `Bernoulli(0.5)` and `treated` is `Bernoulli(0.5)`. First world: `outcome = Deterministic(lambda luck: luck)`. Second world: `outcome = Deterministic(lambda luck, treated: np.where(treated == 1, 1 - luck, luck))`. The outcome is a fair coin in each arm of both worlds. If `luck` were recorded, its interaction with the treatment would tell them apart: the third rung becomes visible to the extent that one knows what makes units differ.
+#
+# </details>
+#
+# ### Exercise 4. Brought forward
+#
+# In the first world some hours break with their deploy and would have broken without it. Let the deploy bring the incident forward in a share $q$ of these. How do the excess fraction, $PN$ and the etiologic fraction depend on $q$? What would the log have to hold to tell you $q$?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The excess fraction and $PN$ stay at 0.39<!--ladder-pn:.2f-->, for whether an hour has an incident is the same for every $q$. The etiologic fraction is $0.39 + 0.61\,q$, from 0.39 to one. Minutes in the log would not settle it: one would see when the incidents come, and not when each would have come without its deploy. So "39% of these incidents are due to deploys" is right of the excess, and as a sentence about the deploys' part in them a lower bound.
 #
 # </details>
 
@@ -480,12 +510,19 @@ numbers = {
     "ladder-training-least": training["estimate"].iloc[1],
     "ladder-training-most": training["estimate"].iloc[2],
     "ladder-trial-twin": tried["estimate"].iloc[1],
+    "ladder-plug-in": plug_in["estimate"],
+    "ladder-plug-in-error": plug_in["std_error"],
+    "ladder-replay-error": np.sqrt(calm.mean() * (1 - calm.mean()) / len(calm)),
+    "ladder-crossing-least": overall[0],
+    "ladder-crossing-within-least": attained[0],
+    "ladder-crossing-within-most": attained[1],
 }
 tables.store(
     numbers,
     acted=acted,
     again=cousins[0.0].model.imagine(blamed, deploy=0, rng=5)["incident"].sum(),
     asked=asked,
+    bounds=bounds,
     by_load=by_load,
     first=first,
     hours=blamed["load"].value_counts(),
@@ -503,6 +540,7 @@ known = {
     "deploys: as seen": (raw, "ATE", ate, "this world", "exact truth"),
     "deploys: load held fixed": (load_fixed, "ATE", ate, "this world", "exact truth"),
     "deploys: replayed hours": (rungs.iloc[2], "PN, equations known", pn, "this world", "exact truth"),
+    "deploys: rates of the log": (plug_in, "PN, no deploy prevents", pn, "this world", "exact truth"),
     "twin: as seen": (difference_in_means(twice, **columns), "ATE", twin.truth["ATE"], "this world", "exact truth"),
     "twin: load held fixed": (fixed, "ATE", twin.truth["ATE"], "this world", "exact truth"),
 }  # fmt: skip

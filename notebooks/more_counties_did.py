@@ -39,7 +39,11 @@ from casestudies.recipes.pretrends import pretrend_power, pretrend_test
 from casestudies.recipes.staggered_adoption import (
     event_study as staggered_study,
 )
-from casestudies.recipes.staggered_adoption import group_time, overall_att
+from casestudies.recipes.staggered_adoption import (
+    group_time,
+    overall_att,
+    two_way_weights,
+)
 from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
@@ -544,6 +548,17 @@ tables.results(
 # A start: `early = calm.model.do(employment_4=lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5))`, three quarters' growth of 2 and the cut. The reference itself is now too low by 0.5, so that every estimate, before and after, moves up by 0.5: the effects look smaller and the estimates before look positive, all alike. A reference before anybody knew repairs it; in the recipe, give quarter 4 as `first_treated_time`. The test catches this step in 40%<!--counties-step-caught:.0%--> of samples, and a drift that biases the average effect as much in 15%<!--counties-drift-as-bad-caught:.0%-->.
 #
 # </details>
+#
+# ### Exercise 4. A trend that nobody had
+#
+# Draw 100 counties almost without noise, `scenarios.minimum_wage_panel(noise=1e-6)` with `rng=3`, and let the raise cost twice as much in those that raise in quarter 9: from that quarter on, take off their employment once more what the raise takes, `0.5 * (quarter - 8)`. Trends are parallel and nothing happens before the raise. Now run the usual event study: a dummy for each quarter since the raise but the last before it, and an intercept for each county and quarter. What do its coefficients before the raise look like, and what would you have concluded? Take one apart with `two_way_weights(..., event_time=-8)`.
+#
+# <details>
+# <summary>Solution</summary>
+#
+# They should be 0. They are 0.79<!--counties-lead-first:.2f--> eight quarters before the raise, 0.19<!--counties-lead-middle:.2f--> three and 0.09<!--counties-lead-last:.2f--> two quarters before, like a trend that leads to the raise. They are made of effects after it: the weights at each quarter since the raise sum to zero, so that what both groups share cancels, and what differs between them does not (Sun and Abraham, 2021). `staggered_study` on the same counties has zeros before the raise.
+#
+# </details>
 
 # %% [markdown]
 # ## What the documents say
@@ -582,6 +597,17 @@ own_base = ahead["estimate"].sum() / (ahead.size() + 1)  # the base counts too
 base = np.average(own_base, weights=timed.groupby("group")["n_treated"].first())
 constant = scenarios.minimum_wage_panel(effect_growth=0.0)
 shrinking = scenarios.minimum_wage_panel(effect_growth=0.05)
+exact_wave = scenarios.minimum_wage_panel(noise=1e-6).sample(100, rng=3)
+later = exact_wave.query("first_raised == 9 and quarter >= 9")
+doubled = exact_wave.assign(
+    employment=exact_wave["employment"].sub(0.5 * (later["quarter"] - 8), fill_value=0)
+)
+leads = {
+    event: two_way_weights(
+        doubled, **panel, first_treated="first_raised", event_time=event
+    ).attrs["coefficient"]
+    for event in (-8, -3, -2)
+}
 
 
 def caught(before):
@@ -613,6 +639,9 @@ numbers = {
     "counties-habit-constant": constant.truth["two-way fixed effects"],
     "counties-habit-shrinking": shrinking.truth["two-way fixed effects"],
     "counties-att-shrinking": shrinking.truth["ATT"],
+    "counties-lead-first": leads[-8],
+    "counties-lead-middle": leads[-3],
+    "counties-lead-last": leads[-2],
     "counties-policy": policy["estimate"],
     "counties-drift-coverage": drift_worlds.loc["usual", "coverage"],
     "counties-straight-coverage": drift_worlds.loc[

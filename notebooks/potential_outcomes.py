@@ -131,7 +131,7 @@ tables.results(identity, "The identity, exact in this world.", digits=2)
 #
 # ## What must be true
 #
-# A coin each morning makes the choice independent of the day: $Y(0), Y(1) \perp T$, which is exchangeability by design. The selection bias is then zero *in expectation*, ATT and ATU equal the ATE, and the difference in means is unbiased for it.
+# A coin each morning makes the choice independent of the day: $Y(0), Y(1) \perp T$, which is exchangeability by design. In the population the selection bias is then zero, and ATT and ATU equal the ATE; in a sample the bias is zero *on average*, so that the difference in means is unbiased for the ATE.
 #
 # > **Assumptions, and how each could fail**
 # >
@@ -204,7 +204,7 @@ plt.show()
 #
 # ### A test that assumes nothing but the coin
 #
-# Suppose the timer did nothing to any day. Then each day's output would have been the same whatever the coin said, and we know the difference in means that every other sequence with as many heads would have shown. The share of sequences with a difference as large as the observed one is a p-value that is valid in samples of any size (Fisher, 1935).
+# Suppose the timer did nothing to any day. Then each day's output would have been the same whatever the coin said, and we know the difference in means that every other sequence with as many heads would have shown. The share of sequences whose difference is at least as large as the observed one, in either direction, is a p-value that is valid in samples of any size (Fisher, 1935).
 
 # %%
 test = randomization_test(trial, **columns, rng=4, permutations=4_999)
@@ -343,7 +343,7 @@ plt.show()
 # %% [markdown]
 # *Figure 5. A coin that is not always obeyed. The coin is randomized, the timer is not.*
 #
-# Four comparisons of a thousand such days. Three of them are often made.
+# Five analyses of a thousand such days. The first three are often made.
 
 # %%
 days = slips.sample(1_000, rng=9)
@@ -352,18 +352,31 @@ as_treated = difference_in_means(days, **columns)
 per_protocol = difference_in_means(obeyed, **columns)
 by_coin = difference_in_means(days, outcome="output", treatment="coin")
 as_instrument = wald(days, **columns, instrument="coin", cov="robust")
+state_known = adjusted(days, **columns, adjust_for="state")
 
 # %% mystnb={"code_prompt_show": "Show how the table of comparisons is made"} tags=["hide-input"]
-unequal = pd.DataFrame([as_treated, per_protocol, by_coin, as_instrument]).set_axis(
-    ["as treated", "per protocol", "intention to treat", "coin as instrument"]
+made = [as_treated, per_protocol, by_coin, as_instrument, state_known]
+unequal = pd.DataFrame(made).set_axis(
+    [
+        "as treated",
+        "per protocol",
+        "intention to treat",
+        "coin as instrument",
+        "as treated, state adjusted for",
+    ]
 )
 unequal = unequal[["estimate", "ci_low", "ci_high", "n"]]
-known = [slips.truth[key] for key in ("raw difference", "ITT", "LATE")]
-unequal["exact"] = [known[0], np.nan, *known[1:]]
+known = [slips.truth[key] for key in ("raw difference", "ITT", "LATE", "ATE")]
+heads, tails = (np.array([1.5, -0.5]) / np.sqrt(2)) * [1, -1]  # P(T = coin) = Phi(.)
+means = [-stats.norm.pdf(a) / stats.norm.cdf(a) / np.sqrt(2) for a in (heads, tails)]
+obeyed_gap = 4 + 6 * means[0] + 8 * means[1]  # mean state: heads, and less tails
+unequal["exact"] = [known[0], obeyed_gap, *known[1:]]
 tables.results(unequal, "One thousand days with slips; the ATE is 4.", digits=2)
 
 # %% [markdown]
-# Comparing days by what was done (the as-treated comparison) is the diary again. Dropping the days on which she disobeyed (the per-protocol comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the ITT, is right for the question what *flipping* does, and too small for what the timer does. Dividing it by the change in use gives the effect among compliers, 3.6<!--outcomes-late:.1f--> points, which is the business of instrumental variables; a later chapter does it properly, for a feature flag.
+# Comparing days by what was done (the as-treated comparison) is the diary again. Dropping the days on which she disobeyed (the per-protocol comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the ITT, is right for the question what *flipping* does, and too small for what the timer does. If the coin works through the timer alone and makes nobody do the opposite (both hold here), dividing it by the change in use gives the effect among compliers, 3.6<!--outcomes-late:.1f--> points, which is the business of instrumental variables; a later chapter does it properly, for a feature flag.
+#
+# The per-protocol *comparison* is wrong; the per-protocol *effect* is a fair question: what would the timer do if she obeyed every day? Here that is the ATE. The coin alone does not answer it, for it moves only the days of compliers. What drives the slips does, if it is recorded: she noted the state each morning, and the last row adjusts for it, 3.9<!--outcomes-followed:.1f--> (3.0<!--outcomes-followed-low:.1f--> to 4.7<!--outcomes-followed-high:.1f-->) for an exact 4.0, where the instrument has 2.5<!--outcomes-instrument:.1f--> (0.4<!--outcomes-instrument-low:.1f--> to 4.7<!--outcomes-instrument-high:.1f-->) for its 3.6<!--outcomes-late:.1f-->. The price is the coin's promise: whatever else drives both her slips and her output biases the last row, and nothing in the diary would show it (exercise 4).
 #
 # ## The decision
 #
@@ -475,6 +488,50 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # A start: `days = trial_world.sample(200, rng=1)` and `days["output"] -= 3 * days["pomodoro"].shift(fill_value=0)`. Since today's coin says nothing about yesterday's, the difference in means is still about 4: the effect of today's timer, with yesterday as it came. Using it every day gains 4 − 3 = 1. With weekly coins, drop the first day of each week and compare week means; there are then about 28 independent units instead of 200.
 #
 # </details>
+#
+# ### Exercise 4. A coarser note
+#
+# On the days with slips, suppose she noted only whether the morning was good ($S \ge 0$) or bad. Adjust for that. What does the estimate tend to, and would her diary show that something is missing?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# With `days["good"] = days["state"] >= 0`, `adjusted(days, **columns, adjust_for="good")` gives 1.1<!--outcomes-coarse:.1f--> on her thousand days and tends to 1.48<!--outcomes-coarse-limit:.2f-->, not to 4: among good mornings too, the timer comes out on the worse ones. No recorded column shows it, and its interval, 0.1<!--outcomes-coarse-low:.1f--> to 2.1<!--outcomes-coarse-high:.1f-->, knows nothing of it. The comparison by coin and the instrument are as right as before.
+#
+# </details>
+#
+# ### Exercise 5. Days that are not written down
+#
+# She obeys the coin, but on days with tails and a state below −1 she does not write the diary. What does the difference in means tend to? The diary then has too many heads, a sample-ratio mismatch. How likely is a test of equal shares at the 5% level to notice, in a trial of 200 days and in one of 1,000?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# The other days of tails have a mean state of $\varphi(1) / \Phi(1)$ = 0.288, so the difference tends to $4 - 8 \cdot 0.288$ = 1.70<!--outcomes-lost:.2f-->. Of the days written down 54.3%<!--outcomes-lost-share:.1%--> have heads. The test notices that in 22%<!--outcomes-lost-power-200:.0%--> of trials of 200 days and in 74%<!--outcomes-lost-power-1000:.0%--> of those of 1,000. A mismatch says that something is wrong; that none is seen says little in a small trial.
+#
+# </details>
+#
+# ### Exercise 6. Points an hour
+#
+# Let a day have $8 + S$ hours of work. The recipe's `ratio_of_means` compares points an hour. What is its target? What is it if the timer also makes each day half an hour longer?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# With `trial["hours"] = 8 + trial["state"]`, `ratio_of_means(trial, treatment="pomodoro", numerator="output", denominator="hours")` aims at $54 / 8 - 50 / 8$ = 0.50<!--outcomes-hourly:.2f--> points an hour. With the longer days it is $54 / 8.5 - 50 / 8$ = 0.10<!--outcomes-hourly-longer:.2f-->, though every day gains as many points as before: the treatment has moved the denominator. Compare that too, and the points a day. A bonus: hours carry the state, so dividing by them takes out noise: over 200 days an error of 0.109<!--outcomes-hourly-se:.3f--> points an hour where that of the points a day, over 8 hours, is 0.164<!--outcomes-daily-se:.3f-->.
+#
+# </details>
+#
+# ### Exercise 7. Weeks
+#
+# Suppose that the days of a week are alike: add a level to each week, normal with a standard deviation of 5 points. She has 28 weeks. Work out the standard error of the difference in means if the coin is flipped each day, if 14 whole weeks are drawn, and if three or four days (in equally many weeks) are drawn within each week. What does `difference_in_means` say of the second without `cluster=`?
+#
+# <details>
+# <summary>Solution</summary>
+#
+# Each day: $\sqrt{(125 + 97) / 98}$ = 1.51<!--outcomes-weeks-days:.2f--> points. Whole weeks have means of variance $25 + 100 / 7$ and $25 + 72 / 7$, hence 2.31<!--outcomes-weeks-whole:.2f-->. Within weeks the level drops out: 1.34<!--outcomes-weeks-within:.2f-->, which `blocks="week"` estimates. For whole weeks read as days the recipe says 1.5 instead of 2.3, and its 95% intervals hold the effect four times in five; `cluster="week"` puts that right, and with few weeks `cov="CR2"` beside it. Draw within what is alike, in units as small as the treatment allows.
+#
+# </details>
 
 # %% [markdown]
 # ## What the document says
@@ -500,6 +557,43 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # %% jupyter={"source_hidden": true} tags=["remove-cell"]
 # What the pages and the tests of the book read from this chapter.
 bias, coverage = many["bias"].to_numpy(), many["coverage"].to_numpy()
+coarse = adjusted(days.assign(good=days["state"] >= 0), **columns, adjust_for="good")
+grid = (np.arange(200_000) + 0.5) / 200_000
+bad = stats.norm.ppf(grid / 2)  # a bad morning's state; a good one's is minus that
+parts = []
+for state in (bad, -bad):
+    share = (cdf(1.5 - state) + cdf(-0.5 - state)) / 2
+    with_it = share @ (54 + 6 * state) / share.sum()
+    parts.append(with_it - (1 - share) @ (50 + 8 * state) / (1 - share).sum())
+written = 1 / (1 + cdf(1))
+
+
+def noticed(n):
+    k = np.arange(1, n + 1)  # days written down
+    limit = np.floor(k / 2 - stats.norm.ppf(0.975) * np.sqrt(k) / 2 - 1e-9)
+    heads = stats.binom(k, written)
+    return stats.binom.pmf(k, n, (1 + cdf(1)) / 2) @ (
+        heads.cdf(limit) + heads.sf(k - limit - 1)
+    )
+
+
+exercises = {
+    "outcomes-coarse": coarse["estimate"],
+    "outcomes-coarse-low": coarse["ci_low"],
+    "outcomes-coarse-high": coarse["ci_high"],
+    "outcomes-coarse-limit": np.mean(parts),
+    "outcomes-lost": 4 - 8 * pdf(1) / cdf(1),
+    "outcomes-lost-share": written,
+    "outcomes-lost-power-200": noticed(200),
+    "outcomes-lost-power-1000": noticed(1_000),
+    "outcomes-hourly": 54 / 8 - 50 / 8,
+    "outcomes-hourly-longer": 54 / 8.5 - 50 / 8,
+    "outcomes-hourly-se": np.hypot(np.hypot(1.75, 6), np.hypot(0.75, 6)) / 80,
+    "outcomes-daily-se": np.sqrt(172) / 80,
+    "outcomes-weeks-days": np.sqrt(222 / 98),
+    "outcomes-weeks-whole": np.sqrt((50 + 172 / 7) / 14),
+    "outcomes-weeks-within": np.sqrt((72 / 4 + 100 / 3 + 72 / 3 + 100 / 4) / 56),
+}
 numbers = {
     **{
         f"outcomes-{key}": truth[name]
@@ -525,6 +619,7 @@ numbers = {
     "outcomes-days-adjusted": days_needed.iloc[1],
     **{f"outcomes-looks-{looks}": value for looks, value in peeking["exact"].items()},
     "outcomes-as-treated": slips.truth["raw difference"],
+    "outcomes-per-protocol": obeyed_gap,
     "outcomes-itt": slips.truth["ITT"],
     "outcomes-late": slips.truth["LATE"],
     "outcomes-gain-habit": gains.loc["her habit", "exact"],
@@ -541,6 +636,13 @@ numbers = {
     "outcomes-gap-percent": 100 * balance.iloc[1],
     "outcomes-wrong-sign-14-percent": 100 * power.iloc[0, 1],
     "outcomes-diary-lin-bias": bias[3],
+    "outcomes-followed": state_known["estimate"],
+    "outcomes-followed-low": state_known["ci_low"],
+    "outcomes-followed-high": state_known["ci_high"],
+    "outcomes-instrument": as_instrument["estimate"],
+    "outcomes-instrument-low": as_instrument["ci_low"],
+    "outcomes-instrument-high": as_instrument["ci_high"],
+    **exercises,
 }
 tables.store(
     numbers,

@@ -9,7 +9,7 @@ from casestudies.recipes._bands import _joint, _largest_deviation, _root
 CLOSE = 0.003  # of a critical value between 2 and 4
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95, 0.99])
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_independent_estimates_have_the_quantile_of_sidak(count, level):
     expected = stats.norm.ppf((1 + level ** (1 / count)) / 2)

@@ -61,6 +61,17 @@ def test_the_moments_of_an_engine_are_those_of_numpy(engine):
     np.testing.assert_allclose(made[rest], expected[rest], rtol=1e-9, atol=1e-11)
 
 
+def test_a_table_that_no_engine_holds_yet_has_moments_in_the_one_that_runs_them():
+    frame, measures = log(), ["sales", "visits"]
+    engine = ibis.duckdb.connect()
+    engine.con.register("log", pyarrow.Table.from_pandas(frame, preserve_index=False))
+    table = ibis.table(engine.table("log").schema(), name="log")
+    made = engine.to_pyarrow(cell_moments(table, by=BY, measures=measures).order_by(BY)).to_pandas()
+    np.testing.assert_allclose(
+        made.drop(columns=BY), moments(frame, BY, measures).drop(columns=BY), rtol=1e-9
+    )
+
+
 def test_central_moments_keep_the_digits_that_sums_of_squares_lose():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"g": 0, "y": 1e8 + rng.integers(0, 2, 1_000)})
@@ -191,6 +202,26 @@ def test_a_column_with_the_name_of_a_result_is_refused_and_goes_when_renamed():
         cell_moments(on_duckdb(frame), by=["store", "n"], measures="sales")
     renamed = on_duckdb(frame.rename(columns={"n": "kind"}))
     assert cells_of(renamed, ["store", "kind"], ["sales"])["n"].sum() == 20
+
+
+def test_options_that_name_no_column_are_refused_by_their_own_name():
+    table, cells = on_duckdb(log(20)), moments(log(), BY, MEASURES)
+    with pytest.raises(ValueError, match="no column 'sale' in the table, which has 'store'"):
+        bins(table, column="sale", edges=[1])
+    with pytest.raises(ValueError, match="column must name a column, as a string, got 3"):
+        bins(table, column=3, edges=[1])
+    with pytest.raises(ValueError, match=r"^edges must be a finite number, got 'a'"):
+        bins(table, column="sales", edges=["a"])
+    with pytest.raises(ValueError, match=r"^by must name a column, as a string, got 3"):
+        merge(cells, by=3)
+    with pytest.raises(ValueError, match="'store' is given more than one role, twice by"):
+        merge(cells, by=["store", "store"])
+
+
+def test_categories_that_never_meet_make_no_cell():
+    cells = moments(log(), BY, MEASURES).query("store != 'a' or week != 2")
+    made = merge(cells.astype(dict.fromkeys(BY, "category")), by=BY)
+    np.testing.assert_allclose(made.drop(columns=BY), cells.drop(columns=BY), rtol=1e-12)
 
 
 @pytest.mark.parametrize("edges", [[1, 0], [0, 0], [], [np.nan], "ab"])

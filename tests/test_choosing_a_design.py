@@ -154,6 +154,16 @@ def test_every_recipe_and_function_that_a_leaf_names_exists(name):
             assert word in public, f"{word} is not in the recipe named before it"
 
 
+def test_every_design_has_a_checklist_under_the_title_of_its_leaf():
+    text = (BOOK / "checklists.md").read_text(encoding="utf-8")
+    sheets = dict(re.findall(r"(?m)^## (.+)\n\n.*\{ref\}`the leaf <leaf-([\w-]+)>`", text))
+    designs = {leaf.title: n for n, leaf in draw.LEAVES.items() if leaf.kind == "design"}
+    assert sheets == designs
+    for sheet in text.split("\n## ")[1:]:
+        parts = ["Before the outcome is looked at", "Show", "Try to break it"]
+        assert re.findall(r"(?m)^\*\*([^*:]+)\*\*$", sheet) == parts
+
+
 def test_every_recipe_of_the_package_is_named_by_a_leaf():
     named = {found for name in NAMES for found, _ in re.findall(RECIPE, field(name, "Recipe"))}
     assert set(RECIPES) <= named
@@ -235,6 +245,7 @@ def test_the_likelihood_ratio_sets_on_the_page_are_those_of_the_census():
         said = form.format(*(unit * end for end in found)).replace("-", "−")
         assert said in field("instrument", "The data say")
     assert PAGE.count(said) == 2
+    assert (BOOK / "claims.md").read_text(encoding="utf-8").count(said) == 2
 
 
 def error_of_log_ratio(p, n, q, m):

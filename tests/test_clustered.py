@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from matrices import by_matrices
 from scipy import stats
 
 from casestudies.recipes._clusters import _by_leverage, _clustered
@@ -49,20 +50,10 @@ def test_errors_by_leverage_are_those_of_r_and_pyfixest():
 def test_errors_and_degrees_by_leverage_are_those_of_full_matrices(cov, regressors):
     data = rows().assign(own=lambda f: (f["g"] == 2) * 1)  # one cluster alone decides `own`
     columns, residual, basis, cluster = regression(data, regressors)
-    left, projected, sums = np.eye(48) - basis @ basis.T, [], []
-    for name in range(7):
-        here = np.flatnonzero(cluster == name)
-        values, axes = np.linalg.eigh(left[np.ix_(here, here)])
-        values, axes = values[values > 1e-9], axes[:, values > 1e-9]
-        power = -0.5 if cov == "CR2" else -1
-        adjusted = (axes * values**power) @ axes.T @ columns[here]
-        projected.append(left[:, here] @ adjusted)
-        sums.append(residual[here] @ adjusted)
-    products = np.einsum("gnj,hnj->jgh", projected, projected)[:2]
-    degrees = [np.trace(form) ** 2 / (form**2).sum() for form in products]
+    expected, degrees = by_matrices(cov, columns[:, :2], residual, basis, cluster)
     covariance, df = _by_leverage(cov, columns[:, :2], residual, basis, cluster)
     np.testing.assert_allclose(df, degrees, rtol=1e-9)
-    np.testing.assert_allclose(covariance, (np.transpose(sums) @ sums)[:2, :2], rtol=1e-9)
+    np.testing.assert_allclose(covariance, expected, rtol=1e-9)
 
 
 def test_cr3_is_the_jackknife_over_clusters():

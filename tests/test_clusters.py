@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from cells import moments
+from matrices import by_matrices
 from needs import package
 from scipy import stats
 from scipy.special import expit
@@ -244,6 +245,82 @@ def test_the_default_error_of_weighting_is_stacked_with_weights_or_clusters(kind
     default = weight(ROWS, **ROW, **X, **KINDS[kind])
     pd.testing.assert_series_equal(default, WEIGHED["weight"](ROWS, **KINDS[kind]))
     assert default["std_error"] != WEIGHED["weight, sandwich"](ROWS, **KINDS[kind])["std_error"]
+
+
+# Few clusters
+
+
+NINE = ROWS[lambda f: (f["cluster"] < 9) & (f.index % 7 > 0)].assign(
+    w=lambda f: 1 + f["w"] % 2, x=lambda f: f["x"] // 1
+)
+
+
+@pytest.mark.parametrize("treatment", ["d", "a"], ids=["whole", "inside"])
+@pytest.mark.parametrize("weights", [None, "w"])
+@pytest.mark.parametrize("covariate", [None, "x"])
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+def test_experiments_by_leverage_are_those_of_full_matrices(cov, covariate, weights, treatment):
+    data = NINE
+    mass = np.ones(len(data)) if weights is None else data["w"].to_numpy(dtype=float)
+    x = np.column_stack([np.ones(len(data)), data[treatment]])
+    if covariate is not None:
+        centred = data["x"] - np.average(data["x"], weights=mass)
+        x = np.column_stack([x, centred, centred * data[treatment]])
+    x, y = (np.sqrt(mass) * values.T for values in (x, data["y"].to_numpy()))
+    columns, basis = np.linalg.pinv(x), np.linalg.qr(x.T)[0]
+    effect, residual = y @ columns[:, 1], y - basis @ (basis.T @ y)
+    square, (df,) = by_matrices(cov, columns[:, [1]], residual, basis, data["cluster"])
+    error = np.sqrt(square.item())
+    options = {"outcome": "y", "treatment": treatment, **C, "cov": cov, "weights": weights}
+    estimate = difference_in_means if covariate is None else adjusted
+    options |= {} if covariate is None else {"adjust_for": covariate}
+    found = estimate(data, **options)
+    ends = effect + error * stats.t.ppf([0.025, 0.975], df)
+    np.testing.assert_allclose(found, [effect, error, *ends, len(data)], rtol=1e-9)
+    measured = moments(data, [treatment, "x", "w", "cluster"])
+    assert len(measured) < len(data)
+    np.testing.assert_allclose(estimate(measured, **options, size="n"), found, rtol=1e-9)
+
+
+def test_equal_clusters_have_the_cr2_error_of_their_means():
+    data = ROWS[lambda f: f["cluster"] < 13].assign(d=lambda f: (f["cluster"] < 4) * 1)
+    means = data.groupby(["d", "cluster"])["y"].mean()
+    apart = stats.ttest_ind(means[1], means[0], equal_var=False)
+    found = difference_in_means(data, **WHOLE, **C, cov="CR2")
+    error = found["estimate"] / apart.statistic
+    assert found["std_error"] == pytest.approx(error, rel=1e-10)
+    # if both arms had one variance: (1 / 4 + 1 / 9)^2 over (1 / 4)^2 / 3 + (1 / 9)^2 / 8
+    df = (13 / 36) ** 2 / (1 / 48 + 1 / 648)
+    margin = stats.t.ppf(0.975, df) * error
+    assert found["ci_high"] - found["estimate"] == pytest.approx(margin, rel=1e-10)
+
+
+def test_with_three_villages_treated_cr2_covers_an_experiments_effect():
+    rng, town, held = np.random.default_rng(11), np.repeat(np.arange(12), np.arange(12) + 4), []
+    for _ in range(200):
+        d = (rng.permutation(12) < 3)[town] * 1
+        data = pd.DataFrame({"d": d, "cluster": town, "x": rng.normal(size=len(town))})
+        data["y"] = d + data["x"] + rng.normal(size=12)[town] + rng.normal(size=len(town))
+        answers = [difference_in_means(data, **WHOLE, **C, cov=cov) for cov in ("HC2", "CR2")]
+        answers += [adjusted(data, **WHOLE, **C, adjust_for="x", cov=cov) for cov in ("HC2", "CR2")]
+        held.append([row["ci_low"] <= 1 <= row["ci_high"] for row in answers])
+    usual, by_leverage = np.mean(held, axis=0).reshape(2, 2).T
+    margin = 4 * np.sqrt(0.0475 / 200)
+    assert (by_leverage > 0.95 - margin).all()
+    assert (usual < by_leverage - 0.05).all()
+
+
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+def test_an_experiments_error_by_leverage_needs_clusters_and_no_blocks(cov):
+    options = {"outcome": "y", "treatment": "d", "cov": cov}
+    with pytest.raises(ValueError, match=f"cov='{cov}' is an error by clusters; name their column"):
+        difference_in_means(NINE, **options)
+    with pytest.raises(ValueError, match=f"cov='{cov}' is an error by clusters; name their column"):
+        adjusted(NINE, **options, adjust_for="x")
+    with pytest.raises(ValueError, match=f"cov='{cov}' is for clusters .*blocks='block'.*'HC2'"):
+        difference_in_means(NINE, **options, cluster="cluster", blocks="block")
+    with pytest.raises(ValueError, match="cov must be one of 'HC2', 'CR2', 'CR3', got 'by_arm'"):
+        difference_in_means(NINE, **{**options, "cov": "by_arm"})
 
 
 # Scores and balance

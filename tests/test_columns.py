@@ -595,3 +595,21 @@ def test_cells_are_read_from_every_library_s_frame():
         pd.testing.assert_series_equal(found, expected)
         found = difference_in_means(make(moments), **COLUMNS, size="n")
         pd.testing.assert_series_equal(found, means)
+
+
+def test_sparse_columns_and_whole_numbers_beyond_64_bits_are_read_as_floats():
+    sparse = pd.arrays.SparseArray([0.0, 1.5, 0.0])
+    found = read(pd.DataFrame({"x": sparse, "long": pd.Series([-1, 2**63, 4], dtype=object)}))
+    assert found["x"].tolist() == [0, 1.5, 0]
+    assert found.attrs["precision"]["x"] == 2**-52
+    assert found["long"].tolist() == [-1, 2.0**63, 4]
+    assert found["long"].dtype == float
+
+
+def test_whole_numbers_enter_the_arithmetic_as_floats():
+    assert _numbers(read(pd.DataFrame({"x": [3_000_000_000, 1]})), "x").dtype == float
+
+
+def test_complex_numbers_are_no_numbers_here():
+    with pytest.raises(ValueError, match=r"column 'x' holds object values such as \(1\+2j\), not"):
+        _numbers(read(pd.DataFrame({"x": [1 + 2j, 3]})), "x")

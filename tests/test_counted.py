@@ -375,6 +375,13 @@ def cells(by=("d", "age", "ward"), measures=("y",)):
     return moments(ROWS, list(by), list(measures))
 
 
+def spread(ddof):
+    """Return cells, some of one person, as a borrower makes them with pandas."""
+    groups = ROWS.groupby(["d", "age", "ward", "site"])["y"]
+    made = {"n": groups.size(), "y_mean": groups.mean(), "y_var": groups.var(ddof=ddof)}
+    return pd.DataFrame(made).reset_index()
+
+
 REFUSALS = {  # what is asked, what is said, and what works then
     "a covariate whose values are gone": (
         lambda: standardize(
@@ -427,6 +434,16 @@ REFUSALS = {  # what is asked, what is said, and what works then
         "'d': the cells hold its moments, but treatment needs its values",
         lambda: difference_in_means(cells(["ward", "d"]), **TRIAL, size="n"),
     ),
+    "a cluster that varies inside the cells": (
+        lambda: difference_in_means(cells(["d"], ["y", "site"]), **TRIAL, cluster="site", size="n"),
+        "'site': the cells hold its moments, but cluster needs its values",
+        lambda: difference_in_means(cells(["d", "site"]), **TRIAL, cluster="site", size="n"),
+    ),
+    "a name that is none": (
+        lambda: difference_in_means(cells(), outcome="y", treatment=3, size="n"),
+        "treatment must name a column, as a string, got 3",
+        lambda: difference_in_means(cells(), **TRIAL, size="n"),
+    ),
     "an instrument that varies inside the cells": (
         lambda: wald(cells(["ward"], ["y", "d", "z"]), **TRIAL, instrument="z", size="n"),
         "'z': the cells hold its moments, but instrument needs its values",
@@ -444,6 +461,11 @@ REFUSALS = {  # what is asked, what is said, and what works then
         lambda: wald(
             cells(["z"], ["y", "dose"]), outcome="y", treatment="dose", instrument="z", size="n"
         ),
+    ),
+    "a variance with divisor n - 1": (
+        lambda: weight(spread(ddof=1), **ADJUSTED, size="n"),
+        r"'y_var' is missing in [1-9]\d* cell.s. of one row, .* divisor n, .* with .var.ddof=0.",
+        lambda: weight(spread(ddof=0), **ADJUSTED, size="n"),
     ),
     "weights that count nothing": (
         lambda: weight(cells().assign(n=1.5), **ADJUSTED, size="n"),

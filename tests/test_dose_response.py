@@ -175,14 +175,13 @@ def test_doses_of_which_the_data_say_nothing_are_refused_by_name():
     with pytest.raises(ValueError, match="dose -5 lies outside"):
         dose_response(data, **COLUMNS, at=[10], reference=-5)
     hole = data[(data["a"] < 9.5) | (data["a"] > 12.5)]
-    with pytest.raises(
-        ValueError, match=r"near dose 11 of column 'a' there are too few rows: 0 wi"
-    ):
+    message = "near dose 11 of column 'a' there are too few rows: 0 with .*, or give a wider band"
+    with pytest.raises(ValueError, match=message):
         dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=1.5)
     assert fits(dose_response(hole, **COLUMNS, at=[8], bandwidth=1.5))
     assert fits(dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=4))
     edge = data["a"].max()
-    with pytest.raises(ValueError, match=r"\d+ of them below and 0 above"):
+    with pytest.raises(ValueError, match=r"below and 0 above, .* both sides; leave that dose out$"):
         dose_response(data, **COLUMNS, at=edge, bandwidth=4)
     with pytest.raises(ValueError, match="30, of 4 doses"):
         dose_response(data, **COLUMNS, at=10, bandwidth=0.1)

@@ -196,7 +196,8 @@ REMEDIES = [
     ),
     (
         lambda d: front_door(lonely_value(d), **COLUMNS),
-        r"no overlap: where m = 9, 0 row\(s\) have 'a' 0 \(1 such cell\(s\) have fewer than the 2",
+        r"no overlap: where m = 9, 0 row\(s\) have 'a' 0 \(1 such cell\(s\) have fewer than the 2 "
+        r".*; merge values, cut numbers into classes, or use model='linear'",
         lambda d: front_door(lonely_value(d).assign(m=lambda f: f["m"].clip(upper=2)), **COLUMNS),
     ),
     (
@@ -210,9 +211,26 @@ REMEDIES = [
         lambda d: front_door(d.assign(z=pd.qcut(d["z"], 4)), **{**COLUMNS, "mediator": "z"}),
     ),
     (
+        lambda d: front_door(d, **COLUMNS, adjust_for=["ward", "z"]),
+        r"such cell.*for example with pd.qcut\(data\['z'\], 4\), or use model",
+        lambda d: front_door(
+            draw(4_000).assign(z=lambda f: pd.qcut(f["z"], 4)), **COLUMNS, adjust_for=["ward", "z"]
+        ),
+    ),
+    (
         lambda d: front_door(d[:40], **COLUMNS, adjust_for="ward"),
         r"no overlap: where ward = \w+, m = \d, [01] row\(s\) have 'a' [01]",
         lambda d: front_door(d, **COLUMNS, adjust_for="ward"),
+    ),
+    (
+        lambda d: front_door(d, **{**COLUMNS, "mediator": 3}),
+        "mediator must name a column, as a string, got 3",
+        lambda d: front_door(d, **COLUMNS),
+    ),
+    (
+        lambda d: front_door(d, **{**COLUMNS, "mediator": ["m", "a"]}),
+        "'a' is given more than one role, treatment and mediator; name it once",
+        lambda d: front_door(d, **COLUMNS),
     ),
     (
         lambda d: front_door(d, **{**COLUMNS, "mediator": []}),

@@ -161,6 +161,14 @@ HEADLINES = [
     ("ladder_of_causation", "ladder-trial", 0.105, 1e-9, "counted in the same draws"),
     ("ladder_of_causation", "ladder-adjusted-coverage", 0.95, 0.088, "nominal coverage"),
     ("ladder_of_causation", "ladder-twin-raw-coverage", 0.95, 0.088, "nominal coverage"),
+    # The delta method at the exact shares, 0.0251 (test_ladder); sqrt(0.39 * 0.61 / 2,191 hours)
+    ("ladder_of_causation", "ladder-plug-in", 0.086 / 0.22, 4 * 0.0251, "by hand, 4 errors"),
+    ("ladder_of_causation", "ladder-plug-in-error", 0.0251, 0.001, "delta method"),
+    ("ladder_of_causation", "ladder-replay-error", 0.0104, 0.0002, "binomial"),
+    # Incidents at 0.08 and 0.50 in quiet hours, 0.90 and 0.60 in busy ones: 0.52 of 1 are blamed
+    ("ladder_of_causation", "ladder-crossing-least", (0.628 - 0.49) / 0.26, 1e-6, "theorem"),
+    ("ladder_of_causation", "ladder-crossing-within-least", 0.8 * 0.42 / 0.52, 1e-6, "theorem"),
+    ("ladder_of_causation", "ladder-crossing-within-most", 0.42 / 0.52, 1e-6, "theorem"),
     # LaLonde's men: 140 of 185 trained and 168 of 260 others had earnings in 1978
     ("ladder_of_causation", "ladder-training-ate", 140 / 185 - 168 / 260, 5e-5, "counts"),
     (
@@ -676,6 +684,33 @@ HEADLINES = [
     ("potential_outcomes", "outcomes-as-treated", -2.450, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-itt", 1.766, 1e-3, "quadrature"),
     ("potential_outcomes", "outcomes-late", 3.578, 1e-3, "quadrature"),
+    ("potential_outcomes", "outcomes-per-protocol", -0.449266, 1e-6, "quadrature"),
+    ("potential_outcomes", "outcomes-followed", 4.0, 4 * 0.445, "no bias, 4 errors"),
+    ("potential_outcomes", "outcomes-instrument", 3.578, 4 * 1.1, "4 errors"),
+    # Lin's estimate and the Wald ratio by numpy alone, same draws (the chapter's test)
+    ("potential_outcomes", "outcomes-followed-low", 2.98517, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-followed-high", 4.73102, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-instrument-low", 0.380977, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-instrument-high", 4.70863, 1e-5, "numpy alone, same draws"),
+    # Exercise 4: means of half-lines of the state by scipy's quad, averaged
+    ("potential_outcomes", "outcomes-coarse", 1.484796, 4 * 0.511, "4 errors"),
+    ("potential_outcomes", "outcomes-coarse-limit", 1.484796, 1e-5, "quadrature"),
+    ("potential_outcomes", "outcomes-coarse-low", 0.121246, 1e-5, "numpy alone, same draws"),
+    ("potential_outcomes", "outcomes-coarse-high", 2.12698, 1e-5, "numpy alone, same draws"),
+    # Exercise 5: phi(1) = 0.24197, Phi(1) = 0.84134; all counts of heads and of tails written down
+    ("potential_outcomes", "outcomes-lost", 4 - 8 * 0.241970725 / 0.841344746, 1e-6, "tables"),
+    ("potential_outcomes", "outcomes-lost-share", 1 / 1.841344746, 1e-6, "tables"),
+    ("potential_outcomes", "outcomes-lost-power-200", 0.216171, 1e-6, "every pair of counts"),
+    ("potential_outcomes", "outcomes-lost-power-1000", 0.744356, 1e-6, "every pair of counts"),
+    # Exercise 6: ratios of means, and the variances of what is left, (8 - 6.25) S and (6 - 6.75) S
+    ("potential_outcomes", "outcomes-hourly", 0.5, 1e-9, "ratio of means"),
+    ("potential_outcomes", "outcomes-hourly-longer", 54 / 8.5 - 6.25, 1e-6, "ratio of means"),
+    ("potential_outcomes", "outcomes-hourly-se", np.sqrt(75.625) / 80, 1e-6, "delta method"),
+    ("potential_outcomes", "outcomes-daily-se", np.sqrt(1.72) / 8, 1e-6, "two variances"),
+    # Exercise 7, by the law of total variance (the chapter's test simulates the three designs)
+    ("potential_outcomes", "outcomes-weeks-days", np.sqrt(125 / 98 + 97 / 98), 1e-5, "variances"),
+    ("potential_outcomes", "outcomes-weeks-whole", np.sqrt(522 / 98), 1e-5, "variances"),
+    ("potential_outcomes", "outcomes-weeks-within", np.sqrt(301 / 168), 1e-5, "variances"),
     # 1/2 + 2 phi(0), and Phi(0.5) + 2 phi(0.5)
     ("potential_outcomes", "outcomes-gain-habit", 1.064, 5e-4, "quadrature"),
     ("potential_outcomes", "outcomes-gain-bad-days", 1.298, 5e-4, "closed form"),
@@ -981,12 +1016,12 @@ HEADLINES = [
     (THRESHOLD, "threshold-lmb-elect-clustered", 2.0437, 1e-3, "clusters written out"),
     (THRESHOLD, "threshold-lmb-keep-clustered", 0.03609, 1e-4, "clusters written out"),
     (THRESHOLD, "threshold-lmb-product", 47.7056 * 0.48433, 6e-4, "product"),
-    (THRESHOLD, "threshold-lmb-score", 18.660, 0.003, "rdrobust 2.1.1"),
-    (THRESHOLD, "threshold-lmb-score-low", 14.446, 0.003, "rdrobust 2.1.1"),
-    (THRESHOLD, "threshold-lmb-score-high", 22.427, 0.003, "rdrobust 2.1.1"),
-    (THRESHOLD, "threshold-lmb-seat", 0.4250, 3e-4, "rdrobust 2.1.1"),
-    (THRESHOLD, "threshold-lmb-seat-low", 0.3610, 3e-4, "rdrobust 2.1.1"),
-    (THRESHOLD, "threshold-lmb-seat-high", 0.4805, 3e-4, "rdrobust 2.1.1"),
+    (THRESHOLD, "threshold-lmb-score", 18.4129, 0.003, "rdrobust 2.1.1, an election a row"),
+    (THRESHOLD, "threshold-lmb-score-low", 11.5254, 0.003, "rdrobust 2.1.1, an election a row"),
+    (THRESHOLD, "threshold-lmb-score-high", 24.0057, 0.003, "rdrobust 2.1.1, an election a row"),
+    (THRESHOLD, "threshold-lmb-seat", 0.41590, 3e-4, "rdrobust 2.1.1, an election a row"),
+    (THRESHOLD, "threshold-lmb-seat-low", 0.31141, 3e-4, "rdrobust 2.1.1, an election a row"),
+    (THRESHOLD, "threshold-lmb-seat-high", 0.49542, 3e-4, "rdrobust 2.1.1, an election a row"),
     # Manacorda, Miguel and Vigorito (2011), abstract: 11 to 13 percentage points
     (THRESHOLD, "threshold-uruguay-means", 0.12, 0.01, "Manacorda et al. (2011), abstract"),
     (THRESHOLD, "threshold-uruguay-means-error", 0.0148, 2e-4, "pandas, two variances"),

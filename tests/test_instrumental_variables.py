@@ -1,5 +1,6 @@
 """Instrumental variables against linearmodels, closed forms and published tables."""
 
+import re
 import time
 import tracemalloc
 
@@ -23,6 +24,7 @@ from instruments import (
 from linearmodels.datasets import card, mroz
 from linearmodels.iv import IV2SLS, IVLIML
 from scipy import stats
+from stored import ROOT
 
 from casestudies.archives.quarter_of_birth import quarter_of_birth
 from casestudies.recipes.instrumental_variables import (
@@ -431,6 +433,48 @@ def test_two_clusters_in_each_arm_are_not_refused_nor_are_effects_of_the_cluster
     theirs = IV2SLS(data["y"], data[["row"]] * 0 + 1, data["d"], data["z"])
     theirs = theirs.fit(cov_type="clustered", clusters=data["town"])
     assert fit["std_error"] == pytest.approx(theirs.std_errors["d"] * np.sqrt(12 / 11), rel=1e-10)
+
+
+def of_towns(d, y, encouraged):
+    """Return ratios of samples by towns, and error and degrees of each kind, from town means."""
+    sizes = np.array([encouraged, d.shape[1] - encouraged])
+    first, reduced = (
+        v[:, :encouraged].mean((1, 2)) - v[:, encouraged:].mean((1, 2)) for v in (d, y)
+    )
+    ratio = reduced / first
+    means = (y - ratio[:, None, None] * d).mean(2)
+    spread = np.array([means[:, :encouraged].var(1), means[:, encouraged:].var(1)]).T * sizes
+    plain = (spread / sizes**2).sum(1) * sizes.sum() / (sizes.sum() - 1)
+    stretched = (spread / sizes / (sizes - 1)).sum(1)
+    bell = (1 / sizes).sum() ** 2 / (1 / sizes**2 / (sizes - 1)).sum()
+    kinds = {"clustered": (plain, sizes.sum() - 1), "CR2": (stretched, bell)}
+    return ratio, {kind: (v**0.5 / abs(first), df) for kind, (v, df) in kinds.items()}
+
+
+@pytest.mark.parametrize("encouraged", [2, 3, 6])
+def test_with_towns_of_one_size_errors_are_those_of_town_means(encouraged):
+    data = towns((encouraged, 12 - encouraged), rows=10)
+    d, y = (data[name].to_numpy().reshape(1, 12, 10) for name in "dy")
+    ratio, kinds = of_towns(d, y, encouraged)
+    for cov, (error, df) in kinds.items():
+        found = wald(data, **MODEL, instrument="z", cov=cov, cluster="town")
+        low = ratio - stats.t.ppf(0.975, df) * error
+        np.testing.assert_allclose(found.iloc[:3], [*ratio, *error, *low], rtol=1e-9)
+
+
+def test_the_page_says_how_often_intervals_of_twelve_towns_cover():
+    rng, shares = np.random.default_rng(3), []
+    for encouraged in (2, 3, 6):
+        u = rng.normal(size=(20_000, 12, 1)) + rng.normal(size=(20_000, 12, 10))
+        with_instrument = (np.arange(12) < encouraged)[:, None]
+        d = with_instrument + 0.5 * u + rng.normal(size=u.shape)
+        ratio, kinds = of_towns(d, d + u, encouraged)
+        halves = [stats.t.ppf(0.975, df) * error for error, df in kinds.values()]
+        shares.append([(abs(ratio - 1) <= half).mean() for half in halves])
+    said = (ROOT / "book" / "recipes" / "instrumental_variables.md").read_text(encoding="utf-8")
+    said = re.search(r"covers the effect in (.+) percent, and that of CR2 in (.+)\. \(", said)
+    told = [[int(n) for n in re.findall(r"\d+", part)] for part in said.groups()]
+    assert (abs(100 * np.array(shares).T - told) < 0.5 + 4 * 0.26).all()
 
 
 @pytest.mark.parametrize("cov", ["clustered", "CR2"])

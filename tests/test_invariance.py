@@ -177,6 +177,12 @@ CALLS = {
         lambda f: randomized_experiment.difference_in_means(f, **EFFECT),
     ),
     "adjusted": (people, lambda f: randomized_experiment.adjusted(f, **ADJUSTED)),
+    "ratio_of_means": (
+        people,
+        lambda f: randomized_experiment.ratio_of_means(
+            f, treatment="d", numerator="v", denominator="w"
+        ),
+    ),
     "standardize": (people, lambda f: standardization.standardize(f, **ADJUSTED)),
     "scores": (people, lambda f: propensity.scores(f, **SCORE).sort_values().to_numpy()),
     "overlap": (people, lambda f: propensity.overlap(f, **SCORE)),
@@ -314,6 +320,25 @@ CALLS = {
         lambda f: staggered_adoption.overall_att(f, **STAGGERED, panel="cross_sections"),
     ),
     "overall_att": (panel, lambda f: staggered_adoption.overall_att(f, **STAGGERED)),
+    "imputation": (
+        gappy_panel,
+        lambda f: staggered_adoption.imputation(f, **STAGGERED, weights="w", target="sample"),
+    ),
+    "imputation_study": (
+        gappy_panel,
+        lambda f: staggered_adoption.imputation_study(f, **STAGGERED, cluster="site"),
+    ),
+    "two_way_weights": (
+        gappy_panel,
+        lambda f: staggered_adoption.two_way_weights(f, **STAGGERED)[["weight", "effect"]],
+    ),
+    "two_way_weights, of a lead": (
+        gappy_panel,
+        lambda f: staggered_adoption.two_way_weights(f, **STAGGERED, event_time=-2, weights="w")[
+            ["weight", "effect"]
+        ],
+    ),
+    "simultaneous_intervals": (panel, lambda f: pretrends.simultaneous_intervals(study(f))),
     "wild_bootstrap": (
         two_periods,
         lambda f: few_clusters.wild_bootstrap(f, **TWO, cluster="site", draws=2**10, rng=1),
@@ -395,6 +420,10 @@ CALLS |= {
     "adjusted, by weights and clusters": (
         people,
         lambda f: randomized_experiment.adjusted(f, **ADJUSTED, **SAMPLED),
+    ),
+    "adjusted, by leverage": (
+        people,
+        lambda f: randomized_experiment.adjusted(f, **ADJUSTED, **SAMPLED, cov="CR2"),
     ),
     "standardize, by weights and clusters": (
         people,

@@ -391,3 +391,74 @@ def test_the_advice_on_a_study_works():
 def test_options_are_checked_like_columns(options, message):
     with pytest.raises(ValueError, match=message):
         pretrends.pretrend_power(changed(), **options)
+
+
+def test_simultaneous_intervals_hold_the_largest_of_a_multivariate_t_as_often_as_said():
+    study = study_of([0.3, -0.2, 0.3, 1, 1.5])
+    band = pretrends.simultaneous_intervals(study, level=0.9)
+    critical, error = band.attrs["critical_value"], np.sqrt(np.diag(COVARIANCE))
+    limits = critical * error
+    law = stats.multivariate_t(shape=COVARIANCE, df=DF + 1, seed=1)
+    inside = law.cdf(limits, lower_limit=-limits, maxpts=200_000)
+    assert inside == pytest.approx(0.9, abs=0.002)
+    assert list(band.index) == TIMES
+    assert band.index.name == "event_time"
+    columns = ["estimate", "std_error", "ci_low", "ci_high", "all_low", "all_high"]
+    assert list(band) == columns
+    np.testing.assert_allclose(band["std_error"], error)
+    np.testing.assert_allclose(band["all_high"] - band["estimate"], limits)
+    np.testing.assert_allclose(band["estimate"] - band["all_low"], limits)
+    one = stats.t.ppf(0.95, DF + 1) * error
+    np.testing.assert_allclose(band["ci_high"] - band["estimate"], one)
+
+
+def test_simultaneous_intervals_of_fewer_estimates_are_shorter_and_of_one_the_usual_ones():
+    study = study_of([0.3, -0.2, 0.3, 1, 1.5], df=np.inf)
+    everything = pretrends.simultaneous_intervals(study)
+    later = pretrends.simultaneous_intervals(study.loc[0:])
+    assert later.attrs["critical_value"] < everything.attrs["critical_value"] - 0.1
+    last = pretrends.simultaneous_intervals(study.loc[1:])
+    assert last.attrs["critical_value"] == pytest.approx(stats.norm.ppf(0.975))
+    assert last.loc[1, "all_low"] == pytest.approx(last.loc[1, "ci_low"])
+
+
+@pytest.mark.parametrize(
+    ("treated", "others", "q", "share"),
+    [(5, 5, 5, 0.946), (10, 10, 11, 0.947), (50, 50, 5, 0.955), (5, 15, 5, 0.89), (3, 17, 5, 0.76)],
+)
+def test_simultaneous_intervals_hold_as_often_as_said(treated, others, q, share):
+    # Errors independent over q + 1 periods, each estimate a change since the first; the critical
+    # value is that of the covariance which the changes have.
+    rng, draws, count = np.random.default_rng(11), 2_000, treated + others
+    study = study_of(np.zeros(q), np.eye(q) + 1, df=count - 1, times=range(q))
+    critical = pretrends.simultaneous_intervals(study).attrs["critical_value"]
+    noise = rng.normal(size=(draws, count, q + 1))
+    change = noise[..., 1:] - noise[..., :1]
+    sides = change[:, :treated], change[:, treated:]
+    gap = sides[0].mean(axis=1) - sides[1].mean(axis=1)
+    rows = count * (q + 1)
+    factor = count / (count - 1) * (rows - 1) / (rows - 2 * (q + 1))
+    variance = sum(side.var(axis=1) / side.shape[1] for side in sides) * factor
+    held = np.mean((np.abs(gap) / np.sqrt(variance)).max(axis=1) <= critical)
+    assert abs(held - share) < 4 * np.sqrt(share * (1 - share) / draws)
+
+
+def test_simultaneous_intervals_take_studies_with_several_references_and_refuse_missing_errors():
+    frame = pd.DataFrame({"unit": np.repeat(range(40), 5), "wave": np.tile(range(5), 40)})
+    frame["time"] = np.array([1, 2, 4, 5, 7])[frame["wave"]]
+    frame["start"] = np.array([0, 4, 5, 0])[frame["unit"] % 4]
+    frame["y"] = np.random.default_rng(12).normal(size=200)
+    names = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "start"}
+    study = staggered_adoption.event_study(frame, **names)
+    assert study.attrs["reference"] == [-2, -1]
+    band = pretrends.simultaneous_intervals(study)
+    assert list(band.index) == list(study.index.drop([-2, -1]))
+    alone = frame[(frame["start"] != 5) | (frame["unit"] == 2)]
+    study = staggered_adoption.event_study(alone, **names)
+    with pytest.raises(ValueError, match=r"drop that row, study.drop\(index=-4\)"):
+        pretrends.simultaneous_intervals(study)
+    kept = study[study["std_error"].notna()]
+    assert len(pretrends.simultaneous_intervals(kept))
+    for level in (0, 1, np.nan):
+        with pytest.raises(ValueError, match="level must lie between 0 and 1"):
+            pretrends.simultaneous_intervals(study, level=level)

@@ -78,6 +78,21 @@ def test_the_balance_of_covariates_that_do_not_vary_in_an_arm():
     assert found.loc["x", ["ratio_before", "ratio_after"]].isna().all()
 
 
+def test_rounding_of_float32_is_no_variation_and_a_far_origin_costs_no_digits():
+    wobble = np.float32(700) + np.spacing(np.float32(700)) * (WARDS.index % 2)
+    data = WARDS.assign(x=np.where(WARDS["a"] == 1, wobble, np.float32(100)).astype(np.float32))
+    assert balance(data, treatment="a", adjust_for="x")["difference_before"].item() == np.inf
+    near = hospital(200, rng=3).assign(x1=lambda f: (f["x1"] * 2**20).round() / 2**20)
+    far = near.assign(x1=near["x1"] + 2**32)
+    found = [balance(frame, treatment="a", adjust_for="x1") for frame in (near, far)]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+
+
+def test_trimming_keeps_scores_from_a_tenth_to_nine_tenths_unless_told_otherwise():
+    kept = trim(hospital(300, rng=2), **DESIGN)
+    assert kept.attrs["population"] == "rows with scores in [0.1, 0.9]"
+
+
 def test_the_balance_of_a_column_named_like_a_dummy_has_its_own_row():
     data = hospital(200, rng=3).assign(**{"ward = b": lambda d: d["x1"]})
     found = balance(data, treatment="a", adjust_for=["ward", "ward = b"])

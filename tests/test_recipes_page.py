@@ -20,11 +20,9 @@ WITHOUT_PUBLISHED = {
     "front_door",
     "honest_bounds",
     "pretrends",
-    "staggered_adoption",
     "target_trials",
 }
 WITHOUT_CHAPTER = {
-    "attribution",
     "dose_response",
     "double_machine_learning",
     "front_door",
@@ -234,6 +232,23 @@ def test_every_measured_coverage_is_on_the_page_of_one_recipe():
     assert sorted(shown) == sorted(rows)
 
 
+def test_the_scoreboard_says_why_a_sound_interval_covers_too_seldom():
+    _, _, *rows = pages().COVERAGE.read_text(encoding="utf-8").strip().splitlines()
+    rows = [row.strip("| ").split(" | ") for row in rows]
+    few = [float(r[4]) for r in rows if r[2].startswith("16 villages") and ", cluster" in r[0]]
+    found = {f"{r[0].strip('`')} in {r[2]}": float(r[4]) for r in rows}
+    steep = found["sharp in cutoff, a House election"]
+    doses = found["compare_arms in three doses, by need"]
+    text = (ROOT / "book" / "scoreboard.md").read_text(encoding="utf-8")
+    assert f"a clustered error ({min(few):.2f} to {max(few):.2f})" in text
+    assert f"(`sharp`, {steep:.2f}; a conventional" in text
+    assert f"(`compare_arms`, {doses:.2f})" in text
+    told = ("no weights", "no clusters", "16 villages", "as in the chapter", "mean F about")
+    told += ("lines in bent confounding", "conventional", "a House election", "by need")
+    low = [name for name, share in found.items() if share < 0.93]
+    assert [name for name in low if not any(word in name for word in told)] == []
+
+
 def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
     rows = "\n".join(pages().coverage("randomized_experiment"))
     assert "difference_in_means" in rows
@@ -245,6 +260,7 @@ def test_only_rows_of_the_recipes_own_functions_are_its_coverage():
 def test_a_page_offers_the_family_and_each_function_as_the_command_writes_them():
     copies = pages().copies_of("staggered_adoption")
     names = ["staggered_adoption", "group_time", "staggered_adoption_event_study", "overall_att"]
+    names += ["imputation", "imputation_study", "two_way_weights"]
     assert [*copies] == [f"{name}.py" for name in names]
     assert copies["group_time.py"] == copying.assemble("group_time")
     everything = [name for recipe in RECIPES for name in pages().copies_of(recipe)]

@@ -20,6 +20,7 @@ from cutoffs import (
 from needs import package
 from scipy import stats
 from scipy.optimize import linprog
+from stored import ROOT
 
 from casestudies.recipes.regression_discontinuity import (
     bandwidth,
@@ -96,7 +97,7 @@ def test_the_senate_has_the_effect_interval_and_bandwidths_that_were_published()
 
 
 def close(data):
-    """Return the elections decided by less than two points, last time."""
+    """Return the sessions after a Democratic share within two points of one half."""
     return data["elections"].query("0.48 < lagdemvoteshare < 0.52")
 
 
@@ -120,6 +121,24 @@ def test_close_elections_have_the_gaps_that_were_published(data, outcome, score,
     digits = 2 if outcome == "score" else 3
     assert found["estimate"].round(digits) == effect
     assert found["std_error"].round(digits) == error
+
+
+def test_the_file_has_most_elections_twice_so_that_rows_are_not_independent(data):
+    """The error of the first gap by least squares of statsmodels, an election a cluster."""
+    rows = close(data)
+    election = ["state", "district", "year"]
+    groups = rows.groupby(election, observed=True)
+    assert (groups["lagdemvoteshare"].max() == groups["lagdemvoteshare"].min()).all()
+    assert rows["id"].is_unique  # clusters by id are rows
+    fit = sm.OLS(rows["score"], sm.add_constant(rows["lagdemvoteshare"] > 0.5).astype(float))
+    once = {"groups": groups.ngroup()}
+    error = fit.fit(cov_type="cluster", cov_kwds=once).bse.iloc[1]
+    text = (ROOT / "book" / "recipes" / "regression_discontinuity.md").read_text("utf-8")
+    assert f"come from {groups.ngroups} elections" in text
+    assert f"the first error is {error:.2f} instead of 1.95" in text
+    votes = data["elections"].groupby(election, observed=True).mean().reset_index()
+    rows, votes = (sharp(d, **PLACES["elections"]) for d in (data["elections"], votes))
+    assert (rows / votes)[["std_error", "robust_std_error"]].between(0.6, 0.66).all()
 
 
 # ---- the same by other routes

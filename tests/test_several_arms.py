@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.special import expit, softmax
 
 from casestudies import archives
+from casestudies.recipes import several_arms
 from casestudies.recipes.doubly_robust import doubly_robust
 from casestudies.recipes.several_arms import arm_means, compare_arms
 from casestudies.recipes.standardization import standardize
@@ -343,6 +344,57 @@ def test_two_arms_that_covariates_tell_apart_are_refused_by_name(method):
     assert fits(compare_arms(apart, **fewer, method=method))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_people_of_one_arm_need_no_overlap_of_the_others_and_no_regression_of_their_own(method):
+    rng = np.random.default_rng(13)
+    x = rng.uniform(-3, 3, 300)
+    data = pd.DataFrame({"x1": x, "x2": rng.normal(size=300), "y": x + rng.normal(size=300)})
+    data["drug"] = np.where(rng.random(300) < 0.5, "none", np.where(x > 0, "high", "low"))
+    columns = DRUGS | {"adjust_for": ["x1", "x2"], "among": "none", "method": method}
+    own = data[data["drug"] == "none"].sort_values("x1")
+    found = arm_means(data, **columns).loc["none", "estimate"]
+    assert found == pytest.approx(own["y"].mean())
+    with pytest.raises(ValueError, match=r"no overlap: .*'x1' .* where 'drug' is high, unlike"):
+        arm_means(data, **columns | {"among": "low"})
+    three = own.iloc[[5, 40, -5]]
+    few = pd.concat([data[data["drug"] != "none"], three])
+    found = arm_means(few, **columns | {"method": "standardization"}).loc["none", "estimate"]
+    assert found == pytest.approx(three["y"].mean())
+
+
+def test_a_multinomial_logit_without_a_maximum_is_refused_though_no_pair_shows_it(monkeypatch):
+    data = clinic(200, rng=14)
+    side = data["drug"].map({"high": 1, "low": -1}) * (data["x1"] + data["x2"])
+    monkeypatch.setattr(several_arms, "_check_arm_pairs", lambda *_: None)
+    with pytest.raises(ValueError, match="no overlap: covariates separate the values of 'drug'"):
+        arm_means(data[side > 0], **DRUGS, method="weighting")
+
+
+def test_an_outlier_that_newtons_method_overshoots_costs_no_digits():
+    x1 = [-0.384, 0.247, 925, -0.235, 3.18, 0.218, 4.75, -4.27, 1.23, -0.927]
+    x2 = [0.255, 0.325, -0.122, 0.412, -3.07, -1.19, -1.60, 1.94, 1.44, 13.3]
+    data = pd.DataFrame({"x1": x1, "x2": x2, "y": np.arange(10) ** 2})
+    data["a"] = [0, 0, 1, 1, 1, 0, 1, 0, 1, 0]
+    columns = {"outcome": "y", "treatment": "a", "adjust_for": ["x1", "x2"]}
+    expected = weight(data, **columns, variance="stacked")
+    found = compare_arms(data, **columns, method="weighting").iloc[0]
+    np.testing.assert_allclose(found[ENTRIES], expected[ENTRIES], rtol=1e-7)
+
+
+def test_a_row_whose_covariates_all_but_exclude_its_arm_is_refused_and_the_advice_works():
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(-2, 1.5, 100), rng.normal(2, 1.5, 100), rng.normal(0, 2, 60), 40]
+    data = pd.DataFrame({"x": x, "y": x + rng.normal(size=261)})
+    data["drug"] = np.repeat(["low", "high", "none", "low"], [100, 100, 60, 1])
+    columns = DRUGS | {"adjust_for": "x", "method": "weighting"}
+    logit = sm.MNLogit(pd.factorize(data["drug"], sort=True)[0], sm.add_constant(x))
+    chance = logit.fit(disp=0, tol=1e-12).predict()[-1, 1]  # of high, low and none
+    message = rf"overlap: 1 row\(s\) have 'drug' low, to which .* probability of {chance:.0g}; use"
+    with pytest.raises(ValueError, match=message):
+        compare_arms(data, **columns)
+    assert fits(compare_arms(data[data["x"] < 10], **columns))
+
+
 @pytest.mark.parametrize("model", ["linear", "logit"])
 @pytest.mark.parametrize("among", [None, "low"])
 @pytest.mark.parametrize("method", METHODS)
@@ -415,8 +467,16 @@ def test_unfit_treatments_and_options_are_refused():
         compare_arms(data, **DRUGS, model="probit")
     with pytest.raises(ValueError, match="column 'x1' has one value in all rows"):
         compare_arms(data.assign(x1=1.0), **DRUGS)
-    with pytest.raises(ValueError, match="'copy' is constant or a linear combination"):
+    with pytest.raises(ValueError, match=r"^column 'copy' is constant or a linear combination"):
         compare_arms(data.assign(copy=data["x1"] * 2), **DRUGS | {"adjust_for": ["x1", "copy"]})
+    born = pd.Timestamp("1984-01-01") + pd.to_timedelta(range(100), unit="D")
+    with pytest.raises(ValueError, match="'x1' holds dates"):
+        compare_arms(data.assign(x1=born), **DRUGS)
+    ward = data["drug"].map({"low": "m", "none": "k", "high": "m"})
+    lone = data.assign(ward=ward.where(data["x1"] < 1, "l"))
+    for rows in (lone.sort_values("ward"), lone.sort_values("ward", ascending=False)):
+        with pytest.raises(ValueError, match=r"'ward' is k in .* 'drug' high"):
+            compare_arms(rows, **DRUGS)
     days = data.assign(drug=pd.Timestamp("2024-01-01"))
     with pytest.raises(ValueError, match="'drug' holds dates"):
         compare_arms(days, **DRUGS)
@@ -437,7 +497,9 @@ def test_an_arm_with_too_few_rows_for_its_regression_is_refused():
 def test_an_arm_whose_outcomes_are_all_alike_has_no_logit():
     data = positive(clinic(200, rng=18))
     data.loc[data["drug"] == "low", "y"] = 1
-    with pytest.raises(ValueError, match=r"(?s)'drug' is low: no overlap.*use model='linear'"):
+    with pytest.raises(
+        ValueError, match=r"(?s)'drug' is low: no overlap.*the outcomes 0 and 1.*use model='linear'"
+    ):
         compare_arms(data, **DRUGS, model="logit")
     assert fits(compare_arms(data, **DRUGS))
 

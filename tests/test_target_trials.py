@@ -82,7 +82,16 @@ def test_what_cannot_be_followed_is_refused_by_name():
     refused("follow must be a whole number", log, follow=2.5)
     refused("no column 'mentor' in data; did you mean 'mentored'", log, treatment="mentor")
     refused("column 'mentored' is given more than one role", log, baseline="mentored")
-    refused("column 'exit' must be 0 or 1, found 2", log.assign(exit=log["exit"] * 2))
+    refused("unit must name a column, as a string, got 3", log, unit=3)
+    refused("baseline must name a column, as a string, got 3", log, baseline=["keen", 3])
+    refused(
+        "'exit' must be 0 or 1, found 2; .* 1 for the period of the event and 0 for a period at",
+        log.assign(exit=log["exit"] * 2),
+    )
+    refused(
+        "'mentored' must be 0 or 1, found 2; .* 1 for one with it and 0 for a period without tr",
+        log.assign(mentored=log["mentored"] * 2),
+    )
     lives = log.groupby("person")["month"].transform("size")
     stays = log[lives == 6]
     who = stays["person"].iloc[0]

@@ -192,6 +192,11 @@ REMEDIES = [
         lambda d: weight(d, **AGE, estimand="ATT"),
     ),
     (
+        lambda d: weight(d[(d["a"] == 1) | ((1 - d["a"]).cumsum() == 1)], **AGE, estimand="ATT"),
+        "1 row where 'a' is 0 shows no noise of its own, .* find more rows of that arm",
+        lambda d: weight(d, **AGE, estimand="ATT"),
+    ),
+    (
         lambda d: inverse_weights(d, **DESIGN, estimand="ATO"),
         "got 'ATO'",
         lambda d: inverse_weights(d, **DESIGN, estimand="ATT"),

@@ -7,7 +7,8 @@ everything else is drawn. What that keeps, and what it does not:
 - Kept to the digit: every mean, regression and 2SLS or LIML estimate on variables that are
   constant within cells, in all rows or in a selection of cells; the measures may also enter
   as regressors. Their conventional standard errors are kept too, and the robust and
-  clustered ones where the regressors (for 2SLS, the instruments) are constant within cells.
+  clustered ones where the regressors (for 2SLS, the instruments) and the clusters are constant
+  within cells.
 - Drawn, hence not to be reported: medians, quantiles, shares below a value, logs and
   squares of a measure, anything after selecting rows by a measure, and robust standard
   errors with a measure among the regressors, which need fourth moments.

@@ -48,10 +48,10 @@ def _largest_deviation(root, level, df=np.inf):
     parts = root[norms > 0] / norms[norms > 0, np.newaxis]
     largest = np.abs(_directions(root.shape[1]) @ parts.T).max(axis=1).clip(1e-9)
     inside = _length_within(root.shape[1], df)
-    high = 2 * low
-    while np.mean(inside(high / largest)) <= level:
+    high = low
+    while np.mean(inside(high / largest)) < level:
         high *= 2
-    if np.mean(inside(low / largest)) >= level:
+    if high == low:
         return low
     return optimize.brentq(lambda c: np.mean(inside(c / largest)) - level, low, high, xtol=1e-9)
 

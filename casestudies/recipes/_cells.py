@@ -16,7 +16,6 @@ from casestudies.recipes._columns import (
     _Matrix,
     _names,
     _numbers,
-    _one,
     _read,
     _result,
 )
@@ -129,8 +128,7 @@ def _partial_out(
 ):
     """Check the input, reduce the rows to cells and take the controls out."""
     _check_level(level)
-    _check_cov(cov, cluster, more_cov)
-    _check_weighted(cov, weights)
+    _check_cov(cov, cluster, weights, more_cov)
     absorb = _check_absorb(cov, absorb)
     clusters = _cluster_names(cov, cluster)
     treatments = _names(named[0], treatment)
@@ -144,7 +142,10 @@ def _partial_out(
     first = clusters[0] if clusters else None
     several = {"several": roles, "cluster": first, "weights": weights}
     table, counted = _read_counted(data, size, measured, **several, **outcome)
-    _add_clusters(table, data, clusters[1:])
+    for name in clusters[1:]:
+        more = _read(data, cluster=name)
+        table[name] = more[name]
+        table.attrs["precision"].update(more.attrs["precision"])
     names = list(table.columns[: len(outcome) + len(treatments)])
     keys = dict.fromkeys([*table.columns[len(names) :], *clusters])
     table, counted, singletons = _without_singletons(table, counted, absorb)
@@ -169,8 +170,8 @@ def _partial_out(
     return design
 
 
-def _check_cov(cov, cluster, more):
-    """Raise unless the covariance is known and the cluster column comes with its own."""
+def _check_cov(cov, cluster, weights, more):
+    """Raise unless the covariance is known, has its cluster column, and can have the weights."""
     _check_choice("cov", cov, ["unadjusted", "robust", "clustered", *more])
     if (cov in BY_CLUSTER) != (cluster is not None):
         fitting = cov if cov in BY_CLUSTER else "clustered"
@@ -179,9 +180,6 @@ def _check_cov(cov, cluster, more):
             "clusters go together; give both or neither"
         )
 
-
-def _check_weighted(cov, weights):
-    """Raise on sampling weights with an error that takes all rows to have one variance."""
     if weights is not None and cov not in ("robust", *BY_CLUSTER):
         raise ValueError(
             f"cov={cov!r} with weights={weights!r}: it takes one variance for all rows, and with "
@@ -246,10 +244,8 @@ def _weigh_rows(table, keys, counted, weights):
 
 def _cluster_names(cov, cluster):
     """Return the columns of clusters, one or two, or raise."""
-    if cluster is None or isinstance(cluster, str):
-        return [] if cluster is None else [_one("cluster", cluster)]
-    names = _names("cluster", cluster)
-    if len(set(names)) != len(names) or len(names) > 2 or not names:
+    names = [] if cluster is None else _names("cluster", cluster)
+    if cluster is not None and (len(names) not in (1, 2) or len(set(names)) < len(names)):
         raise ValueError(
             f"cluster must name one column, or two different ones, got {cluster!r}; rows are "
             "clustered in one or two ways"
@@ -260,14 +256,6 @@ def _cluster_names(cov, cluster):
             "for clusters in one way; take cov='clustered', or one column"
         )
     return names
-
-
-def _add_clusters(table, data, names):
-    """Add further columns of clusters to what was read."""
-    for name in names:
-        more = _read(data, cluster=name)
-        table[name] = table[name] if name in table else more[name]
-        table.attrs["precision"].update(more.attrs["precision"])
 
 
 def _split(data, role, columns):
@@ -686,7 +674,15 @@ def _check_alone(design, regressors):
     basis = _projection(design, regressors)
     for name in design.cluster:
         codes, names = pd.factorize(design.cluster[name])
-        _check_each_alone(design, basis, regressors.shape[1], codes, pd.Index(names, name=name))
+        for code in _alone(design, basis, regressors.shape[1], codes):
+            raise ValueError(
+                f"column {name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
+                "alone makes up an arm, or all that an instrument moves once the controls are "
+                "held fixed: its residuals sum to zero there, so a clustered standard error would "
+                "count its shocks as none. Cluster by a finer column, or leave cluster out and "
+                "take cov='robust', and say that you assume no shock common to a cluster; or find "
+                "more clusters"
+            )
 
 
 def _check_row_alone(design, regressors):
@@ -712,19 +708,6 @@ def _crossing_means(design, codes):
     pairs = np.unique(design.group * (codes.max() + 1) + codes) // (codes.max() + 1)
     crossing = np.bincount(pairs)[design.group] > 1  # a group within a cluster tells nothing
     return crossing * np.sqrt(design.size / np.bincount(design.group, design.size)[design.group])
-
-
-def _check_each_alone(design, basis, width, codes, names):
-    """Raise if a cluster alone tells a combination of the last columns of the basis."""
-    for code in _alone(design, basis, width, codes):
-        raise ValueError(
-            f"column {names.name!r} has {len(names)} clusters, and {names.tolist()[code]!r} "
-            "alone makes up an arm, or all that an instrument moves once the controls are "
-            "held fixed: its residuals sum to zero there, so a clustered standard error would "
-            "count its shocks as none. Cluster by a finer column, or leave cluster out and "
-            "take cov='robust', and say that you assume no shock common to a cluster; or find "
-            "more clusters"
-        )
 
 
 def _alone(design, basis, width, codes):

@@ -67,7 +67,7 @@ def _by_leverage(cov, columns, residual, basis, cluster, absorbed=None):
     and of one variance (Satterthwaite).
     """
     codes = pd.factorize(np.asarray(cluster))[0]
-    order = np.argsort(codes, kind="stable")
+    order = np.argsort(codes)
     blocks = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
     parts = [
         _in_cluster(-0.5 if cov == "CR2" else -1, columns, residual, basis, absorbed, rows)

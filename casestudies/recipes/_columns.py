@@ -184,9 +184,8 @@ def _outcome(table, name, model="linear", variance=0.0):
     Where rows stand for many, it is their mean, and `variance` what varies behind each.
     """
     values, spread = _numbers(table, name), np.sqrt(np.max(variance))
-    odd = np.abs(values * (1 - values) - variance) > 1e-9 * (
-        spread > 0
-    )  # of 0 and 1 it is p (1 - p)
+    slack = 1e-9 * (spread > 0)
+    odd = np.abs(values * (1 - values) - variance) > slack  # of 0 and 1 it is p (1 - p)
     for other in values[odd] if model == "logit" else ():
         raise ValueError(
             f"column {name!r} must be 0 or 1 for model='logit', found {other:g}; recode it, or use "

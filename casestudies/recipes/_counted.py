@@ -88,24 +88,23 @@ def _read_counted(
         count, scatter = np.ones(len(table)), np.zeros((1, len(names), len(names)))
         return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
     data = _frame(data)
-    held = {name for name in data.columns if isinstance(name, str)}
+    held = set(data.columns)
     for role, columns in {**named, "cluster": [] if cluster is None else cluster}.items():
         for name in _names(role, columns):
             _check_held(name, role, held, role in measured)
     vary = [name for name in names if f"{name}_mean" in held]
-    plain = data
-    if vary:
-        plain = data.rename(columns={f"{name}_mean": name for name in vary})
+    plain = data.rename(columns={f"{name}_mean": name for name in vary})
     table = _read(plain, several=several, cluster=cluster, size=size, **roles)
     count = _sizes(table, size)
     table.pop(size)
     scatter = np.zeros((len(table), len(names), len(names)))
-    seconds = {pair: _second(*pair, held) for pair in combinations_with_replacement(vary, 2)}
-    moments = _read(data, several={"moments": list(seconds.values())}) if vary else table
-    for (a, b), column in seconds.items():
-        i, j = names.index(a), names.index(b)
-        scatter[:, i, j] = scatter[:, j, i] = count * _numbers(moments, column)
     if vary:
+        seconds = {pair: _second(*pair, held) for pair in combinations_with_replacement(vary, 2)}
+        _check_divisor(data, seconds.values(), count)
+        moments = _read(data, several={"moments": list(seconds.values())})
+        for (a, b), column in seconds.items():
+            i, j = names.index(a), names.index(b)
+            scatter[:, i, j] = scatter[:, j, i] = count * _numbers(moments, column)
         places = [names.index(name) for name in vary]
         _check_scatter(table, vary, count, scatter[:, places][:, :, places])
     return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
@@ -168,6 +167,17 @@ def _sizes(table, name):
             f"more, found {bad:g}; drop what stands for nobody, and give no other weight as a size"
         )
     return size
+
+
+def _check_divisor(data, columns, size):
+    """Raise on second moments that are missing where a cell has one row, as by n - 1 they are."""
+    for name in columns:
+        alone = data[name].isna().to_numpy() & (size == 1)
+        if alone.any():
+            raise ValueError(
+                f"column {name!r} is missing in {alone.sum()} cell(s) of one row, as it is with "
+                "divisor n - 1; make it anew with divisor n, for example with .var(ddof=0)"
+            )
 
 
 def _check_scatter(table, names, size, scatter):

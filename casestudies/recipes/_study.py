@@ -99,7 +99,7 @@ def _check_anticipated(references, times):
 
 def _check_reference(references, times, attrs):
     """Raise unless the reference is one, the last event time before 0."""
-    wanted = {"base": "base='universal'"} if attrs.get("base") == "varying" else {}
+    wanted = {"base": "base='universal'"} if attrs.get("base", "universal") != "universal" else {}
     wanted |= {"anticipation": "anticipation=0"} if attrs.get("anticipation") else {}
     if wanted:
         raise ValueError(

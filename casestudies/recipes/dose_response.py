@@ -142,12 +142,16 @@ def dose_response(
             f"{doses.max():g}; the data say nothing of it, so leave it out"
         )
     origin, centre, scale = y.mean(), doses.mean(), doses.std()
-    design = _design(table, names)
-    basis = _basis(design, also=3 + len(design.labels))
-    _check_undetermined(_net((doses - centre) / scale, basis), dose)
+    design, standard = _design(table, names), (doses - centre) / scale
+    left = _net(standard, _basis(design, also=3 + len(design.labels)))
+    if np.mean(left**2) <= 1e-12:
+        raise ValueError(
+            f"no overlap: the covariates predict column {dose!r} exactly, so nothing of it is "
+            "left to compare; take what determines it out of adjust_for, if that may be"
+        )
     if cluster is not None:
         _check_several_clusters(table, cluster)
-    models = _fit_models(_axes(design).place(design), (doses - centre) / scale, y - origin)
+    models = _fit_models(_axes(design).place(design), standard, y - origin)
     width = _bandwidth(models, bandwidth, scale)
     for point in points:
         _check_near(doses, point, width * scale, dose)
@@ -177,6 +181,8 @@ class _DoseModels(NamedTuple):
     residual: np.ndarray  # of the outcome
     expected: np.ndarray  # dose
     spread: float
+    z: np.ndarray  # where each dose lies around its own expected one
+    density: np.ndarray  # there
     ratio: np.ndarray  # f over pi at each row
     pseudo: np.ndarray
     by_mean: np.ndarray  # derivatives of the logarithm of the ratio: by the mean's coefficients
@@ -193,24 +199,22 @@ def _fit_models(covariates, dose, y):
     spread = np.sqrt(np.mean((dose - expected) ** 2))
     mean_density, by_mean, by_spread = np.empty(n), np.empty_like(x), np.empty(n)
     for rows in _parts(n):
-        z, density = _densities(dose[rows], expected, spread)
+        z, density = _densities(dose[rows, np.newaxis], expected, spread)
         total = density.sum(axis=1)
         mean_density[rows] = total / n
         by_mean[rows] = (density * z) @ x / (total * spread)[:, np.newaxis]
         by_spread[rows] = (density * (z**2 - 1)).sum(axis=1) / total
-    z = (dose - expected) / spread
-    own = np.exp(-(z**2) / 2) / spread
+    z, own = _densities(dose, expected, spread)
     by_mean, by_spread = by_mean - x * (z / spread)[:, np.newaxis], by_spread - (z**2 - 1)
-    ratio = mean_density / own
-    width = x.shape[1]
+    ratio, width = mean_density / own, x.shape[1]
     curve = slopes[0] + slopes[width] * dose + slopes[width + 1] * dose**2  # covariates centred
-    fitted = (x, dose, terms, slopes, residual, expected, spread)
+    fitted = (x, dose, terms, slopes, residual, expected, spread, z, own)
     return _DoseModels(*fitted, ratio, ratio * residual + curve, by_mean, by_spread)
 
 
 def _densities(dose, expected, spread):
-    """Return where doses lie around everybody's expected dose, and the density there."""
-    z = (dose[:, np.newaxis] - expected) / spread
+    """Return where doses lie around expected ones, and the density there."""
+    z = (dose - expected) / spread
     return z, np.exp(-(z**2) / 2) / spread
 
 
@@ -249,11 +253,10 @@ def _by_averages(models, kappa, points):
     n, p = models.x.shape
     x, slopes = models.x[:, 1:], models.slopes
     found = x @ slopes[1:p, np.newaxis] + x @ np.outer(slopes[p + 2 :], points)  # sum kappa a = a
-    own = np.exp(-(((models.dose - models.expected) / models.spread) ** 2) / 2) / models.spread
     left = kappa * models.residual[:, np.newaxis]
     for rows in _parts(n):
-        _, density = _densities(models.dose[rows], models.expected, models.spread)
-        found += density.T @ (left[rows] / own[rows, np.newaxis])
+        _, density = _densities(models.dose[rows, np.newaxis], models.expected, models.spread)
+        found += density.T @ (left[rows] / models.density[rows, np.newaxis])
     return (found - left.T @ models.ratio) / n
 
 
@@ -266,10 +269,9 @@ def _by_models(models, kappa, points):
     found = models.terms @ np.linalg.solve(models.terms.T @ models.terms, through)
     found *= models.residual[:, np.newaxis]
     moved = kappa * (models.ratio * models.residual)[:, np.newaxis]
-    z = (models.dose - models.expected) / models.spread
     by_mean = models.x @ np.linalg.solve(models.x.T @ models.x, models.by_mean.T @ moved)
-    found += by_mean * (z * models.spread)[:, np.newaxis]
-    return found + np.outer(z**2 - 1, models.by_spread @ moved) / (2 * n)
+    found += by_mean * (models.z * models.spread)[:, np.newaxis]
+    return found + np.outer(models.z**2 - 1, models.by_spread @ moved) / (2 * n)
 
 
 def _bandwidth(models, bandwidth, scale):
@@ -284,11 +286,9 @@ def _bandwidth(models, bandwidth, scale):
     fit = np.polynomial.Polynomial.fit(dose, models.pseudo, 4)
     variance = np.sum((models.pseudo - fit(dose)) ** 2) / (len(dose) - 5)
     low, high = np.quantile(dose, [0.05, 0.95])
-    inner = dose[(dose >= low) & (dose <= high)]
-    bend = np.sum(fit.deriv(2)(inner) ** 2)
-    most = np.ptp(dose) / 2
+    bend = np.sum(fit.deriv(2)(dose[(dose >= low) & (dose <= high)]) ** 2)
     rule = EPANECHNIKOV * (variance * (high - low) / max(bend, 1e-300)) ** (1 / 5)
-    return min(rule, most)
+    return min(rule, np.ptp(dose) / 2)
 
 
 def _points(points, reference):
@@ -316,23 +316,16 @@ def _many(table, name):
     return doses
 
 
-def _check_undetermined(residual, name):
-    """Raise if covariates predict a dose in standard deviations so well that nothing is left."""
-    if np.mean(residual**2) <= 1e-12:
-        raise ValueError(
-            f"no overlap: the covariates predict column {name!r} exactly, so nothing of it is "
-            "left to compare; take what determines it out of adjust_for, if that may be"
-        )
-
-
 def _check_near(doses, point, width, name):
     """Raise unless there are rows enough around a dose, on both sides."""
     near = doses[np.abs(doses - point) < width]
     sides = [int((near < point).sum()), int((near > point).sum())]
     if len(near) < ENOUGH or len(np.unique(near)) < 4 or min(sides) == 0:
+        inside = doses.min() < point < doses.max()
+        wider = ", or give a wider bandwidth= and say so" if inside else ""
         raise ValueError(
             f"near dose {point:g} of column {name!r} there are too few rows: {len(near)} with "
             f"{len(np.unique(near))} different dose(s) within {width:g}, {sides[0]} of them below "
             f"and {sides[1]} above, where a local parabola needs {ENOUGH}, of 4 doses, on both "
-            "sides; leave that dose out, or give a wider bandwidth= and say so"
+            f"sides; leave that dose out{wider}"
         )

@@ -23,6 +23,7 @@ from casestudies.recipes._columns import (
     _names,
     _net,
     _numbers,
+    _numeric,
     _outcome,
     _read,
     _result,
@@ -130,7 +131,7 @@ def _by_cells(table, y, treated, treatment, carriers, causes):
     _check_mediated(table, size, (c, m), treatment, [*causes, *carriers])
     mean = total / np.maximum(size, 1)
     share = size / size.sum(axis=2, keepdims=True)  # of a mediator's value in an arm
-    arm = size.sum(axis=2) / size.sum(axis=(1, 2))[:, np.newaxis]
+    arm = size.sum(axis=2)  # in proportion to the share of an arm, which is enough below
     shift = share[:, 1] - share[:, 0]
     given = np.einsum("cam,ca->cm", mean, arm)
     after = np.einsum("cam,cm->ca", share, given)
@@ -154,30 +155,21 @@ def _check_mediated(table, size, codes, treatment, names):
         arm = int(size[c[row], :, m[row]].argmin())
         where = ", ".join(f"{name} = {table[name].iloc[row]}" for name in names)
         count, found = int(least[c[row], m[row]]), (least < 2) & (size.sum(axis=1) > 0)
+        many = [name for name in names if _numeric(table, name) and table[name].nunique() > 4]
+        cut = f"for example with pd.qcut(data[{many[0]!r}], 4), " if many else ""
         raise ValueError(
             f"no overlap: where {where}, {count} row(s) have {treatment!r} {arm} ({found.sum()} "
             "such cell(s) have fewer than the 2 that a mean and its error need); merge values, cut "
-            f"numbers into classes, for example with pd.qcut(data[{names[-1]!r}], 4), or use "
-            "model='linear'"
+            f"numbers into classes, {cut}or use model='linear'"
         )
 
 
 def _by_lines(table, y, treated, treatment, carriers, causes):
     """Return the product of slopes, and each row's influence."""
-    held, n = _design(table, causes), len(y)
     moved = np.column_stack([_numbers(table, name) for name in carriers])
-    precision = np.array([table.attrs["precision"][name] for name in carriers])
-    both = held._replace(
-        labels=[*held.labels, treatment],
-        columns=np.column_stack([held.columns, treated]),
-        precision=np.r_[held.precision, 0],
-    )
-    every = both._replace(
-        labels=[*both.labels, *carriers],
-        columns=np.column_stack([both.columns, moved]),
-        precision=np.r_[both.precision, precision],
-    )
-    basis, _ = _basis(both), _basis(every, also=1)
+    held, both = _design(table, causes), _design(table, [*causes, treatment])
+    basis, n = _basis(both), len(y)
+    _basis(_design(table, [*causes, treatment, *carriers]), also=1)
     drive = _net(treated, _basis(held))
     first = drive @ moved / (drive @ drive)
     left = _net(moved, basis)

@@ -1,9 +1,10 @@
-"""Tests of the periods before a treatment, and what passing one is worth."""
+"""Tests of the periods before a treatment, what passing one is worth, and intervals for all."""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from casestudies.recipes._bands import _joint, _root
 from casestudies.recipes._columns import _check_level, _reals
 from casestudies.recipes._study import _estimates, _event_weights
 
@@ -141,6 +142,62 @@ def pretrend_power(study, *, slopes=None, event_times=None, level=0.95):
     columns = {"bias": bias, "in_std_errors": bias / sd, "power": 1 - passed}
     columns["bias_if_passed"] = bias + slopes * pull * (ratio - 1)
     return pd.DataFrame(columns, index=pd.Index(slopes, name="slope"))
+
+
+def simultaneous_intervals(study, *, level=0.95):
+    r"""Give intervals that hold the estimates of an event study all at a time.
+
+    The usual intervals hold one target each; that one of many misses is then no surprise. These,
+
+    .. math:: \hat\theta_e \pm c \, \hat\sigma_e, \qquad
+              P\Big(\max_e |Z_e| / \sigma_e \le c\Big) = 0.95,
+
+    hold all of them in 95% of samples, for :math:`Z` multivariate t with the study's covariance and
+    degrees. With normal errors, clusters alike and as many of them treated as not, they do
+    (measured: 94.5 to 95.5%, for 10 to 100 clusters and 5 or 11 estimates). With few clusters on
+    one side they are too short: 5 estimates are held in 89% of samples with 5 treated of 20
+    clusters, in 76% with 3. Choose the estimates before looking: all of them, or ``study.loc[0:]``.
+
+    Parameters
+    ----------
+    study : pandas.DataFrame
+        What an `event_study` returned: a column estimate indexed by event time, with
+        ``attrs["covariance"]`` (without the reference), ``attrs["df"]``, the number of
+        clusters less one (infinite by default: the covariance is known).
+    level : float
+        Coverage of each interval, and of all at a time, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by event_time, the reference apart; estimate, std_error, ci_low and ci_high (one by
+        one), all_low and all_high; ``attrs["critical_value"]`` is :math:`c`.
+
+    Raises
+    ------
+    ValueError
+        If an estimate or its variance is not finite, an event time is there twice, or the
+        covariance is none.
+
+    References
+    ----------
+    Montiel Olea and Plagborg-Moller (2019), Journal of Applied Econometrics 34(1), 1-17.
+
+    Examples
+    --------
+    >>> study = pd.DataFrame({"estimate": [1.0, 0.0, 3.0]}, index=[-2, -1, 0])
+    >>> study.attrs = {"covariance": {-2: {-2: 0.25, 0: 0.1}, 0: {-2: 0.1, 0: 0.25}}, "df": 31}
+    >>> simultaneous_intervals(study)[["estimate", "ci_low", "all_low", "all_high"]].round(2)
+                estimate  ci_low  all_low  all_high
+    event_time
+    -2               1.0   -0.02    -0.16      2.16
+     0               3.0    1.98     1.84      4.16
+    """
+    _check_level(level)
+    found = _estimates(study, one_reference=False)
+    root = _root(found.covariance)
+    frame = _joint(found.times, found.estimate, root, n=np.nan, level=level, df=found.df)
+    return frame.drop(columns="n").rename_axis("event_time")
 
 
 def _before(found):

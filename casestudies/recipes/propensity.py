@@ -249,8 +249,8 @@ def trim(data, *, treatment, adjust_for, low=0.1, high=0.9, weights=None):
             raise ValueError(f"no {name} row has a score in [{low:g}, {high:g}]; widen the range")
     kept = data.loc[keep].copy()
     kept.attrs["population"] = _among(f"rows with scores in [{low:g}, {high:g}]", table)
-    dropped = {"treated": int(treated[~keep].sum()), "control": int((1 - treated)[~keep].sum())}
-    kept.attrs["dropped"] = dropped
+    lost = treated[~keep]
+    kept.attrs["dropped"] = {"treated": int(lost.sum()), "control": int((1 - lost).sum())}
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Randomized experiments: estimate, adjust, test the sharp null, and choose the size.
+"""Randomized experiments: estimate, adjust, compare ratios, test the sharp null, choose the size.
 
 The treatment is taken to be drawn at random, unit by unit (complete randomization:
 every set of treated units of that size was equally likely). For an experiment
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from casestudies.recipes._clusters import _check_levels, _check_sides
+from casestudies.recipes._clusters import _by_leverage, _check_levels, _check_sides
 from casestudies.recipes._columns import (
     _basis,
     _check_choice,
@@ -25,6 +25,7 @@ from casestudies.recipes._columns import (
     _listed,
     _mean,
     _names,
+    _numbers,
     _outcome,
     _read,
     _real,
@@ -33,12 +34,15 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _pool, _read_counted
 
+FOR_FEW = ("CR2", "CR3")
+
 
 def difference_in_means(
     data,
     *,
     outcome,
     treatment,
+    cov="HC2",
     size=None,
     weights=None,
     cluster=None,
@@ -68,7 +72,9 @@ def difference_in_means(
     With `cluster` the squares are those of the sums of :math:`p_i (Y_i - \bar Y_d)` by cluster,
     times :math:`G / (G - 1)`, and the interval uses t on :math:`G - 1` degrees, for :math:`G`
     clusters taken as independent. Necessary where clusters were randomized or sampled; with
-    few of them the error is too small.
+    few of them, or few in one arm, the error is too small, and ``cov="CR2"`` is made for that: it
+    divides by what each cluster's leverage leaves, and its degrees of freedom are Bell and
+    McCaffrey's. ``cov="CR3"`` is the jackknife over clusters, and on the safe side.
 
     With `blocks` the treatment was randomized inside each, with whatever share:
 
@@ -99,6 +105,9 @@ def difference_in_means(
         Numeric column, in any unit.
     treatment : str
         Column of 0 (control) and 1 (treated).
+    cov : {"HC2", "CR2", "CR3"}
+        Covariance estimator; with `cluster`, HC2 is the sum of squares above, and CR2 and CR3 are
+        for few clusters. With weights, CR2 and the degrees take variances as inverse to them.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
@@ -124,12 +133,13 @@ def difference_in_means(
     ------
     ValueError
         If a group has fewer than two rows, if the outcome does not vary, if a block has one
-        arm only, if one cluster makes up an arm, or if a column is missing, incomplete or not of
-        its kind.
+        arm only, if one cluster makes up an arm, if CR2 or CR3 is asked for without clusters or
+        with blocks, or if a column is missing, incomplete or not of its kind.
 
     References
     ----------
     Neyman (1923), translated in Statistical Science 5(4), 1990, 465-472.
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
     Samii and Aronow (2012), Statistics & Probability Letters 82(2), 365-370 (HC2).
     Imbens and Kolesar (2016), Review of Economics and Statistics 98(4), 701-712 (degrees of
     freedom).
@@ -163,6 +173,8 @@ def difference_in_means(
     >>> paired[["estimate", "std_error"]].round(2).to_list()
     [4.0, 0.58]
     """
+    _check_choice("cov", cov, ("HC2", *FOR_FEW))
+    _check_for_few(cov, cluster, blocks)
     roles = {"outcome": outcome, "treatment": treatment}
     roles |= {} if blocks is None else {"blocks": blocks}
     table, counted = _read_counted(data, size, cluster=cluster, weights=weights, **roles)
@@ -170,19 +182,9 @@ def difference_in_means(
     _check_groups_of_two(table, d, treatment, counted.size)
     rounding = 8 * max(table.attrs["precision"][outcome], np.finfo(float).eps) * np.abs(y).max()
     y = y - _mean(y, counted.mass)
-    block = _read_blocks(table, blocks, d, treatment)
-    arms = _block_arms(y, counted.mass, block, d)
+    arms = _block_arms(y, counted.mass, _read_blocks(table, blocks, d, treatment), d)
+    std_error, df = _noise_of_arms(table, y, counted, arms, (treatment, cluster, blocks), cov)
     squares = np.square(y - arms.means[arms.code]) + counted.variance
-    if cluster is not None and blocks is None:
-        _check_sides(table, cluster, [treatment])
-        slope = (2 * d - 1) * counted.mass / arms.mass[arms.code]
-        total = slope * (y - arms.means[arms.code])
-        std_error, df = counted.error(total, slope, table[cluster])
-    elif cluster is not None:
-        unit = _whole_clusters(table, cluster, blocks, treatment, arms.code)
-        std_error, df = _combined(arms, *_noise_of_units(y, counted.mass, arms, unit), blocks)
-    else:
-        std_error, df = _combined(arms, *_noise_of_rows(squares, counted, arms), blocks)
     within = np.bincount(arms.code, counted.size * squares) / np.bincount(arms.code, counted.size)
     if (within <= rounding**2).all() and std_error <= rounding:
         raise ValueError(
@@ -231,7 +233,9 @@ def adjusted(
     effect is the average in the population that they stand for. With `cluster` the error is
     that of the sums of scores by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval
     uses t on :math:`G - 1` degrees: for clusters that were randomized or sampled. With few of
-    them it is too small, and adjustment may then also lose precision.
+    them it is too small, and adjustment may then also lose precision. ``cov="CR2"`` is made for
+    few: it divides by what each cluster's leverage leaves, with Bell and McCaffrey's degrees of
+    freedom. ``cov="CR3"`` is the jackknife over clusters, and on the safe side.
 
     Estimand: the average treatment effect among the units at hand (the error leaves out
     that another sample would have another :math:`\bar X`; where the effect differs with
@@ -251,8 +255,9 @@ def adjusted(
         Column of 0 (control) and 1 (treated).
     adjust_for : str or list of str
         Covariates; a column that is not numeric (text, category) enters as dummies.
-    cov : {"HC2", "by_arm"}
-        Covariance estimator.
+    cov : {"HC2", "by_arm", "CR2", "CR3"}
+        Covariance estimator; with `cluster`, HC2 is the sum of squares above, and CR2 and CR3 are
+        for few clusters. With weights, CR2 and the degrees take variances as inverse to them.
     size : str, optional
         Column that counts the rows behind each row of `data`, which then are cells: an outcome
         ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
@@ -278,10 +283,12 @@ def adjusted(
         If a group cannot carry the regression (too few rows, a covariate that is constant
         or repeats others, a row alone in its category), if cells do not hold the values of a
         covariate, if an arm has too few clusters, if ``cov="by_arm"`` is asked for with weights
-        or clusters, or if a column is missing, incomplete or not of its kind.
+        or clusters, CR2 or CR3 without clusters, or if a column is missing, incomplete or not of
+        its kind.
 
     References
     ----------
+    Bell and McCaffrey (2002), Survey Methodology 28(2), 169-181 (CR2, CR3).
     Lin (2013), Annals of Applied Statistics 7(1), 295-318.
     Deng, Xu, Kohavi and Walker (2013), Proceedings of the Sixth ACM International Conference
     on Web Search and Data Mining, 123-132 (CUPED).
@@ -305,7 +312,8 @@ def adjusted(
     Name: adjusted, dtype: float64
     """
     names = _names("adjust_for", adjust_for)
-    _check_choice("cov", cov, ("HC2", "by_arm"))
+    _check_choice("cov", cov, ("HC2", "by_arm", *FOR_FEW))
+    _check_for_few(cov, cluster)
     _check_fourth_moments(data, names, cov, size)
     _check_by_arm(cov, weights, cluster)
     measured = ("outcome", "adjust_for") if cov == "by_arm" else ("outcome",)
@@ -319,12 +327,13 @@ def adjusted(
         _check_sides(table, cluster, [treatment])
         for arm in (0, 1):
             _check_levels(table[cluster], x.columns, d == arm, f"{treatment!r} is {arm}")
-    if cov == "HC2":
-        estimate, total, slope, left = _interacted(x, y, d, counted, treatment, _frame(data).index)
+    if cov != "by_arm":
+        estimate, slope, rest, basis = _interacted(x, y, d, counted, treatment, _frame(data).index)
         if cluster is None:
-            variance = counted.std_error(total / np.sqrt(left), slope / np.sqrt(left)) ** 2
+            slope = slope / np.sqrt(1 - (basis**2).sum(axis=1) / counted.size)
+            variance = counted.std_error(slope * rest, slope) ** 2
         else:
-            std_error, df = counted.error(total, slope, table[cluster])
+            std_error, df = _error_of_clusters(cov, slope, rest, basis, counted, table[cluster])
             variance = std_error**2
     else:
         widths = [1, *(len(_design(table, [name]).labels) for name in names)]
@@ -332,6 +341,146 @@ def adjusted(
         counted = counted._replace(scatter=counted.scatter[:, owner][:, :, owner])
         estimate, variance = _by_arm(x, y, d, counted, treatment)
     return _result("adjusted", estimate, np.sqrt(variance), n=counted.n, level=level, df=df)
+
+
+def ratio_of_means(
+    data,
+    *,
+    treatment,
+    numerator,
+    denominator,
+    relative=False,
+    size=None,
+    weights=None,
+    cluster=None,
+    blocks=None,
+    level=0.95,
+):
+    r"""Compare a ratio of totals, such as clicks per session, between the arms of an experiment.
+
+    With :math:`N` the numerator (clicks of a user) and :math:`D` the denominator (sessions of a
+    user), and means over the randomized units (users) of each arm,
+
+    .. math:: \hat R_d = \frac{\bar N_d}{\bar D_d}, \qquad \hat\tau = \hat R_1 - \hat R_0, \qquad
+              \widehat{\mathrm{se}}^2 = \frac{s_1^2}{n_1} + \frac{s_0^2}{n_0},
+
+    with :math:`s_d^2` the variance of :math:`(N_i - \hat R_d D_i) / \bar D_d` in arm :math:`d`
+    (the delta method). Rows of single sessions, taken as independent, would give an error that
+    leaves out how users differ. The interval uses the t distribution with Welch's degrees of
+    freedom. With ``relative=True`` it is :math:`\hat R_1 / \hat R_0 - 1`, whose error is the delta
+    method's and whose interval is that of the logarithm of the ratios' ratio.
+
+    Estimand: :math:`E[N(1)] / E[D(1)] - E[N(0)] / E[D(0)]`, how much the ratio of totals would
+    differ between all treated and none. It is not the average of the units' own effects on their
+    ratios. If the treatment changes the denominator, other sessions are in it than would have
+    been: the ratio may then move while nothing changes in any session that takes place either way.
+    Compare the denominator by `difference_in_means` too. Assumptions: the treatment was
+    randomized, no unit's treatment changes another's numerator or denominator, neither is missing
+    by treatment, and units are many enough, and :math:`\bar D_d` far enough from 0, for a ratio of
+    means to be nearly linear in them.
+
+    With `weights` the means are weighted, as inverse probabilities of selection. With `cluster`
+    the squares are those of sums by cluster, times :math:`G / (G - 1)`, with t on :math:`G - 1`
+    degrees, for :math:`G` clusters that were randomized or sampled whole; with few of them the
+    error is too small. With `blocks`, inside which the treatment was randomized, the means of each
+    arm are averages over blocks by the blocks' shares, and so is the variance.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per randomized unit, or per cell of them with `size`, complete in the columns
+        named; it is not changed.
+    treatment : str
+        Column of 0 (control) and 1 (treated).
+    numerator : str
+        Numeric column of each unit's total, in any unit.
+    denominator : str
+        Numeric column of what it is counted by, 0 or more. Units with 0 in both belong here.
+    relative : bool
+        Return the relative difference, which needs ratios above 0 in both arms.
+    size : str, optional
+        Column that counts the rows behind each row of `data`, which then are cells: ``"n"`` and
+        ``"d"`` are read from ``n_mean``, ``n_var``, ``d_mean``, ``d_var`` and ``cov_d_n``. The
+        answer is that of the rows.
+    weights : str, optional
+        Column of sampling weights above 0, inverse probabilities of selection in any unit.
+        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
+    cluster : str, optional
+        Column of clusters that were randomized, or sampled, as a whole.
+    blocks : str, optional
+        Column of blocks (strata, pairs) inside which the treatment was randomized.
+    level : float
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        ``estimate``, ``std_error``, ``ci_low`` and ``ci_high`` in units of the ratio, or as shares
+        if relative, and ``n``. ``attrs["ratios"]`` holds the ratios of control and treated.
+
+    Raises
+    ------
+    ValueError
+        If a group has fewer than two rows, if a denominator is negative or 0 in all of an arm, if
+        ratios do not vary between units, if a relative difference is asked for and a ratio is not
+        above 0, if a block has one arm only, if one cluster makes up an arm, or if a column is
+        missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Deng, Knoblich and Lu (2018), Proceedings of the 24th ACM SIGKDD International Conference on
+    Knowledge Discovery and Data Mining, 233-242.
+    Cochran (1977), Sampling Techniques, chapter 6 (ratios of means).
+
+    Examples
+    --------
+    >>> users = pd.DataFrame({"offer":    [0, 0, 0, 0, 1, 1, 1, 1],
+    ...                       "sessions": [1, 2, 1, 4, 2, 1, 3, 2],
+    ...                       "clicks":   [0, 1, 1, 2, 2, 1, 2, 3]})
+    >>> columns = {"treatment": "offer", "numerator": "clicks", "denominator": "sessions"}
+    >>> ratio_of_means(users, **columns).round(2)
+    estimate     0.50
+    std_error    0.23
+    ci_low      -0.11
+    ci_high      1.11
+    n            8.00
+    Name: ratio_of_means, dtype: float64
+    >>> float(ratio_of_means(users, **columns, relative=True)["estimate"])
+    1.0
+    """
+    roles = {"treatment": treatment, "numerator": numerator, "denominator": denominator}
+    roles |= {} if blocks is None else {"blocks": blocks}
+    options = {"cluster": cluster, "weights": weights, **roles}
+    table, counted = _read_counted(data, size, ("numerator", "denominator"), **options)
+    d, parts = _zero_one(table, treatment), [_numbers(table, c) for c in (numerator, denominator)]
+    _check_denominator(parts[1], denominator, d, treatment)
+    _check_groups_of_two(table, d, treatment, counted.size)
+    block = _read_blocks(table, blocks, d, treatment)
+    arms = [_block_arms(part, counted.mass, block, d) for part in parts]
+    top, bottom = (part.share @ part.means.reshape(-1, 2) for part in arms)
+    ratio = top / bottom
+    if relative:
+        _check_positive_ratios(ratio, numerator, denominator)
+    code, unit = d.astype(int), bottom * (ratio if relative else 1)
+    pull = np.stack([1 / unit, -ratio / unit])[:, code]
+    z, counted = _sum_of_two(parts, pull, counted)
+    arms = _block_arms(z, counted.mass, block, d)
+    std_error, df = _noise_of_arms(table, z, counted, arms, (treatment, cluster, blocks))
+    precision = max(table.attrs["precision"][name] for name in (numerator, denominator))
+    rounding = 8 * max(precision, np.finfo(float).eps) * np.abs(pull[0] * parts[0]).max()
+    if std_error <= rounding:
+        raise ValueError(
+            f"column {numerator!r} is the same multiple of {denominator!r} in all of each group of "
+            f"{treatment!r}, so there is no noise to estimate; check how they were made"
+        )
+    estimate = np.log(ratio[1] / ratio[0]) if relative else ratio[1] - ratio[0]
+    found = _result("ratio_of_means", estimate, std_error, n=counted.n, level=level, df=df)
+    if relative:
+        places = ["estimate", "ci_low", "ci_high"]
+        found[places] = np.expm1(found[places])
+        found["std_error"] *= 1 + found["estimate"]
+    found.attrs["ratios"] = {"control": float(ratio[0]), "treated": float(ratio[1])}
+    return found
 
 
 def randomization_test(
@@ -580,6 +729,33 @@ def _block_arms(y, mass, block, d):
     return _Arms(code, total, means, of_blocks / of_blocks.sum(), effects)
 
 
+def _noise_of_arms(table, y, counted, arms, roles, cov="HC2"):
+    """Return the standard error of the arms' contrast, and its degrees of freedom."""
+    (treatment, cluster, blocks), rest = roles, y - arms.means[arms.code]
+    if cluster is None:
+        return _combined(arms, *_noise_of_rows(rest**2 + counted.variance, counted, arms), blocks)
+    if blocks is not None:
+        unit = _whole_clusters(table, cluster, blocks, treatment, arms.code)
+        return _combined(arms, *_noise_of_units(y, counted.mass, arms, unit), blocks)
+    _check_sides(table, cluster, [treatment])
+    share, side = counted.mass / arms.mass[arms.code], arms.code[:, np.newaxis] == [0, 1]
+    slope, basis = share * (2 * arms.code - 1), np.sqrt(share)[:, np.newaxis] * side
+    return _error_of_clusters(cov, slope, rest, basis, counted, table[cluster])
+
+
+def _error_of_clusters(cov, slope, rest, basis, counted, cluster):
+    """Return the error of an estimate that moves with each row's rest by its slope, and its df.
+
+    `basis` is orthonormal, of all regressors times the roots of the rows' mass.
+    """
+    if cov not in FOR_FEW:
+        return counted.error(slope * rest, slope, cluster)
+    root = np.sqrt(counted.mass)
+    column = (slope / root)[:, np.newaxis]
+    covariance, (df,) = _by_leverage(cov, column, root * rest, basis, cluster)
+    return np.sqrt(covariance.item()), df
+
+
 def _read_blocks(table, blocks, d, treatment):
     """Return the number of each row's block, one block without a column, or raise."""
     if blocks is None:
@@ -728,13 +904,61 @@ def _check_groups_of_two(table, d, treatment, size=None):
         _group_basis(_design(table, []), np.flatnonzero(d == arm), f"{treatment!r} is {arm}", size)
 
 
+def _sum_of_two(parts, pull, counted):
+    """Return two columns times their pulls, added, and the rows with what then varies behind."""
+    (first, both), (_, second) = np.moveaxis(counted.scatter, 0, -1)
+    apart = pull[0] ** 2 * first + pull[1] ** 2 * second
+    behind = apart + 2 * pull[0] * pull[1] * both
+    behind = np.where(behind > 1e-12 * apart, behind, 0)  # less is rounding of the moments
+    scatter = behind[:, np.newaxis, np.newaxis]
+    return pull[0] * parts[0] + pull[1] * parts[1], counted._replace(scatter=scatter)
+
+
+def _check_for_few(cov, cluster, blocks=None):
+    """Raise if an error for few clusters is asked for without them, or with blocks."""
+    if cov in FOR_FEW and cluster is None:
+        raise ValueError(
+            f"cov={cov!r} is an error by clusters; name their column as cluster=, or use cov='HC2'"
+        )
+    if cov in FOR_FEW and blocks is not None:
+        raise ValueError(
+            f"cov={cov!r} is for clusters that were drawn at once; with blocks={blocks!r} each arm "
+            "of a block has the variance of its own clusters already, so use cov='HC2'"
+        )
+
+
+def _check_denominator(values, name, d, treatment):
+    """Raise on a denominator below 0, or one that is 0 in all of an arm."""
+    for bad in values[values < 0]:
+        raise ValueError(
+            f"column {name!r} must be 0 or more as a denominator, found {bad:g}; check how it was "
+            "counted"
+        )
+    for arm in (0, 1):
+        if not values[d == arm].any():
+            raise ValueError(
+                f"column {name!r} is 0 in all rows where {treatment!r} is {arm}, so this arm has "
+                "no ratio; check how it was counted"
+            )
+
+
+def _check_positive_ratios(ratio, numerator, denominator):
+    """Raise unless both arms have a ratio that another can be a multiple of."""
+    for arm, value in zip(("controls", "treated"), ratio, strict=True):
+        if not value > 0:
+            raise ValueError(
+                f"the ratio of {numerator!r} to {denominator!r} among the {arm} is {value:g}, and "
+                "a relative difference needs both above 0; use relative=False"
+            )
+
+
 def _check_fourth_moments(data, names, cov, size):
     """Raise if cells have only the moments of a covariate whose values HC2 needs."""
-    held = getattr(data, "columns", ()) if size is not None and cov == "HC2" else ()
+    held = getattr(data, "columns", ()) if size is not None and cov != "by_arm" else ()
     for name in names:
         if name not in held and f"{name}_mean" in held:
             raise ValueError(
-                f"column {name!r}: the cells hold its moments, from which HC2, which needs the "
+                f"column {name!r}: the cells hold its moments, from which {cov}, which needs the "
                 "residual of each row, cannot be had; use cov='by_arm', which agrees with it in "
                 f"large samples, or cells that have {name!r} in by (cut into classes by bins)"
             )
@@ -752,9 +976,10 @@ def _check_by_arm(cov, weights, cluster):
 
 
 def _interacted(x, y, d, counted, treatment, index):
-    """Return Lin's estimate and each row's total and slope, and what its leverage leaves.
+    """Return Lin's estimate, each row's slope and residual, and an orthonormal basis.
 
-    The regression falls apart into one for each arm.
+    The regression falls apart into one for each arm, and so does the basis, of the regressors
+    times the roots of the rows' mass.
     """
     bases = []
     for arm in (0, 1):
@@ -763,19 +988,21 @@ def _interacted(x, y, d, counted, treatment, index):
         bases.append((rows, _check_leverage(x, rows, index, group, counted)))
     centred = x.columns - _mean(x.columns, counted.mass)
     centred = centred / x.columns.std(axis=0)
-    means, (total, slope, left) = [], np.empty((3, len(y)))
-    for (rows, basis), sign in zip(bases, (-1, 1), strict=True):
+    means, (slope, rest), width = [], np.empty((2, len(y))), 1 + len(x.labels)
+    every = np.zeros((len(y), 2 * width))
+    for (rows, basis), sign, first in zip(bases, (-1, 1), (0, width), strict=True):
         here = counted.of(rows)
         root, z = np.sqrt(here.mass), centred[rows]
         mean, centre = (_mean(v, here.mass) for v in (y[rows], z))
         reach = np.linalg.solve((root * (z - centre).T) @ basis, -centre)  # to the mean of all
-        rest = root * (y[rows] - mean)
-        slopes = basis.T @ rest
-        slope[rows] = sign * (here.mass / here.mass.sum() + root * (basis @ reach))
-        total[rows] = slope[rows] * (rest - basis @ slopes) / root
-        left[rows] = 1 - _leverage(basis, here)
+        values = root * (y[rows] - mean)
+        slopes = basis.T @ values
+        share = here.mass / here.mass.sum()
+        slope[rows] = sign * (share + root * (basis @ reach))
+        rest[rows] = (values - basis @ slopes) / root
+        every[rows, first : first + width] = np.column_stack([np.sqrt(share), basis])
         means.append(mean + reach @ slopes)
-    return means[1] - means[0], total, slope, left
+    return means[1] - means[0], slope, rest, every
 
 
 def _leverage(basis, here):

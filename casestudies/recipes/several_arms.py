@@ -76,7 +76,8 @@ def compare_arms(
 
     Errors come from each row's influence on all means at once (stacked estimating equations,
     the estimation of the logit and of the regressions included), so that differences have
-    their covariances. ``ci_low`` and ``ci_high`` hold each difference by itself;
+    their covariances. They are those of large samples: with a rare arm, of a few rows for each
+    coefficient, they are too small. ``ci_low`` and ``ci_high`` hold each difference by itself;
     ``all_low`` and ``all_high`` hold all of them at a time, by the largest deviation of a normal
     vector with their correlations: use these if you look for the best arm or for any effect.
 
@@ -166,14 +167,10 @@ def arm_means(
     Estimand: :math:`E[Y(a)]` over everybody, or over those who got one value g (``among=g``),
     :math:`E[Y(a) \mid A = g]`, for each value a. With :math:`m_a(x)` a regression within arm a,
     :math:`e_a(x)` a multinomial logit and :math:`\rho_a = 1 / e_a`, or :math:`e_g / e_a` among g,
-    it is
-
-    - ``"standardization"``: the mean of :math:`m_a` over those people, which needs the
-      regressions to be right;
-    - ``"weighting"``: the mean outcome of arm a with weights :math:`\rho_a`, which needs the
-      logit to be right;
-    - ``"doubly_robust"``: the mean of :math:`m_a` over those people, plus the mean of
-      :math:`\rho_a 1\{A = a\} (Y - m_a)` per head of theirs, which needs one of the two.
+    it is the mean of :math:`m_a` over those people (``"standardization"``, if the regressions are
+    right); that of arm a with weights :math:`\rho_a` (``"weighting"``, if the logit is); or the
+    first plus the mean of :math:`\rho_a 1\{A = a\} (Y - m_a)` per head of theirs
+    (``"doubly_robust"``, if one of the two is right).
 
     Errors come from each row's influence on all means at once, the estimation of the logit and
     of the regressions included. The means of two arms are correlated: for their difference ask
@@ -197,11 +194,9 @@ def arm_means(
     model : {"linear", "logit"}
         Regression within each arm; weighting has none.
     weights : str, optional
-        Column of sampling weights, inverse probabilities of selection; the people are then
-        those sampled from.
+        Column of sampling weights, inverse probabilities of selection.
     cluster : str, optional
-        Column whose groups were sampled or treated together; rows are independent otherwise.
-        With G groups, errors have the factor G / (G - 1) and t(G - 1).
+        Column whose groups were sampled or treated together; with G of them, t(G - 1).
     level : float
         Confidence level, between 0 and 1, of each interval by itself and of all at a time.
 
@@ -209,10 +204,8 @@ def arm_means(
     -------
     pandas.DataFrame
         A row for each value of the treatment; columns estimate, std_error, ci_low, ci_high,
-        all_low, all_high (intervals that hold all means at a time), n. ``attrs["covariance"]``
-        holds their covariances as nested dicts, ``attrs["critical_value"]`` the half width of the
-        intervals for all, in standard errors, ``attrs["effective_n"]`` Kish's effective sample
-        size of each arm under the weights, where there are any.
+        all_low, all_high (intervals that hold all means at a time), n. ``attrs`` hold their
+        covariance, the critical_value of the intervals for all, and each arm's effective_n.
 
     Raises
     ------
@@ -335,7 +328,7 @@ def _study_arms(data, columns, adjust_for, method, among, model):
         if scores:
             influence[:, arm] += scores.carried(rows, mended[:, np.newaxis] * slopes)
     people = "everybody" if among is None else f"those with {treatment} = {_word(arms[target.arm])}"
-    cluster = None if columns["cluster"] is None else table[columns["cluster"]]
+    cluster = table.get(columns["cluster"])
     return _Study(arms, means, origin, influence, effective, f"means of {people}", table, cluster)
 
 
@@ -374,14 +367,12 @@ def _fit_arm(design, y, rows, mass, model, where):
 
 def _fit_scores(design, code, arms, mass, target, treatment):
     """Return the probability of each arm by a multinomial logit, or raise if arms are separated."""
-    pairs = list(itertools.combinations(range(len(arms)), 2))
+    pairs = itertools.combinations(range(len(arms)), 2)
     compared = [pair for pair in pairs if target.arm is None or target.arm in pair]
     _check_arm_pairs(design, code, arms, compared, treatment)
-    x = _with_constant(_axes(design).place(design))
-    own = np.eye(len(arms))[code]
+    x, own = _with_constant(_axes(design).place(design)), np.eye(len(arms))[code]
     chances, inverse, converged = _multinomial_logit(x, own, mass)
     if not converged:
-        _check_arm_pairs(design, code, arms, pairs, treatment)
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
     return _ArmScores(chances, x, inverse, own, mass)
 
@@ -404,7 +395,7 @@ def _multinomial_logit(x, own, mass):
     coefficients = np.zeros((arms - 1, width))
     for _ in range(300):
         chances = chances_at(coefficients)
-        inverse = _inverse_of(_information(x, chances, mass))
+        inverse = np.linalg.inv(_information(x, chances, mass))
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
         step = inverse @ ((own - chances)[:, 1:].T * mass @ x).ravel()
@@ -414,7 +405,7 @@ def _multinomial_logit(x, own, mass):
         coefficients = coefficients + step
         if np.abs(x @ step.T).max() < 1e-8:
             chances = chances_at(coefficients)
-            return chances, _inverse_of(_information(x, chances, mass)), True
+            return chances, np.linalg.inv(_information(x, chances, mass)), True
     return chances, inverse, False
 
 
@@ -425,14 +416,6 @@ def _information(x, chances, mass):
     for j, k in itertools.product(range(p.shape[1]), repeat=2):
         blocks[j, :, k] = (weighted * (p[:, j] * ((j == k) - p[:, k]))) @ x
     return blocks.reshape(p.shape[1] * width, -1)
-
-
-def _inverse_of(information):
-    """Return the inverse, infinite if there is none."""
-    try:
-        return np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        return np.full_like(information, np.inf)
 
 
 def _check_arm_pairs(design, code, arms, pairs, treatment):
@@ -503,7 +486,7 @@ def _values(table, name):
     """Return the values of a treatment in order, and each row's place among them, or raise."""
     levels = table[name] if _numeric(table, name) else _levels(table[name])
     levels = levels.astype("category")
-    arms, code = levels.cat.categories.tolist(), levels.cat.codes.to_numpy(dtype=int)
+    arms, code = levels.cat.categories.tolist(), levels.cat.codes.to_numpy()
     if len(arms) == 1:
         raise ValueError(
             f"column {name!r} is {_word(arms[0])} in all {len(code)} rows; a comparison needs rows "

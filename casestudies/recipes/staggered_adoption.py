@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import sparse, stats
 
 from casestudies.recipes._columns import (
     _check_choice,
@@ -12,12 +12,16 @@ from casestudies.recipes._columns import (
     _count,
     _frame,
     _holds_numbers,
+    _listed,
     _names,
+    _real,
+    _reals,
     _result,
 )
 from casestudies.recipes._panel import (
     _change,
     _check_noise,
+    _clusters_in,
     _dated,
     _gap_in_means,
     _kin,
@@ -436,6 +440,306 @@ def overall_att(
     return result
 
 
+def imputation(
+    data,
+    *,
+    outcome,
+    unit,
+    time,
+    first_treated,
+    cluster=None,
+    weights=None,
+    target="population",
+    level=0.95,
+):
+    r"""Average the effect over all treated units and periods, by imputing what would have been.
+
+    Least squares fits :math:`Y_{it} = \alpha_i + \lambda_t` to the rows without treatment alone,
+    and each row with treatment is compared with its own prediction:
+
+    .. math:: \hat\tau_{it} = Y_{it} - \hat\alpha_i - \hat\lambda_t, \qquad
+              \hat\theta = \sum_{it} w_{it} \hat\tau_{it} \Big/ \sum_{it} w_{it}.
+
+    All periods before the treatment are the base, and not the last one alone: where rows' errors
+    are independent and alike, no other linear estimator that is unbiased whatever the effects has a
+    smaller variance. If trends part, its bias is another one than that of a single base.
+
+    Estimand: the average effect on the treated over the rows with treatment in `data`. Assumption:
+    without treatment, mean outcomes of all units would have been a unit's intercept plus a
+    period's, *in all periods*, those long before the treatment included; so parallel trends that
+    hold only from the last period before on are not enough. No unit reacts before it begins; where
+    they may, give the period from which they may as the start.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period; units may lack some.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    weights : str, optional
+        Column of sampling weights, the same in all rows of a unit; they weigh fit and average.
+    target : {"population", "sample"}
+        Whose average effect the interval is for: that of the population, in which the shares of
+        the starting groups are other ones than in `data`, or that of the treated rows in `data`.
+    level : float
+        Coverage of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.Series
+        estimate, std_error, ci_low, ci_high, n (rows). With :math:`v_{it}` the weight of
+        :math:`Y_{it}` in the estimate, the variance is the sum over clusters of
+        :math:`(\sum v_{it} \tilde\varepsilon_{it})^2`, where :math:`\tilde\varepsilon` is the
+        residual of a row without treatment and, of one with it, :math:`\hat\tau_{it}` less
+        :math:`\hat\theta`. For the sample it is less the mean of its starting group in its period
+        (equation 8 of the paper), :math:`\hat\theta` again where one cluster makes up that; this
+        is on average too large if effects differ within groups. Times
+        :math:`\frac{G}{G-1}\frac{n-1}{n-k}` for :math:`G` clusters, :math:`n` rows, and
+        :math:`k` groups and periods that have some; t with :math:`G - 1` degrees.
+
+    Raises
+    ------
+    ValueError
+        If a row with treatment cannot be imputed: nobody is without treatment in its period, its
+        unit has no earlier row, or no chain of rows connects the two. If a unit begins in the
+        first period or is seen twice in one, or one cluster makes up all that is treated, or all
+        that is not in a period. If a column is missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Borusyak, Jaravel and Spiess (2024), Review of Economic Studies 91(6), 3253-3285.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": np.repeat([1, 2, 3, 4], 3), "month": [1, 2, 3] * 4,
+    ...     "start": np.repeat([3, 3, 0, 0], 3), "days": [9, 9, 5, 8, 9, 4, 5, 5, 6, 7, 6, 6],
+    ... })
+    >>> imputation(wards, outcome="days", unit="ward", time="month",
+    ...            first_treated="start").round(2)
+    estimate     -4.50
+    std_error     0.87
+    ci_low       -7.28
+    ci_high      -1.72
+    n            12.00
+    Name: imputation, dtype: float64
+    """
+    _check_choice("target", target, ("population", "sample"))
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    imputed = _impute(data, unit, cluster, weights, **columns)
+    _check_imputed(imputed, unit, time)
+    estimate, influence = _average_imputed(imputed, imputed.treated, target)
+    if np.isnan(influence).any():
+        _refuse_lone_imputed(imputed)
+    covariance, df, n = _imputed_covariance(influence[:, np.newaxis], imputed)
+    std_error = np.sqrt(covariance[0, 0])
+    _check_noise(outcome, std_error, imputed.panel.scale)
+    return _result("imputation", estimate, std_error, n=n, level=level, df=df)
+
+
+def imputation_study(
+    data,
+    *,
+    outcome,
+    unit,
+    time,
+    first_treated,
+    cluster=None,
+    weights=None,
+    target="population",
+    level=0.95,
+):
+    r"""Average the effect by time since adoption, by imputing what would have been.
+
+    Least squares fits :math:`Y_{it} = \alpha_i + \lambda_t` to the rows without treatment, and the
+    rows at time :math:`e` since their unit's start are compared with their predictions:
+
+    .. math:: \hat\theta(e) = \frac{1}{n_e} \sum_{it:\, t - g_i = e}
+              (Y_{it} - \hat\alpha_i - \hat\lambda_t).
+
+    Estimand: the average effect on the units seen at :math:`e`; they change with :math:`e`, so a
+    movement over it mixes dynamics and composition. Assumption: without treatment, mean outcomes
+    would have been a unit's intercept plus a period's in all periods, and no unit reacts before it
+    begins. There are no estimates before the start: these periods are the base, all of them.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period; units may lack some.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
+    cluster : str, optional
+        Column of the groups of units that share shocks; the unit by default.
+    weights : str, optional
+        Column of sampling weights, the same in all rows of a unit; they weigh fit and average.
+    target : {"population", "sample"}
+        Whose average effect the interval is for: that of the population, in which the shares of
+        the starting groups are other ones than in `data`, or that of the treated rows in `data`.
+    level : float
+        Coverage of each interval (pointwise), between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by event_time, from 0 on; estimate, std_error, ci_low, ci_high, n_treated (rows).
+        A standard error is missing (``attrs["warning"]`` says where) where one cluster makes up
+        all that is treated, or all that is not in one of the periods. ``attrs["covariance"]``
+        holds the covariance, ``attrs["df"]`` the clusters less one; as no single period is the
+        base, tests of pre-trends and bounds on a drift refuse this study.
+
+    Raises
+    ------
+    ValueError
+        If a row with treatment cannot be imputed: nobody is without treatment in its period, its
+        unit has no earlier row, or no chain of rows connects the two. If a unit begins in the
+        first period or is seen twice in one. If a column is missing, incomplete or not of its kind.
+
+    References
+    ----------
+    Borusyak, Jaravel and Spiess (2024), Review of Economic Studies 91(6), 3253-3285.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": np.repeat([1, 2, 3, 4], 3), "month": [1, 2, 3] * 4,
+    ...     "start": np.repeat([3, 3, 0, 0], 3), "days": [9, 9, 5, 8, 9, 4, 5, 5, 6, 7, 6, 6],
+    ... })
+    >>> imputation_study(wards, outcome="days", unit="ward", time="month",
+    ...                  first_treated="start").round(2)
+                estimate  std_error  ci_low  ci_high  n_treated
+    event_time
+    0               -4.5       0.87   -7.28    -1.72          2
+    """
+    _check_choice("target", target, ("population", "sample"))
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    imputed = _impute(data, unit, cluster, weights, **columns)
+    _check_imputed(imputed, unit, time)
+    events = imputed.events
+    times = _in_whole_units(np.unique(events[imputed.treated]))
+    parts = [
+        _average_imputed(imputed, imputed.treated & (events == event), target) for event in times
+    ]
+    estimates, influence = (np.array(part) for part in zip(*parts, strict=True))
+    covariance, df, _ = _imputed_covariance(influence.T, imputed)
+    study = _study(times, [], estimates, covariance, df, level)
+    study["n_treated"] = [int((imputed.treated & (events == event)).sum()) for event in times]
+    alone = times[np.isnan(np.diag(covariance))].tolist()
+    study.attrs |= {"base": "all before", "reference": -1, "warning": _warning(alone)}
+    return study
+
+
+def two_way_weights(
+    data, *, outcome, unit, time, first_treated, weights=None, event_time=None, reference=-1
+):
+    r"""Say which effects a regression with two-way fixed effects averages, and with what weights.
+
+    The coefficient of a dummy :math:`D` beside an intercept for each unit and period is
+
+    .. math:: \hat\beta = \sum_{it} \tilde D_{it} Y_{it} \Big/ \sum_{it} \tilde D_{it} D_{it}
+              \to \sum_{g,t} \omega_{gt} \, ATT(g, t), \qquad
+              \omega_{gt} = \sum_{i \in g} \tilde D_{it} \Big/ \sum_{it} \tilde D_{it} D_{it},
+
+    with :math:`\tilde D` the residual of :math:`D` on all other regressors: if trends are
+    parallel, a sum of effects :math:`ATT(g, t)` on the group that begins in :math:`g` in period
+    :math:`t`. Of the dummy for "has begun" the weights sum to 1 and some may be negative: there
+    the coefficient falls where the effect is larger. Of a dummy for one event time, beside one for
+    each other event time but the reference, they sum to 1 at its own event time, to 0 at each
+    other one and to -1 over the reference; so effects that differ between groups reach
+    coefficients of other event times, those before the treatment included, where nothing happened.
+
+    It estimates no effect, but what such a regression does to effects.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row per unit and period; units may lack some.
+    outcome, unit, time : str
+        Columns of the outcome, of the unit's name and of the period (numbers or dates).
+    first_treated : str
+        Column with the unit's first period with treatment in all its rows. Never treated is
+        0, infinite or missing (NaN, NaT, None); a period after the last in `data` counts as not
+        treated so far.
+    weights : str, optional
+        Column of sampling weights of the regression, the same in all rows of a unit.
+    event_time : float, optional
+        The event time whose coefficient to take apart; by default that of "has begun".
+    reference : float or sequence of float
+        Event times without a dummy, if `event_time` is given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by group and time; event_time, n (rows), weight and effect, the mean of the rows'
+        outcomes less what rows without treatment predict (missing where they cannot, 0 before the
+        treatment, as assumed). ``attrs["coefficient"]`` is the regression's. Where every unit is
+        seen in every period and no effect is missing, that of "has begun" is
+        ``(weight * effect).sum()``, whatever the noise; for one event time, that sum is what the
+        effects alone make of the coefficient. With gaps, both hold where there is no noise and
+        effects are alike within a group and period.
+
+    Raises
+    ------
+    ValueError
+        If a dummy is a combination of the others, or `event_time` or `reference` is no event time.
+        If a unit begins in the first period or is seen twice in one. If a column is missing,
+        incomplete or not of its kind.
+
+    References
+    ----------
+    de Chaisemartin and D'Haultfoeuille (2020), American Economic Review 110(9), 2964-2996.
+    Sun and Abraham (2021), Journal of Econometrics 225(2), 175-199.
+
+    Examples
+    --------
+    >>> wards = pd.DataFrame({
+    ...     "ward": np.repeat([1, 2], 3), "month": [1, 2, 3] * 2,
+    ...     "start": np.repeat([2, 3], 3), "days": [9, 7, 5, 8, 8, 6],
+    ... })
+    >>> two_way_weights(wards, outcome="days", unit="ward", time="month",
+    ...                 first_treated="start").round(2)
+                event_time  n  weight  effect
+    group time
+    2     2              0  1     1.0    -2.0
+          3              1  1    -0.5     NaN
+    3     3              0  1     0.5     NaN
+    """
+    columns = {"outcome": outcome, "time": time, "first_treated": first_treated}
+    imputed = _impute(data, unit, None, weights, **columns)
+    weight, coefficient = _two_way_pull(imputed, event_time, reference, first_treated)
+    listed = imputed.treated
+    if event_time is not None:
+        listed = (imputed.panel.count > 0) & ~np.isnan(imputed.events)
+    effect = np.where(imputed.known, imputed.left, np.nan) * imputed.treated
+    row, place = np.nonzero(listed)
+    periods, mass = imputed.panel.periods, imputed.panel.mass[listed]
+    cells = pd.DataFrame(
+        {
+            "group": periods[imputed.start[row]],
+            "time": periods[place],
+            "event_time": _in_whole_units(imputed.events[listed]),
+            "n": 1,
+            "weight": weight[listed],
+            "effect": mass * effect[listed],
+            "mass": mass,
+        }
+    ).groupby(["group", "time"])
+    table = cells[["n", "weight", "effect", "mass"]].sum(min_count=1)
+    table["effect"] /= table.pop("mass")
+    table.insert(0, "event_time", cells["event_time"].first())
+    table.attrs = {"coefficient": float(coefficient)}
+    return table
+
+
 NEVER = np.finfo(float).max  # a period beyond all others
 END = pd.Timestamp("2262-01-01")  # the same as a date
 
@@ -477,15 +781,9 @@ def _group_cells(
     """Return the effect of each group in each period."""
     _check_choice("base", base, ("universal", "varying"))
     early, names = _count("anticipation", anticipation, least=0), _names("adjust_for", adjust_for)
-    data, unknown = _marked_starts(data, time, first_treated)
-    roles = outcome, unit, time, {"first_treated": first_treated}
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     options = cluster, size, weights, panel, names
-    table, counted, cluster = _read_panel(data, *roles, *options)
-    table[first_treated] = _begin(table, time, first_treated, unknown)
-    columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": first_treated}
-    panel = _wide(table, counted, cluster, panel, **columns)
-    start = _starts(panel, time, first_treated, early)
-    _check_groups(start, panel, first_treated)
+    panel, start, table, cluster = _adoption(data, *options, early, **columns)
     entered = np.zeros(panel.count.shape, dtype=bool)
     span = _spans(np.unique(start), len(panel.periods), early, base == "varying")
     untreated = np.where(_never(panel.fixed), np.inf, start) - early
@@ -525,6 +823,32 @@ def _group_cells(
         entered,
         *_rows_and_means(panel, start, entered),
     )
+
+
+def _adoption(
+    data,
+    cluster,
+    size,
+    weights,
+    panel,
+    names=(),
+    early=0,
+    *,
+    outcome,
+    unit,
+    time,
+    first_treated,
+):
+    """Return a panel, where each of its units begins, its rows as read, and the cluster."""
+    data, unknown = _marked_starts(data, time, first_treated)
+    roles = outcome, unit, time, {"first_treated": first_treated}
+    table, counted, cluster = _read_panel(data, *roles, cluster, size, weights, panel, names)
+    table[first_treated] = _begin(table, time, first_treated, unknown)
+    columns = {"outcome": outcome, "unit": unit, "time": time, "fixed": first_treated}
+    panel = _wide(table, counted, cluster, panel, **columns)
+    start = _starts(panel, time, first_treated, early)
+    _check_groups(start, panel, first_treated)
+    return panel, start, table, cluster
 
 
 def _spans(groups, periods, early, varying):
@@ -573,21 +897,220 @@ def _check_average(cells, chosen, influence, cluster):
     if not np.isnan(influence).any():
         return
     lonely = chosen & (cells.clusters[:, 1] == 1)
-    what = f"column {cluster!r}" if cluster is not None else "the rows"
-    why = "its residuals sum to zero, so a standard error would count its shocks as none"
     if not lonely.any():
-        raise ValueError(
-            f"{what}: one cluster makes up all that is treated; {why}. Cluster by a finer column "
-            "and say that you assume no shock common to a cluster, or find more treated clusters"
-        )
+        _refuse_lone_treated(cluster)
     group, time = map(_shown, cells.table.index[lonely][0])
     first = cells.table.index.get_level_values("time")[lonely].min()
-    raise ValueError(
-        f"{what}: one cluster makes up the comparison of the group that begins in {group} in "
-        f"period {time} ({lonely.sum()} such case(s)); {why}. End the data before "
-        f"{_shown(first)}, find more clusters that begin later or never, or read group_time, "
-        "which leaves those standard errors out"
+    whose = (
+        f"the comparison of the group that begins in {group} in period {time} "
+        f"({lonely.sum()} such case(s))"
     )
+    remedy = (
+        f"End the data before {_shown(first)}, find more clusters that begin later or never, or "
+        "read group_time, which leaves those standard errors out"
+    )
+    _refuse_alone(cluster, whose, remedy)
+
+
+def _refuse_lone_treated(cluster):
+    """Raise because one cluster makes up all that is treated."""
+    remedy = (
+        "Cluster by a finer column and say that you assume no shock common to a cluster, or find "
+        "more treated clusters"
+    )
+    _refuse_alone(cluster, "all that is treated", remedy)
+
+
+def _refuse_alone(cluster, whose, remedy):
+    """Raise because one cluster makes up one side of a comparison."""
+    what = f"column {cluster!r}" if cluster is not None else "the rows"
+    raise ValueError(
+        f"{what}: one cluster makes up {whose}; its residuals sum to zero, so a standard error "
+        f"would count its shocks as none. {remedy}"
+    )
+
+
+# Outcomes imputed from rows without treatment.
+
+
+class _Imputed(NamedTuple):
+    """What rows without treatment say of all rows: units down, periods across."""
+
+    panel: _Panel
+    start: np.ndarray
+    names: list  # of units
+    mass: np.ndarray  # of rows without treatment, 0 elsewhere
+    treated: np.ndarray  # rows with treatment
+    left: np.ndarray  # outcome less the imputed one
+    known: np.ndarray  # whether the unit's and the period's intercept are connected
+    cluster: str
+
+    @property
+    def events(self):
+        """Return the time of each row since its unit began, missing for the never treated."""
+        periods = len(self.panel.periods)
+        since = [_since(self.panel.elapsed, group) for group in range(periods)]
+        return np.array([*since, np.full(periods, np.nan)])[self.start]
+
+
+def _in_whole_units(times):
+    """Return event times as integers if all are whole."""
+    return times.astype(np.int64) if (times % 1 == 0).all() else times
+
+
+def _impute(data, unit, cluster, weights, **columns):
+    """Fit an intercept for each unit and period to the rows without treatment."""
+    options = cluster, None, weights, "pairs"
+    panel, start, table, cluster = _adoption(data, *options, unit=unit, **columns)
+    before = np.arange(len(panel.periods)) < start[:, np.newaxis]
+    mass, treated = panel.mass * before, (panel.count > 0) & ~before
+    y = panel.outcomes - np.average(panel.outcomes, weights=mass)  # a far-off origin costs digits
+    names = _kin(table, unit, columns["first_treated"], cluster)[1][unit].tolist()
+    left = y - _intercepts(mass, mass * y)
+    return _Imputed(panel, start, names, mass, treated, left, _connected(mass > 0), cluster)
+
+
+def _intercepts(mass, moments):
+    """Return unit plus period intercepts whose weighted sums by unit and period are as given.
+
+    With moments of mass times values they are the least-squares fit to these, which is an
+    imputation where the mass is 0. Units are solved for first, so that the system has a row for
+    each period only.
+    """
+    total = np.where(mass.any(axis=1), mass.sum(axis=1), 1)
+    share = mass / total[:, np.newaxis]
+    gram = np.diag(mass.sum(axis=0)) - share.T @ mass
+    by_unit = moments.sum(axis=1)
+    period = np.linalg.lstsq(gram, moments.sum(axis=0) - share.T @ by_unit, rcond=1e-10)[0]
+    return ((by_unit - mass @ period) / total)[:, np.newaxis] + period
+
+
+def _connected(seen):
+    """Tell for each unit and period whether a chain of rows seen connects the two."""
+    links = sparse.csr_array(seen)
+    links = sparse.block_array([[None, links], [links.T, None]])
+    labels = sparse.csgraph.connected_components(links, directed=False)[1]
+    return labels[: len(seen), np.newaxis] == labels[len(seen) :]
+
+
+def _check_imputed(imputed, unit, time):
+    """Raise unless the outcome without treatment is imputed for every row with treatment."""
+    lost, periods = imputed.treated & ~imputed.known, imputed.panel.periods
+    if not lost.any():
+        return
+    never, alone = (~imputed.mass.any(axis=axis) for axis in (0, 1))
+    row, place = np.argwhere(lost)[0]
+    why = f"no chain of rows without treatment connects {unit} = {imputed.names[row]} with {time} "
+    why += f"= {_shown(periods[place])} ({lost.sum()} such row(s))"
+    drop = "these rows"
+    if never.any():
+        why = f"nobody is without treatment in {_listed(map(_shown, periods[never]))}"
+        drop = "the rows of such periods"
+    elif alone.any():
+        why = f"{unit} = {imputed.names[alone.argmax()]} has no row before its treatment "
+        why += f"({alone.sum()} such unit(s))"
+        drop = "such units"
+    raise ValueError(
+        f"column {time!r}: {why}, so that what would have been without treatment cannot be "
+        f"imputed; drop {drop} and say so, as they are then not among those whom the average is "
+        "about"
+    )
+
+
+def _imputed_covariance(influence, imputed):
+    """Return the clustered covariance of sums of influence, its degrees, and the rows."""
+    panel = imputed.panel
+    n, means = _rows_and_means(panel, imputed.start, panel.count > 0)
+    return *_summed(panel, influence, panel.count > 0, n, means), n
+
+
+def _refuse_lone_imputed(imputed):
+    """Raise because one cluster makes up all that is treated, or all that is not in a period."""
+    used = np.flatnonzero(imputed.treated.any(axis=0))
+    others = np.array(_clusters_in(imputed.panel, imputed.mass[:, used]))
+    if others.min() > 1:
+        _refuse_lone_treated(imputed.cluster)
+    first = _shown(imputed.panel.periods[used[others == 1][0]])
+    remedy = f"End the data before {first}, or find more clusters that begin later or never"
+    _refuse_alone(imputed.cluster, f"all that is without treatment in period {first}", remedy)
+
+
+def _average_imputed(imputed, chosen, target):
+    """Return the mean of what is left of chosen rows with treatment, and its influence.
+
+    The influence is missing where one cluster makes up all that is chosen, or all that is
+    without treatment in one of its periods.
+    """
+    weight = imputed.panel.mass * chosen / (imputed.panel.mass * chosen).sum()
+    pull = weight - imputed.mass * _intercepts(imputed.mass, weight)
+    rows = np.nonzero(chosen)
+    cluster, left = imputed.panel.clusters[rows[0]], imputed.left[rows]
+    centre = mean = weight[rows] @ left
+    if target == "sample":
+        cells = imputed.start[rows[0]] * len(imputed.panel.periods) + rows[1]
+        common, clusters = _common_effects(cells, cluster, weight[rows], left)
+        centre = np.where(clusters > 1, common, mean)
+    residual = imputed.left.copy()
+    residual[rows] -= centre
+    influence = (pull * residual).sum(axis=1)
+    others = _clusters_in(imputed.panel, imputed.mass[:, chosen.any(axis=0)])
+    lonely = np.ptp(cluster) == 0 or min(others) == 1
+    return mean, np.where(lonely, np.nan, influence)
+
+
+def _common_effects(cells, cluster, weight, values):
+    """Return the mean of each row's cell, and of how many clusters it is.
+
+    Clusters count by their squared weight, which leaves the least variance around the mean.
+    """
+    cells = np.unique(cells, return_inverse=True)[1]
+    pairs, pair = np.unique([cells, cluster], axis=1, return_inverse=True)
+    strength = np.bincount(pair, weight)[pair] * weight
+    mean = np.bincount(cells, strength * values) / np.bincount(cells, strength)
+    return mean[cells], np.bincount(pairs[0])[cells]
+
+
+# What two-way fixed effects weigh.
+
+
+def _two_way_pull(imputed, event_time, reference, first_treated):
+    """Return rows' weights in a two-way regression, and the coefficient itself."""
+    panel, events = imputed.panel, imputed.events
+    on = [imputed.treated]
+    if event_time is not None:
+        times = _in_whole_units(np.unique(events[(panel.count > 0) & ~np.isnan(events)]))
+        event = _one_of("event_time", event_time, times)
+        left_out = [_one_of("reference", one, times) for one in _reals("reference", reference)]
+        if event in left_out:
+            raise ValueError(
+                f"event_time {event:g} is a reference, whose coefficient is 0 by construction; "
+                "ask for another, or give another reference="
+            )
+        rest = np.setdiff1d(times, [event, *left_out])
+        on = [events == one for one in [event, *rest]]
+    net = [column - _intercepts(panel.mass, panel.mass * column) for column in on]
+    root = np.sqrt(panel.mass)
+    columns = np.array([(root * column).ravel() for column in net]).T
+    slopes = np.linalg.lstsq(columns[:, 1:], columns[:, 0], rcond=1e-10)[0]
+    pull = root * (columns[:, 0] - columns[:, 1:] @ slopes).reshape(root.shape)
+    size = np.sum(pull * on[0])
+    if size < 1e-9 * np.sum(panel.mass * on[0]):
+        raise ValueError(
+            f"column {first_treated!r}: intercepts of units and periods, and other event times, "
+            "leave nothing of this dummy, so it has no coefficient; leave out more event times, "
+            "for example the first, reference=[-1, first], or find units that never begin"
+        )
+    return pull / size, np.sum(pull * imputed.left) / size
+
+
+def _one_of(option, value, times):
+    """Return the event time that is meant, or raise."""
+    near = np.isclose(times, _real(option, value), rtol=1e-9)
+    if not near.any():
+        raise ValueError(
+            f"{option} {value:g} is not among the event times, {_listed(times.tolist())}"
+        )
+    return times[near][0]
 
 
 # When units begin.

@@ -164,8 +164,7 @@ def standardized_means(
     Parameters
     ----------
     data : pandas.DataFrame
-        One row per unit, or per cell of them with `size`, complete in the columns named below;
-        it is not changed. Cells hold the values of treatment and covariates.
+        One row per unit, or per cell of them with `size`.
     outcome : str
         Numeric column; 0/1 if `model` is ``"logit"``.
     treatment : str
@@ -179,16 +178,12 @@ def standardized_means(
     interact : str or list of str, optional
         Those of `adjust_for` whose coefficients differ between the groups. Default: all.
     size : str, optional
-        Column that counts the rows behind each row of `data`, which then are cells: an outcome
-        ``"y"`` is read from ``y_mean`` and ``y_var`` (divisor n), or from ``y`` if it is the
-        same in all of a cell. The answer is that of the rows.
+        Column that counts the rows behind each row of `data`; an outcome ``"y"`` is then read
+        from ``y_mean`` and ``y_var`` (divisor n).
     weights : str, optional
         Column of sampling weights above 0, inverse probabilities of selection in any unit.
-        They are not counts: those are a `size`. With a `size`, the weight of each row behind.
     cluster : str, optional
-        Column of clusters, taken as independent of one another. The error then is that of the
-        sums of influences by cluster, times :math:`\sqrt{G / (G - 1)}`, and the interval uses t
-        on :math:`G - 1` degrees, for :math:`G` clusters. With few of them it is too small.
+        Column of clusters, taken as independent of one another; for t on their number less one.
     level : float
         Coverage of each interval, between 0 and 1.
 
@@ -250,8 +245,8 @@ def _standardized(
         _check_sides(table, cluster, [treatment])
     y, d = _outcome(table, outcome, model, counted.variance), _zero_one(table, treatment)
     _basis(_design(table, names), counted.size)
-    shared, own = [name for name in names if name not in interact], interact
-    shared, own = (_standard(_design(table, some)) for some in (shared, own))
+    shared = _standard(_design(table, [name for name in names if name not in interact]))
+    own = _standard(_design(table, interact))
     owners = (0,) if estimand == "ATT" and not shared.labels else (0, 1)  # else: the treated's mean
     for arm in (0, 1):
         _check_arm(table, d == arm, names if estimand == "ATE" or arm == 0 else [], treatment, arm)
@@ -269,8 +264,7 @@ def _standardized(
         means[arm], slope = share @ fit.predicted, fit.back(share)
         total = share * (fit.predicted - means[arm]) + slope * fit.residual
         influence[arm] = np.array([total, slope])
-    by = None if cluster is None else table[cluster]
-    return means, influence, partial(counted.error, cluster=by), counted.n
+    return means, influence, partial(counted.error, cluster=table.get(cluster)), counted.n
 
 
 def _terms(dose, treatment, shared, own, owners):
@@ -278,9 +272,8 @@ def _terms(dose, treatment, shared, own, owners):
     parts = [_Matrix([treatment], dose[:, np.newaxis], np.zeros(1)), shared]
     for arm in owners:
         labels = [f"{label} where {treatment} is {arm}" for label in own.labels]
-        parts.append(
-            own._replace(labels=labels, columns=own.columns * (dose == arm)[:, np.newaxis])
-        )
+        there = own.columns * (dose == arm)[:, np.newaxis]
+        parts.append(own._replace(labels=labels, columns=there))
     labels, columns, precision = zip(*parts, strict=True)
     return _Matrix([*itertools.chain(*labels)], np.hstack(columns), np.concatenate(precision))
 

@@ -195,8 +195,7 @@ def weight(
     if variance == "stacked":
         influence += fit.back(counted.mass * derivative * slope * (y - means)) * fit.residual
     estimate = means[treated == 1][0] - means[treated == 0][0]
-    by = None if cluster is None else table[cluster]
-    std_error, df = counted.error(influence, mass * slope, by)
+    std_error, df = counted.error(influence, mass * slope, table.get(cluster))
     result = _result("weight", estimate, std_error, n=counted.n, level=level, df=df)
     every = counted.weights * inverse
     result.attrs["effective_n"] = {

@@ -82,6 +82,24 @@ def test_the_bounds_of_the_blame_are_reached():
     assert abs(world.truth["PN at most"] - cousin(0.0).truth["PN"]) < 1e-12
 
 
+def test_bounds_of_a_log_are_those_of_its_counts_and_hold_the_exact_ones():
+    odd = scenarios.ladder(incident=((0.08, 0.90), (0.50, 0.60))).sample(20_000, rng=5)
+    found, names = chapter.bounds, {"within cells": ["load"], "over all cells": []}
+    blamed = ((odd["deploy"] == 1) & (odd["incident"] == 1)).sum()
+    for name, by in names.items():
+        ends = np.zeros(2)
+        for _, here in odd.groupby(by) if by else [(0, odd)]:
+            with_it, without = (here[here["deploy"] == d]["incident"] for d in (1, 0))
+            p1, p0 = with_it.mean(), without.mean()
+            if not by:  # the rate without a deploy at the loads of the hours that have one
+                rates = odd[odd["deploy"] == 0].groupby("load")["incident"].mean()
+                p0 = odd.loc[odd["deploy"] == 1, "load"].map(rates).mean()
+            ends += len(with_it) * np.array([max(0, p1 - p0), min(p1, 1 - p0)])
+        assert np.allclose(found.loc[name, ["set_low", "set_high"]], ends / blamed, atol=1e-5)
+    assert (found["ci_low"] < found["exact low"]).all()
+    assert (found["exact high"] <= found["ci_high"]).all()
+
+
 def test_the_policies_simulate_to_their_exact_rates():
     actions = {"freeze": 0, "every hour": 1, "in quiet hours only": lambda load: load == 0}
     for policy, action in actions.items():

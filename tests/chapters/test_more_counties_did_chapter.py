@@ -5,12 +5,13 @@ import pytest
 import statsmodels.formula.api as smf
 from causaldata import castle
 from scipy import integrate, optimize, stats
-from stored import kept
+from stored import kept, numbers
 from test_headlines import HEADLINES
 
 from casestudies import scenarios
 from casestudies.recipes.difference_in_differences import event_study
 from casestudies.recipes.pretrends import pretrend_power
+from casestudies.recipes.staggered_adoption import event_study as staggered_study
 
 chapter = kept("more_counties_did")
 once = {"first_raises": (5,), "shares": (0.5,)}
@@ -255,3 +256,19 @@ def test_the_laws_two_figures_are_means_of_changes():
     assert expected["counties-castle"] == pytest.approx(late, abs=6e-6)
     before = average(lambda first, year: year == first - 2)
     assert expected["counties-castle-lower"] == pytest.approx(-before, abs=6e-5)
+
+
+def test_leads_of_two_way_fixed_effects_show_a_trend_that_nobody_had():
+    counties = scenarios.minimum_wage_panel(noise=1e-6).sample(100, rng=3)
+    since = (counties["quarter"] - counties["first_raised"]).where(counties["first_raised"] > 0)
+    late = (counties["first_raised"] == 9) & (since >= 0)
+    jobs = counties["employment"] - 0.5 * (since + 1).where(late, 0)
+    dummy = since.fillna(-1).astype(int)
+    rows = counties.assign(jobs=jobs, since=dummy)
+    fit = smf.ols("jobs ~ C(since, Treatment(-1)) + C(county) + C(quarter)", rows).fit()
+    for event, key in ((-8, "first"), (-3, "middle"), (-2, "last")):
+        lead = fit.params[f"C(since, Treatment(-1))[T.{event}]"]
+        assert numbers("more_counties_did")[f"counties-lead-{key}"] == pytest.approx(lead, abs=1e-4)
+    names = {key: design[key] for key in ("unit", "time")} | {"outcome": "jobs"}
+    study = staggered_study(rows, **names, first_treated="first_raised")
+    assert study.loc[:-1, "estimate"].abs().max() < 1e-5
