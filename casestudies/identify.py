@@ -713,7 +713,7 @@ def _rules(dag, treatments, sets, regime):
     for treatment, own in zip(treatments, sets, strict=True):
         past.update(own)
         rule = regime.get(treatment, 0)
-        reads[treatment] = _read_by(rule) if callable(rule) else []
+        reads[treatment] = _read_by(treatment, rule) if callable(rule) else []
         for name in _variables(dag, reads[treatment]):
             if name not in past:
                 raise ValueError(
@@ -724,9 +724,15 @@ def _rules(dag, treatments, sets, regime):
     return reads
 
 
-def _read_by(rule):
-    """Return the parameter names of a rule that have no default value."""
-    found = inspect.signature(rule).parameters.values()
+def _read_by(treatment, rule):
+    """Return the parameter names of a rule that have no default value, or raise."""
+    try:
+        found = inspect.signature(rule).parameters.values()
+    except ValueError as error:
+        raise ValueError(
+            f"the rule of {treatment} does not tell what it reads; write a function whose "
+            "parameters are variables, for example with lambda"
+        ) from error
     return [parameter.name for parameter in found if parameter.default is parameter.empty]
 
 
@@ -935,6 +941,10 @@ def _dag(graph, treatment, outcome):
     """Return the graph as a DiGraph that has treatment and outcome, or raise."""
     if isinstance(graph, nx.Graph) and not graph.is_directed():
         raise ValueError("graph is undirected; pass a networkx.DiGraph, edges from cause to effect")
+    if isinstance(graph, dict):  # networkx takes text for a list of letters
+        graph = {
+            cause: [found] if isinstance(found, str) else found for cause, found in graph.items()
+        }
     try:
         dag = nx.DiGraph(_pairs(graph) if isinstance(graph, _LISTS) else graph)
     except (nx.NetworkXError, TypeError) as error:
@@ -967,10 +977,12 @@ def _read(text, spelled):
     parts = re.split(r"\s*(<->|->|<-)\s*", text.strip())
     names = [spelled.get(name, name) for name in parts[::2]]
     clean = all(name and name == name.strip("-<=>") for name in parts[::2])
-    if not clean or len(names) < 2 or any(one == two for one, two in pairwise(names)):
+    sign = re.search(r"[;,\n→←↔⇒⇐]|--|=>|<=", text)
+    if sign or not clean or len(names) < 2 or any(one == two for one, two in pairwise(names)):
         raise ValueError(
             f"cannot read the edge {text!r}; write 'X -> Y' from cause to effect or 'X <-> Y' for "
             "a latent common cause of two variables"
+            + (f", and a name that holds {sign[0]!r} in pairs, ('X', 'Y')" if sign else "")
         )
     pairs = []
     for arrow, left, right in zip(parts[1::2], names, names[1:], strict=False):

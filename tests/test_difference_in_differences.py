@@ -423,6 +423,19 @@ def frame_of(**changes):
     return panel(np.random.default_rng(20), periods=4).assign(**changes)
 
 
+def test_the_advice_on_a_unit_seen_twice_keeps_controls_in_words():
+    frame = panel(np.random.default_rng(22))
+    frame["kind"] = np.where(frame["unit"] % 2, "odd", "even")
+    names = {**TWO, "controls": "kind"}
+    twice = pd.concat([frame, frame.iloc[:3]])
+    message = r"with data.groupby\(\['unit', 'post', 'treated', 'kind'\], as_index=False\).mean\("
+    with pytest.raises(ValueError, match=message):
+        did.two_by_two(twice, **names)
+    keys = ["unit", "post", "treated", "kind"]
+    means = twice.groupby(keys, as_index=False).mean(numeric_only=True)
+    pd.testing.assert_series_equal(did.two_by_two(means, **names), did.two_by_two(frame, **names))
+
+
 def test_two_by_two_refuses_frames_that_are_not_a_two_by_two_panel():
     frame = panel(np.random.default_rng(21))
     with pytest.raises(ValueError, match=r"'unit'.*unit = 3 is seen more than once with post = 1"):
@@ -609,6 +622,11 @@ REMEDIES = {
         lambda: timed(DATES, "2006", "datetime64[ns]"),
         r"first_treated_time must be a date.*got '2006'; .*pd.Timestamp\('2007-01-01 00:00:00'\)",
         lambda f, n: (f, n | {"first_treated_time": pd.Timestamp("2007-01-01 00:00:00")}),
+    ),
+    "spans of time": (
+        lambda: timed(pd.to_timedelta([3, 4, 5, 6], unit="D"), 5),
+        r"such as Timedelta\('3 days .*data\['time'\] / pd.Timedelta\(days=1\)$",
+        lambda f, n: (f.assign(time=f["time"] / pd.Timedelta(days=1)), n),
     ),
     "a gap": (
         lambda: (frame_of().drop(index=30), {**MANY, "first_treated_time": 2}),

@@ -439,6 +439,18 @@ def test_an_outcome_without_noise_is_refused():
             "take weights='webb' with draws=20 or more, or level=0.909 or less",
             [{"draws": 20}, {"level": 0.909}],
         ),
+        (
+            4,
+            {"weights": "webb", "level": 0.999},
+            "none can reach 0.001; take level=0.995 or less",
+            [{"level": 0.995}],
+        ),
+        (
+            4,
+            {"level": 0.995},
+            "take weights='webb' with draws=200 or more, or level=0.875 or less",
+            [{"weights": "webb", "draws": 200}, {"weights": "webb"}, {"level": 0.875}],
+        ),
     ],
 )
 def test_the_advice_on_too_few_weights_works(clusters, options, message, repairs):

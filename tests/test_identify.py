@@ -1,6 +1,7 @@
 """The backdoor and front-door criteria against an implementation that shares no code with them."""
 
 import inspect
+import re
 import time
 from itertools import chain, combinations, pairwise, permutations
 
@@ -576,6 +577,19 @@ def test_names_may_come_from_an_iterator():
     assert adjustment_set(MEDIATOR, **AY, observed=iter("X")) == ("X",)
 
 
+def test_a_cause_in_a_dict_may_have_one_effect_whose_name_is_long():
+    graph = {"ward": ["drug", "days"], "drug": "days"}
+    columns = {"treatment": "drug", "outcome": "days"}
+    found = [path.path for path in paths(graph, **columns)]
+    assert found == ["drug -> days", "drug <- ward -> days"]
+    assert graph["drug"] == "days"
+
+
+def test_names_that_hold_signs_go_in_pairs():
+    graph = [("X; old", "A"), ("X; old", "Y"), "A -> Y"]
+    assert adjustment_sets(graph, **AY) == [("X; old",)]
+
+
 def test_variables_need_not_be_strings():
     assert adjustment_sets([(1, 2), (1, 3), (2, 3)], treatment=2, outcome=3) == [(1,)]
     assert backdoor([(1, 2), (1, 3), (2, 3)], treatment=2, outcome=3, adjust_for=1).valid
@@ -943,6 +957,15 @@ REFUSED_AND_FOLLOWED = {
         "A <-> B can be measured",
         lambda: adjustment_set(["A <- U -> B <-> Y", "B -> A", "A -> Y"], **AY),
     ),
+    "a rule that hides what it reads": (
+        lambda: sequential_backdoor(
+            ["A -> Y"], treatments=["A"], outcome="Y", adjust_for=[[]], regime={"A": max}
+        ),
+        "the rule of A does not tell what it reads; write a function whose parameters are var",
+        lambda: sequential_backdoor(
+            ["A -> Y"], treatments=["A"], outcome="Y", adjust_for=[[]], regime={"A": lambda: 1}
+        ),
+    ),
     "effect on a cause": (
         lambda: adjustment_set(["Y -> A", "X -> Y"], **AY),
         "A <- Y cannot be blocked; Y causes A, so ask for the effect of Y on A$",
@@ -961,10 +984,13 @@ def test_what_a_refusal_advises_gives_an_answer(case):
 
 @pytest.mark.parametrize(
     "edge",
-    ["", "A", "AY", "A -> ", "<- Y", "A --> Y", "A <--> Y", "A => Y", "A -> -> Y", "A <-> A"],
+    [
+        *["", "A", "AY", "A -> ", "<- Y", "A --> Y", "A <--> Y", "A => Y", "A -> -> Y", "A <-> A"],
+        *["A -> Y; X -> A", "A -> Y, X -> A", "A -> Y\nX -> A", "X → A -> Y", "A -> Y -- X"],
+    ],
 )
 def test_strings_that_are_no_edge_are_refused(edge):
-    with pytest.raises(ValueError, match=f"cannot read the edge {edge!r}; write 'X -> Y'"):
+    with pytest.raises(ValueError, match=f"cannot read the edge {re.escape(repr(edge))}; write"):
         backdoor([("A", "Y"), edge], **AY, adjust_for=[])
 
 

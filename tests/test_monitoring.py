@@ -755,8 +755,13 @@ REMEDIES = {
     ),
     "a departure wider than shares are": (
         lambda: sample_ratio(people(), **PROGRAMME, share_treated=0.5, change=0.5),
-        "change must lie between 0 and 0.5, got 0.5",
+        "change must lie between 5e-07 and 0.5, got 0.5",
         lambda: sample_ratio(people(), **PROGRAMME, share_treated=0.5, change=0.4),
+    ),
+    "a departure so small that rounding hides it": (
+        lambda: sample_ratio(people(), **PROGRAMME, share_treated=0.5, change=1e-9),
+        "change must lie between 5e-07 and 0.5, got 1e-09",
+        lambda: sample_ratio(people(), **PROGRAMME, share_treated=0.5, change=1e-6),
     ),
     "no look": (
         lambda: repeated_looks(0),
@@ -782,6 +787,24 @@ REMEDIES = {
         lambda: split(numbered(), adjust_for="age"),
         r"no overlap: where age = 20.* fewer than the 2 .* pd.qcut\(data\['age'\], 4\)",
         lambda: split(numbered().assign(age=pd.qcut(numbered()["age"], 4)), adjust_for="age"),
+    ),
+    "cells of a category and of many values": (
+        lambda: split(in_words(numbered()), adjust_for=["word", "age"]),
+        r"no overlap: where word = .*, age = .* pd.qcut\(data\['age'\], 4\)",
+        lambda: split(
+            in_words(numbered()).assign(age=pd.qcut(numbered()["age"], 4)),
+            adjust_for=["word", "age"],
+        ),
+    ),
+    "cells of categories": (
+        lambda: split(in_words(one_sided()), adjust_for="word"),
+        "where word = .* need\\); merge categories, or keep only cells that both periods and arms",
+        lambda: split(in_words(one_sided()).query("junior == 0"), adjust_for=[]),
+    ),
+    "periods of which one lacks an arm, in one cell": (
+        lambda: split(periods().query("programme == 0 or late == 0"), adjust_for=[]),
+        r"no overlap: 0 row\(s\) have 'programme' 1 and 'late' 1 \(1 such .*; find more rows",
+        lambda: split(periods(), adjust_for=[]),
     ),
     "a cell of one period": (
         lambda: split(one_sided()),
@@ -863,6 +886,11 @@ def numbered():
 
 def one_sided():
     return periods().query("late == 1 or junior == 0")
+
+
+def in_words(data):
+    """Say in words who is junior."""
+    return data.assign(word=data["junior"].map({0: "senior", 1: "junior"}))
 
 
 def one_senior():

@@ -442,6 +442,22 @@ def test_audit_worked_by_hand():
     assert none[["n", "mean"]].to_list() == pytest.approx([4, 2.25 / 4])
 
 
+def test_periods_of_an_audit_keep_the_order_of_their_categories():
+    names = ["Jan", "Feb", "Jan", "Feb", "Jan"]
+    months = pd.Categorical(names, ["Jan", "Feb", "Mar"], ordered=True)
+    log = pd.DataFrame({"stretch": [0, 1, 1, 0, 0], "old": [0, 0.5, 0.8, 0.5, 0.6]})
+    log["month"] = months
+    columns = {"action": "stretch", "propensity": "old", "time": "month"}
+    found = logging_audit(log, **columns)
+    assert found.index.to_list() == [("Jan", 1), ("Jan", 0), ("Feb", 1), ("Feb", 0)]
+    assert found.index.names == ["month", "stretch"]
+    numbered = logging_audit(log.assign(month=months.codes), **columns)
+    assert np.array_equal(found.to_numpy(), numbered.to_numpy())
+    assert found["mean"].to_list() == pytest.approx([1.25 / 2, 3.5 / 3, 1, 1])
+    never = log.assign(old=log["old"].where(months == "Feb", 0), stretch=[0, 1, 0, 0, 0])
+    assert logging_audit(never, **columns).index.to_list() == [("Jan", 0), ("Feb", 1), ("Feb", 0)]
+
+
 def test_p_values_of_the_audit_are_uniform_where_the_log_is_right():
     log = project(200_000, rng=9).assign(batch=np.arange(200_000) % 400)
     found = logging_audit(log, action="stretch", propensity="old", time="batch")
@@ -912,6 +928,26 @@ REMEDIES = [
         lambda d: select_policy(d, **LOG, candidates=["new", "none"], rng=1),
     ),
     (
+        lambda d: select_policy(d, **LOG, candidates=["new", "none"], rng=1, highest="lowest"),
+        "highest must be True or False, got 'lowest'",
+        lambda d: select_policy(d, **LOG, candidates=["new", "none"], rng=1, highest=False),
+    ),
+    (
+        lambda d: policy_value(d, **NEW, self_normalized="no"),
+        "self_normalized must be True or False, got 'no'",
+        lambda d: policy_value(d, **NEW, self_normalized=np.False_),
+    ),
+    (
+        lambda d: in_dict(d, propensity="old"),
+        "target= is a dict, of any number; leave propensity= out beside propensity_taken=",
+        in_dict,
+    ),
+    (
+        lambda d: in_dict(d, target={}),
+        r"target has 0 action\(s\); name each action that may be taken, with the column",
+        in_dict,
+    ),
+    (
         lambda d: select_policy(d, **LOG, candidates=["new", "none"], rng="one"),
         "rng must be .* got 'one'",
         lambda d: select_policy(d, **LOG, candidates=["new", "none"], rng=1),
@@ -955,6 +991,11 @@ def unseen(log):
     return log.assign(stretch=log["stretch"].where(log["strain"] > 0, 1))
 
 
+def named(log):
+    """Say in words who has prestige."""
+    return log.assign(name=np.where(log["prestige"] > 0, "high", "low"))
+
+
 TRACK = [
     (
         lambda d: retention_curve(doubled(d), **CURVE),
@@ -986,6 +1027,23 @@ TRACK = [
         lambda d: retention_curve(
             d.assign(mood=pd.qcut(d["mood"], 2)), **CURVE, states=["strain", "prestige", "mood"]
         ),
+    ),
+    (
+        lambda d: retention_curve(named(d), **CURVE, states=["name", "strain", "mood"]),
+        r"together in \d+ rows, too many .* coarsen them, for example pd.qcut\(data\['mood'\], 4\)",
+        lambda d: retention_curve(
+            named(d).assign(mood=pd.qcut(d["mood"], 4)), **CURVE, states=["name", "strain", "mood"]
+        ),
+    ),
+    (
+        lambda d: retention_curve(d.assign(mood=d["mood"].map(str)), **CURVE, states="mood"),
+        r"'mood' take \d+ values together in \d+ rows, too many for frequencies; merge them",
+        lambda d: retention_curve(named(d), **CURVE, states=["name", "strain"]),
+    ),
+    (
+        lambda d: retention_curve(d, **CURVE, states=[]),
+        "states names no column; leave it out for the weighted curve, or name what the new",
+        lambda d: retention_curve(d, **CURVE),
     ),
     (
         lambda d: retention_curve(unseen(d), **CURVE | {"target": "none"}, states="strain"),

@@ -220,6 +220,15 @@ def test_refusals():
         pretrends.pretrend_test(study_of(study["estimate"], np.ones((5, 5))))
     with pytest.raises(ValueError, match="study carries no covariance"):
         pretrends.pretrend_test(pd.DataFrame({"estimate": [1.0]}))
+    twice = pd.concat([study, study], axis=1)
+    twice.attrs = study.attrs
+    with pytest.raises(ValueError, match=r"more than one column 'estimate'; .*columns.duplicated"):
+        pretrends.pretrend_test(twice)
+    once = twice.loc[:, ~twice.columns.duplicated()]
+    assert pretrends.pretrend_test(once).equals(pretrends.pretrend_test(study))
+    once.attrs = {**study.attrs, "covariance": dict(zip(TIMES, np.diag(COVARIANCE), strict=True))}
+    with pytest.raises(ValueError, match=r"'covariance'\] is not a dict of dicts, .* event_study"):
+        pretrends.pretrend_test(once)
     with pytest.raises(ValueError, match="the covariance has no event time 7; do not relabel"):
         pretrends.pretrend_power(study.rename(index={1: 7}))
     with pytest.raises(ValueError, match="event time 5 is not among those with an effect"):

@@ -610,9 +610,16 @@ def test_few_distinct_scores_are_refused_and_an_honest_interval_is_not():
     with pytest.raises(ValueError, match=r"has 2 distinct value.*larger bandwidth, or, where"):
         sharp(table, **SCORE)
     assert np.isfinite(honest(table, **SCORE, curvature=0.1)).all()
-    with pytest.raises(ValueError, match=r"has 1 distinct value.s. below the cutoff"):
-        honest(discrete([-1, 0, 1]), **SCORE, curvature=0.1)
-    with pytest.raises(ValueError, match=r"has 2 distinct value.s. below .* degree 3 needs 4"):
+    message = r"has 1 distinct value.s. below the cutoff .* find rows with other scores, as one"
+    for few in (discrete([-1, 0, 1]), discrete([-1, 0, 1]).iloc[9:]):
+        with pytest.raises(ValueError, match=message):
+            honest(few, **SCORE, curvature=0.1)
+        with pytest.raises(ValueError, match=message):
+            bandwidth(few, **SCORE, method="ik")
+    assert np.isfinite(bandwidth(discrete([-3, -2, -1, 0, 1, 2]), **SCORE, method="ik")).all()
+    with pytest.raises(
+        ValueError, match=r"has 2 distinct value.s. below .* degree 3 needs 4.* no density to"
+    ):
         density_test(table, running="x", cutoff=0, bandwidth=9)
     with pytest.raises(ValueError, match=r"has 1 distinct value.s. below .* degree 4 needs 5"):
         density_test(table, running="x", cutoff=0)
@@ -631,7 +638,10 @@ def test_few_distinct_scores_are_refused_and_an_honest_interval_is_not():
         (lambda d: placebo_cutoffs(d, **{**SCORE, "cutoff": 500}), "no row lies above"),
         (lambda d: placebo_cutoffs(d, **SCORE, cutoffs=[500]), "above the cutoff of 500"),
         (lambda d: donut(d, **SCORE, radii=-1), "radii must be 0 or more, got -1"),
-        (lambda d: donut(d, **SCORE, radii=500), "has no rows"),
+        (lambda d: donut(d, **SCORE, radii=500), "radii has 500, and no row of column 'x' lies"),
+        (lambda d: donut(d[d["x"] < 0], **SCORE, radii=0), "no row lies above the cutoff of 0"),
+        (lambda d: fuzzy(d, **SCORE, treatment=None), "treatment is None; .* or, .* use sharp"),
+        (lambda d: donut(discrete([-1, 0, 1]), **SCORE, radii=1), "has 1 distinct value"),
         (lambda d: donut(d, **SCORE, radii=50), "has 0 distinct value"),
         (lambda d: donut(d.to_dict(), **SCORE, radii=1), "data must be a pandas.DataFrame"),
         (lambda d: density_test(d, running="x", cutoff=500), "no row lies above the cutoff"),

@@ -1,5 +1,7 @@
 """Robustness values, benchmark bounds, contours and E-values against papers and identities."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,6 +199,17 @@ def test_robustness_value_of_few_rows_is_the_hand_worked_one():
     assert robustness_from_t(-3, 6).equals(found)
 
 
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 1, 1e2, 1e9, 1e200])
+def test_robustness_values_keep_their_digits_whatever_the_t_value(size):
+    with localcontext(prec=2000):
+        f2 = Decimal(size) ** 2 / 10
+        share, value = float(f2 / (1 + f2)), float(((f2**2 + 4 * f2).sqrt() - f2) / 2)
+    found = robustness_from_t(-size, 10, q=1, level=1e-9)
+    assert found["partial_r2"] == pytest.approx(share, rel=1e-12)
+    assert found["rv_q"] == pytest.approx(value, rel=1e-12)
+    assert found["rv_q_alpha"] == pytest.approx(found["rv_q"], rel=1e-4)
+
+
 def test_an_estimate_that_is_not_significant_has_no_robustness_at_that_level():
     found = robustness_from_t(1.5, 100)
     assert found["rv_q_alpha"] == 0
@@ -245,6 +258,14 @@ def test_the_callers_frame_is_unchanged():
         (lambda d: robustness_from_t(2, 1), "dof must be above 1, got 1"),
         (lambda d: robustness_value(d.assign(x1=d["x2"]), **COLUMNS), "'x2' is constant or a lin"),
         (lambda d: robustness_value(d.assign(d=d["x2"]), **COLUMNS), "'d' is constant or a linear"),
+        (
+            lambda d: robustness_value(d.assign(y=2 * d["d"] + d["x1"]), **COLUMNS),
+            "'y': rows .* no noise to estimate an error from; check",
+        ),
+        (
+            lambda d: bias_bounds(d.assign(y=1e9 + d["x1"]), **COLUMNS, benchmark="x1"),
+            "'y': rows .* no noise to estimate an error from",
+        ),
         (lambda d: robustness_value(d.assign(y="high"), **COLUMNS), "'y' holds .* not numbers"),
         (lambda d: robustness_value(d.drop(columns="x2"), **COLUMNS), "no column 'x2'"),
         (lambda d: robustness_value(d.iloc[:7], **COLUMNS), "7 rows leave 1 degrees of freedom"),

@@ -348,6 +348,21 @@ def test_a_structural_model_stands_for_units_lost():
     assert support["mean_weight"].tolist() == pytest.approx([1] * 6)
 
 
+@pytest.mark.parametrize("kind", [bool, "boolean", object])
+def test_losses_may_be_true_and_false_and_are_missing_after_a_loss(kind):
+    data = short().assign(first=lambda d: d.index % 11 == 0, last=lambda d: d.index % 7 == 0)
+    data.loc[data["first"], ["s", "a1", "y"]] = np.nan
+    data.loc[data["last"], "y"] = np.nan
+    lost = {"censored": ["first", "last"]}
+    expected = call(data.astype({"first": int, "last": int}), **lost)
+    kept = data.astype({"first": kind, "last": kind})
+    if kind is not bool:
+        kept["last"] = kept["last"].mask(data["first"])
+    pd.testing.assert_series_equal(call(kept, **lost), expected)
+    unread = data.assign(last=(data["last"] * 1).mask(data["first"], 9))
+    pd.testing.assert_series_equal(call(unread, **lost), expected)
+
+
 def test_complete_cases_are_not_the_answer():
     units = with_losses(population()).dropna()
     found = regime_mean(units, **MONTHS, regime=ALWAYS, saturated=True, weights="p")
@@ -952,6 +967,48 @@ REMEDIES = {
         r"the rule for 'a1' gives 0.\d; .* 0 or 1, so make it a condition, .* \(x > 0.5\) \* 1",
         lambda d: call(d, regime={"a0": 1, "a1": lambda s: (0.2 + 0.5 * s > 0.5) * 1}),
     ),
+    "a regime written for one unit": (
+        lambda d: call(d, regime={"a0": lambda x: 1 if x > 0.5 else 0, "a1": 1}),
+        r"the rule for 'a0' fails on 'x': .* write it for all units at once, without if",
+        lambda d: call(d, regime={"a0": lambda x: (x > 0.5) & (x < 9), "a1": 1}),
+    ),
+    "a regime that fails of itself": (
+        lambda d: call(d, regime={"a0": lambda: 1 / 0, "a1": 1}),
+        "the rule for 'a0' fails on nothing: division by zero; it is given whole columns",
+        lambda d: call(d, regime={"a0": lambda: 1, "a1": 1}),
+    ),
+    "a regime that hides what it reads": (
+        lambda d: call(d, regime={"a0": max, "a1": 1}),
+        "the rule for 'a0' does not tell what it reads; write a function whose parameters",
+        lambda d: call(d, regime={"a0": lambda x: x > 0, "a1": 1}),
+    ),
+    "an outcome that is no name": (
+        lambda d: call(d, outcome=3),
+        "outcome must name a column, as a string, got 3",
+        call,
+    ),
+    "no treatments": (
+        lambda d: call(d, treatments=[], histories=[], regime={}),
+        "treatments names no column; name the decisions, in order of time",
+        call,
+    ),
+    "a history that is a number": (
+        lambda d: call(d, histories=2),
+        r"histories holds 1 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[["x"], []]),
+    ),
+    "losses that are words": (
+        lambda d: call(
+            lacking(d).assign(lost=np.where(d.index % 9 > 0, "no", "yes")), censored="lost"
+        ),
+        "'lost' must be 0 or 1, found 'yes'; recode it to 1 for those who were lost",
+        lambda d: call(lacking(d).assign(lost=(d.index % 9 == 0) * 1), censored="lost"),
+    ),
+    "modifiers that are no dict": (
+        lambda d: g_estimation(d, **SHORT, modifiers=[]),
+        r"modifiers must be a dict from a treatment to columns known before it, got \[\]",
+        lambda d: g_estimation(d, **SHORT, modifiers={"a0": []}),
+    ),
     "a regime of words": (
         lambda d: call(d, regime={"a0": "yes", "a1": 1}),
         "the rule for 'a0' must be 0, 1 or a function that gives these .* got 'yes'",
@@ -966,6 +1023,16 @@ REMEDIES = {
         lambda d: call(d, regime=1),
         "regime must be a dict from treatment to 0, 1 or rule, got 1",
         call,
+    ),
+    "no regime": (
+        lambda d: call(d, regime=None),
+        "regime must be a dict from treatment to 0, 1 or rule, got None",
+        call,
+    ),
+    "no reference": (
+        lambda d: call(d, regime_difference, reference=None),
+        "regime must be a dict from treatment to 0, 1 or rule, got None",
+        lambda d: call(d, regime_difference, reference=OFF),
     ),
     "a regime that leaves a treatment out": (
         lambda d: call(d, regime={"a1": 1}),

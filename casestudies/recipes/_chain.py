@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from casestudies.recipes._columns import _listed
+from casestudies.recipes._score import _classes
 
 
 class _Chain(NamedTuple):
@@ -35,9 +36,11 @@ def _by_state(table, names, target, state):
     share = table[target].groupby(state).agg(["min", "max"])
     varies = share["max"] - share["min"] > 1e-6
     if len(share) > 2_000:  # the chain has a number for each pair of states
+        classes = _classes(table, names)
+        remedy = f"coarsen them, for example {classes}" if classes else "merge them"
         raise ValueError(
             f"{_listed(names)} take {len(share)} values together in {len(table)} rows, too many "
-            f"for frequencies; coarsen them, for example pd.qcut(data[{names[0]!r}], 4)"
+            f"for frequencies; {remedy}"
         )
     if varies.any():
         row = np.argmax(state == varies.idxmax())

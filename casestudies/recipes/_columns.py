@@ -371,6 +371,12 @@ def _count(option, value, least=1):
     return int(value)
 
 
+def _check_switch(option, value):
+    """Raise unless an option is a switch."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{option} must be True or False, got {value!r}")
+
+
 def _check_level(level):
     """Raise unless a confidence level lies between 0 and 1."""
     _real("level", level, above=0, below=1)

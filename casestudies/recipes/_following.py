@@ -11,6 +11,7 @@ import pandas as pd
 
 from casestudies.recipes._columns import (
     _check_choice,
+    _check_switch,
     _design,
     _group_basis,
     _Matrix,
@@ -56,8 +57,7 @@ class _Chance(NamedTuple):
 def _choose_models(model="linear", interact=True, saturated=False, *, known=False):
     """Return the choice of models, or raise."""
     _check_choice("model", model, ("linear", "logit"))
-    if not isinstance(interact, bool | np.bool_):
-        raise ValueError(f"interact must be True or False, got {interact!r}")
+    _check_switch("interact", interact)
     if not isinstance(saturated, bool | np.bool_):
         _check_choice("saturated", saturated, ("outcome", "treatments"))
     cells = [saturated in (True, kind) for kind in ("outcome", "treatments")]

@@ -55,6 +55,11 @@ def _read_actions(data, action, propensity_taken, target, roles):
             "target= is a dict, of more than two actions; name propensity_taken=, the old "
             "policy's probability of the action that was taken"
         )
+    if len(target) < 2:
+        raise ValueError(
+            f"target has {len(target)} action(s); name each action that may be taken, with the "
+            "column of its probability"
+        )
     columns = list(target.values())
     several = {"target": columns, **roles.pop("several")}
     roles = {"several": several, "action": action, "propensity_taken": propensity_taken, **roles}

@@ -268,7 +268,8 @@ def _check_unit(table, unit, period, treated, cluster):
     """Raise unless units are seen once in a period and keep their treatment and cluster."""
     twice = table[table.duplicated([unit, period])]
     if len(twice):
-        keys = list(dict.fromkeys([unit, period, treated, cluster]))
+        kept = [name for name in table if not _numeric(table, name)]  # words have no mean
+        keys = list(dict.fromkeys([unit, period, treated, cluster, *kept]))
         raise ValueError(
             f"column {unit!r}: {unit} = {twice[unit].iloc[0]} is seen more than once with "
             f"{period} = {twice[period].iloc[0]} ({len(twice)} such row(s) too many); keep one "
@@ -313,6 +314,8 @@ def _moments(table, name, clock=None):
     values, named = column.drop_duplicates().tolist(), f"data[{name!r}]"
     kinds = [False, True] if clock is None else [_dated(clock)]
     remedies = [_conversion(named, values, dated, clock is not None) for dated in kinds]
+    if isinstance(values[0], datetime.timedelta):
+        remedies = [f"{named} / pd.Timedelta(days=1)"]
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         remedies.append(f"{named}.cat.codes")
     few = f"{{{values[0]!r}: 1, {values[-1]!r}: 2}}"

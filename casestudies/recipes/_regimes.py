@@ -51,10 +51,14 @@ class _Course(NamedTuple):
         return last.present & ~(last.lost & (last.taken == 1))
 
 
-def _read_course(data, *, outcome, treatments, histories, regime, weights, censored, model):
-    """Return units and their decisions, or raise; without a regime nothing is asked."""
+def _read_course(
+    data, outcome, treatments, histories, regime, weights=None, censored=None, model="linear"
+):
+    """Return units and their decisions, or raise."""
     _check_choice("model", model, ("linear", "logit"))
-    treatments = _names("treatments", treatments)
+    outcome, treatments = _one("outcome", outcome), _names("treatments", treatments)
+    if not treatments:
+        raise ValueError("treatments names no column; name the decisions, in order of time")
     losses = _read_losses(censored, treatments)
     known = _read_histories(histories, treatments, [outcome, *filter(None, losses)])
     covariates = list(dict.fromkeys(name for names in known for name in names))
@@ -78,8 +82,9 @@ def _read_course(data, *, outcome, treatments, histories, regime, weights, censo
 
 def _read_histories(histories, treatments, later):
     """Return what was first known before each treatment, or raise if it was known later."""
-    if isinstance(histories, str | dict) or len(histories) != len(treatments):
-        count = len(histories) if not isinstance(histories, str | dict) else 1
+    listed = np.iterable(histories) and not isinstance(histories, str | dict)
+    if not listed or len(histories) != len(treatments):
+        count = len(histories) if listed else 1
         raise ValueError(
             f"histories holds {count} list(s) for {len(treatments)} treatment(s); give a list of "
             "lists, for each treatment the columns known before it, [] where nothing is new"
@@ -134,11 +139,22 @@ def _without_lost(data, treatments, known, losses, outcome, listed):
             filled[name] = _filled(data[name], gone[-1])
         left = gone[-1]
         if loss is not None:
-            filled[loss] = data[loss].mask(gone[-1], 1)
+            _check_marks(data[loss][~gone[-1]])
+            yes = True if pd.api.types.infer_dtype(data[loss], skipna=True) == "boolean" else 1
+            filled[loss] = data[loss].mask(gone[-1], yes)
             left = (filled[loss] == 1).fillna(False).to_numpy(dtype=bool)
         gone.append(left)
     filled[outcome] = _filled(data[outcome], gone[-1])
     return data.assign(**filled) if gone[-1].any() else data, gone
+
+
+def _check_marks(column):
+    """Raise on a value that does not say whether a unit was lost."""
+    for other in column[column.notna() & ~column.isin((0, 1))]:
+        raise ValueError(
+            f"column {column.name!r} must be 0 or 1, found {other!r}; recode it to 1 for those who "
+            "were lost and 0 for those who stayed"
+        )
 
 
 def _filled(column, gone):
@@ -154,9 +170,8 @@ def _decisions(table, treatments, known, losses, gone, regime):
         past = [*past, *names]
         present = ~before
         _zero_one(table[present], treatment)
-        taken, asked = table[treatment].to_numpy(dtype=float), np.zeros(len(table))
-        if regime is not None:
-            asked = _asked(regime[treatment], treatment, past, table, present)
+        taken = table[treatment].to_numpy(dtype=float)
+        asked = _asked(regime[treatment], treatment, past, table, present)
         decisions.append(_Decision(treatment, past, present, taken, asked))
         past = [*past, treatment]
         if loss is not None and (after & present).any():
@@ -168,8 +183,6 @@ def _decisions(table, treatments, known, losses, gone, regime):
 
 def _check_named(regime, treatments):
     """Raise unless a regime says something about each treatment and about nothing else."""
-    if regime is None:
-        return
     if not isinstance(regime, dict):
         raise ValueError(f"regime must be a dict from treatment to 0, 1 or rule, got {regime!r}")
     for name in treatments:
@@ -198,7 +211,14 @@ def _asked(rule, treatment, past, table, present):
                     f"may read {_listed(past) or 'nothing'}; put {name!r} into its history if it "
                     "was known by then"
                 )
-        values = rule(**{name: table[name].to_numpy() for name in names})
+        try:
+            values = rule(**{name: table[name].to_numpy() for name in names})
+        except Exception as error:
+            raise ValueError(
+                f"the rule for {treatment!r} fails on {_listed(names) or 'nothing'}: {error}; it "
+                "is given whole columns as arrays, so write it for all units at once, without if, "
+                "and and or, for example with (x > 0.5) & (z == 1)"
+            ) from error
     try:
         values = np.broadcast_to(np.asarray(values, dtype=float), len(table))
     except (TypeError, ValueError):
@@ -216,8 +236,15 @@ def _asked(rule, treatment, past, table, present):
 
 def _parameters_of(rule, treatment):
     """Return the names that a function reads, those with default values left out, or raise."""
+    try:
+        parameters = inspect.signature(rule).parameters
+    except ValueError as error:
+        raise ValueError(
+            f"the rule for {treatment!r} does not tell what it reads; write a function whose "
+            "parameters are columns, for example with lambda"
+        ) from error
     names = []
-    for name, parameter in inspect.signature(rule).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ValueError(
                 f"the rule for {treatment!r} takes *{name}; name the columns that it reads"

@@ -53,13 +53,24 @@ def _estimates(study, *, one_reference=True):
             f"study has no column 'estimate', only {_listed(study.columns)}; pass the frame that "
             "event_study returned"
         )
+    if list(study.columns).count("estimate") > 1:
+        raise ValueError(
+            "study has more than one column 'estimate'; keep one, for example "
+            "study.loc[:, ~study.columns.duplicated()]"
+        )
     times = np.sort(_reals("an event time of the study", study.index))
     for time in times[1:][np.diff(times) == 0]:
         raise ValueError(
             f"study has event time {time:g} more than once; keep one row of each, for example "
             "study[~study.index.duplicated()]"
         )
-    covariance = pd.DataFrame(attrs["covariance"])
+    covariance = attrs["covariance"]
+    if not all(isinstance(row, dict | pd.Series) for _, row in covariance.items()):
+        raise ValueError(
+            "study.attrs['covariance'] is not a dict of dicts, one of covariances with all others "
+            "for each event time; pass the one of event_study"
+        )
+    covariance = pd.DataFrame(covariance)
     references = _reals("study.attrs['reference']", attrs.get("reference", -1), below=0)
     times = times[np.isin(times, covariance.index) | ~np.isin(times, references)]
     if one_reference:

@@ -105,10 +105,11 @@ def wild_bootstrap(
     wild = _multipliers(weights, len(scores.own), draws, rng)
     smallest, size = _smallest_p(wild), round(1 - level, 12)
     if smallest > size:
+        needed, enough = math.ceil(1 / size), len(_POINTS["webb"]) ** (len(scores.own) - 1)
+        more = f"weights='webb' with draws={needed} or more, or " if enough >= needed else ""
         raise ValueError(
             f"column {cluster!r} has {len(scores.own)} clusters, so no p-value with {weights} "
-            f"weights lies below {smallest:.3g}, and none can reach {size:.3g}; take weights="
-            f"'webb' with draws={math.ceil(1 / size)} or more, or level="
+            f"weights lies below {smallest:.3g}, and none can reach {size:.3g}; take {more}level="
             f"{math.floor(1000 * (1 - smallest)) / 1000:g} or less"
         )
     result = _result("wild_bootstrap", scores.estimate, scores.std_error, n=len(data), level=level)

@@ -23,6 +23,7 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _check_noise,
+    _check_switch,
     _count,
     _frame,
     _names,
@@ -203,7 +204,7 @@ def match(
     Name: match, dtype: float64
     """
     reach = _count("variance_neighbours", variance_neighbours) + 1  # with the unit itself
-    _check_flag("bias_correction", bias_correction)
+    _check_switch("bias_correction", bias_correction)
     options = (metric, neighbours, estimand, caliper, exact, replace, on_no_match, weights)
     pairs = _pair(data, treatment, adjust_for, *options, outcome=outcome, cluster=cluster)
     y, treated, own = _outcome(pairs.table, outcome), pairs.treated, pairs.own
@@ -452,7 +453,7 @@ def _pair(
     _check_choice("estimand", estimand, ("ATT", "ATE"))
     _check_choice("metric", metric, ("mahalanobis", "propensity"))
     _check_choice("on_no_match", on_no_match, ("refuse", "drop"))
-    _check_flag("replace", replace)
+    _check_switch("replace", replace)
     _check_same_score(metric, weights)
     k = _count("neighbours", neighbours)
     if not replace:
@@ -513,11 +514,6 @@ def _codes(groups):
     if groups.shape[1] == 0:
         return np.zeros(len(groups), dtype=int)
     return groups.groupby(list(groups), sort=False, observed=True).ngroup().to_numpy()
-
-
-def _check_flag(option, value):
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{option} must be True or False, got {value!r}")
 
 
 def _check_pairing(estimand, k):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import optimize, special, stats
 
 from casestudies.recipes._cells import _code
 from casestudies.recipes._columns import (
@@ -34,7 +34,7 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _pool, _read_counted
 from casestudies.recipes._panel import _periods, _shown
-from casestudies.recipes._score import _effective, _regress
+from casestudies.recipes._score import _classes, _effective, _regress
 
 
 def batch_moments(data, *, outcome, treatment, batch):
@@ -380,7 +380,8 @@ def sample_ratio(
     p = _real("share_treated", share_treated, above=0, below=1)
     spread = float(np.sqrt(p * (1 - p)))
     change = min(p, 1 - p) / 10 if change is None else change
-    total = (spread / _real("change", change, above=0, below=spread)) ** 2 - 1
+    # A Beta distribution much narrower would leave its logarithms no digits.
+    total = (spread / _real("change", change, above=1e-6 * spread, below=spread)) ** 2 - 1
     table, counted = _read_counted(data, size, treatment=treatment, batch=batch)
     names, cell = _arms(table, treatment, batch)
     counts = np.bincount(cell, counted.size, 2 * len(names)).reshape(-1, 2)
@@ -897,17 +898,12 @@ def _ringing(limits):
     """
     edges = limits * np.sqrt(np.arange(1, len(limits) + 1))
     nodes, weights = np.polynomial.legendre.leggauss(24 + int(4 * edges.max()))
-    chances, density = [2 * special.ndtr(-edges[0])], _normal(edges[0] * nodes)
+    chances, density = [2 * special.ndtr(-edges[0])], stats.norm.pdf(edges[0] * nodes)
     for before, edge in itertools.pairwise(edges):
         place, mass = before * nodes, before * weights * density
         chances.append(mass @ (special.ndtr(place - edge) + special.ndtr(-place - edge)))
-        density = mass @ _normal(place[:, np.newaxis] - edge * nodes)
+        density = mass @ stats.norm.pdf(place[:, np.newaxis] - edge * nodes)
     return np.cumsum(chances)
-
-
-def _normal(z):
-    """Return the standard normal density."""
-    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
 
 
 def _effects_by_cell(data, adjust_for, *, outcome, treatment, period):
@@ -939,14 +935,16 @@ def _check_thin(table, names, cell, size, treatment, period):
     """Raise unless each cell has two people in both arms of both periods."""
     thin = np.flatnonzero(size < 2)
     for place in thin[:1]:
-        row = np.flatnonzero(cell // 4 == place // 4)[0]
+        row, classes = np.flatnonzero(cell // 4 == place // 4)[0], _classes(table, names)
         where = ", ".join(f"{name} = {table[name].iloc[row]}" for name in names)
+        remedy = "merge categories, "
+        remedy += f"cut numbers into classes, for example with {classes}, " if classes else ""
+        remedy += "or keep only cells that both periods and arms share, and say so"
         raise ValueError(
-            f"no overlap: where {where}, {size[place]} row(s) have {treatment!r} {place % 2} and "
-            f"{period!r} {place % 4 // 2} ({len(thin)} such group(s) have fewer than the 2 that an "
-            "effect and its error need); merge categories, cut numbers into classes, for example "
-            f"with pd.qcut(data[{names[0]!r}], 4), or keep only cells that both periods and arms "
-            "share, and say so"
+            f"no overlap: {f'where {where}, ' if names else ''}{size[place]} row(s) have "
+            f"{treatment!r} {place % 2} and {period!r} {place % 4 // 2} ({len(thin)} such group(s) "
+            "have fewer than the 2 that an effect and its error need); "
+            f"{remedy if names else 'find more rows'}"
         )
 
 

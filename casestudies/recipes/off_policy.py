@@ -14,10 +14,10 @@ import pandas as pd
 from scipy import special
 
 from casestudies.recipes._chain import _by_state, _forward, _frequencies, _gradients, _value_to_go
-from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _check_choice,
     _check_noise,
+    _check_switch,
     _design,
     _frame,
     _generator,
@@ -41,7 +41,13 @@ from casestudies.recipes._log import (
     _read_log,
 )
 from casestudies.recipes._panel import _follow, _periods, _shown
-from casestudies.recipes._score import _effective, _named, _read_covariates, _regress, _score
+from casestudies.recipes._score import (
+    _effective,
+    _named,
+    _read_covariates,
+    _regress,
+    _score,
+)
 
 
 def policy_value(
@@ -124,10 +130,8 @@ def policy_value(
     """
     two, taken = (action, propensity, target), (propensity_taken, target_taken)
     log = _read_log(data, two, taken, size, outcome=outcome, cluster=cluster)
-    y, weights = (
-        _outcome(log.table, outcome, variance=log.counted.variance),
-        log.weights(target or target_taken),
-    )
+    y = _outcome(log.table, outcome, variance=log.counted.variance)
+    weights = log.weights(target or target_taken)
     estimate, influence = _mean_under(y, weights, log.counted, outcome, self_normalized)
     return _valued("policy_value", estimate, influence, weights, log, outcome, cluster, level)
 
@@ -317,6 +321,12 @@ def doubly_robust_value(
         )
     roles = {"several": {"adjust_for": names}, "outcome": outcome, "cluster": cluster}
     if isinstance(target, dict):
+        if propensity is not None:
+            raise ValueError(
+                "propensity= is that of action 1, of two actions, and target= is a dict, of any "
+                "number; leave propensity= out beside propensity_taken=, or name one column of "
+                "target="
+            )
         log, new = _read_actions(data, action, propensity_taken, target, roles)
         taken = log.table[action].to_numpy()
         weights = _ratio(_of_the_taken(taken, new, action), log.old, _listed(target.values()))
@@ -504,6 +514,11 @@ def retention_curve(
     2         0.694      0.245   0.214    1.174  3        1.615
     """
     names = [] if states is None else _names("states", states)
+    if states is not None and not names:
+        raise ValueError(
+            "states names no column; leave it out for the weighted curve, or name what the new "
+            "policy looks at"
+        )
     roles = {"unit": unit, "time": time, "event": event, "several": {"states": names}}
     log = _read_log(data, (action, propensity, target), (), **roles)
     left = _zero_one(log.table, event, ("a period stayed", "the period of the event"))
@@ -719,6 +734,7 @@ def select_policy(
     Name: select_policy, dtype: float64
     """
     names = _names("candidates", candidates)
+    _check_switch("highest", highest)
     if len(names) < 2:
         raise ValueError(f"candidates has {len(names)} column(s); give two policies or more")
     roles = {"several": {"candidates": names}, "outcome": outcome, "cluster": cluster}
@@ -795,13 +811,11 @@ def _departures(taken, p, period):
     """Return the mean of taken / p by period, where p is above 0, with its error and test."""
     possible = p > 0
     frame = pd.DataFrame({"term": taken[possible] / p[possible], "variance": 1 / p[possible] - 1})
-    found = frame.groupby(period.to_numpy()[possible])
+    found = frame.groupby(period[possible].reset_index(drop=True), observed=True)
     n, mean = found.size(), found["term"].mean()
     z = n * (mean - 1) / np.sqrt(found["variance"].sum())
     columns = {"n": n, "mean": mean, "std_error": found["term"].std() / np.sqrt(n), "z": z}
-    return pd.DataFrame({**columns, "p_value": 2 * special.ndtr(-np.abs(z))}).rename_axis(
-        period.name
-    )
+    return pd.DataFrame({**columns, "p_value": 2 * special.ndtr(-np.abs(z))})
 
 
 def _lost(log, propensity, target):
@@ -812,6 +826,7 @@ def _lost(log, propensity, target):
 
 def _mean_under(y, weights, counted, outcome, self_normalized=True):
     """Return a weighted mean of outcomes, each row's influence on it and its slope, or raise."""
+    _check_switch("self_normalized", self_normalized)
     told = weights > 0
     low, high = y.min(where=told, initial=np.inf), y.max(where=told, initial=-np.inf)
     if not (low < high or np.any(told * counted.variance > 0)):
@@ -831,12 +846,10 @@ def _mean_under(y, weights, counted, outcome, self_normalized=True):
 
 def _valued(method, estimate, influence, weights, log, outcome, cluster, level):
     """Return a value with its error, and what the weights leave of the rows."""
-    counted, df = log.counted, np.inf
-    std_error = counted.std_error(*influence)
+    counted = log.counted
     if cluster is not None:
         _check_clusters(log.table, cluster, weights)
-        covariance, df = _clustered(influence[0][:, np.newaxis], log.table[cluster])
-        std_error = np.sqrt(covariance[0, 0])
+    std_error, df = counted.error(*influence, log.table.get(cluster))
     _check_noise(outcome, std_error, _scale(log.table, outcome))
     result = _result(method, estimate, std_error, n=counted.n, level=level, df=df)
     result["mean_weight"] = _mean(weights, counted.size)

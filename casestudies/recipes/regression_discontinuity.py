@@ -235,6 +235,11 @@ def fuzzy(
     >>> found[["estimate", "ci_low", "ci_high", "first_stage"]].round(2).to_dict()
     {'estimate': -2.08, 'ci_low': -3.17, 'ci_high': -1.04, 'first_stage': 0.56}
     """
+    if treatment is None:
+        raise ValueError(
+            "treatment is None; name the column of the treatment taken, or, where everybody "
+            "follows the rule, use sharp"
+        )
     mine = {"covariates": covariates, "cluster": cluster, "treatment": treatment}
     design = _read_rule(data, outcome, running, cutoff, treated_side, kernel, order, **mine)
     return _inference("fuzzy", design, bandwidth, bias_bandwidth, level)
@@ -582,6 +587,15 @@ def donut(
     """
     data = _frame(data)
     x, slack = _centred(_read(data, running=running), running, cutoff)
+    radii = _reals("radii", radii, least=0)
+    for side in _two_sides(x, x[:, np.newaxis], None, running, cutoff):
+        reach = np.abs(side.x).max()
+        if reach < radii.max() - slack:
+            raise ValueError(
+                f"radii has {radii.max():g}, and no row of column {running!r} lies so far "
+                f"{side.where} the cutoff of {cutoff:g}; give smaller ones, the last is "
+                f"{reach:.4g} away"
+            )
     rows = {
         radius: sharp(
             data[np.abs(x) >= radius - slack],
@@ -596,7 +610,7 @@ def donut(
             cluster=cluster,
             level=level,
         )
-        for radius in _reals("radii", radii, least=0)
+        for radius in radii
     }
     return pd.DataFrame(rows).T.rename_axis("radius")
 
@@ -796,11 +810,19 @@ def _smoother(rule, side, order, h):
     weights = np.sqrt(_kernel(rule, side.x, h))
     distinct = len(np.unique(side.x[weights > 0]))
     if distinct <= order:
+        held = len(np.unique(next(each.x for each in rule.sides if each.where == side.where)))
+        remedy = (
+            "use a larger bandwidth, or, where a score has few values, honest with a bound on the "
+            "curvature"
+        )
+        if held == 1:
+            remedy = "find rows with other scores, as one on a side shows no slope"
+        elif not rule.outcome:
+            remedy = "use a larger bandwidth; a score of few values has no density to test"
         raise ValueError(
             f"column {rule.running!r} has {distinct} distinct value(s) {side.where} the cutoff "
             f"within {h:.4g} of it, and a polynomial of degree {order} needs {order + 1} or more; "
-            "use a larger bandwidth, or, where a score has few values, honest with a bound on the "
-            "curvature"
+            f"{remedy}"
         )
     powers = (side.x / h)[:, np.newaxis] ** np.arange(order + 1)
     q, r = np.linalg.qr(powers * weights[:, np.newaxis])
@@ -956,6 +978,7 @@ def _imbens_kalyanaraman(rule):
     third = 6 * np.linalg.lstsq(cubic, y[:, 0], rcond=None)[0][4] / h1**3  # (14)
     curves, noise, variances = [], [], []
     for side in rule.sides:
+        _smoother(rule, side, 2, 2 * np.abs(x).max())
         near = side.take(np.abs(side.x) <= h1)
         variance = near.columns.var(ddof=1) if len(near.x) > 1 else 0.0  # (12), (13)
         h2 = (7200 * variance / (density * third**2 * len(side.x))) ** (1 / 7)  # (15)
@@ -1161,6 +1184,7 @@ def _least_risk(rule, curvature):
     pilot = 1.84 * x.std(ddof=1) * len(x) ** -0.2
     noise, least = [], 0.0
     for side in rule.sides:
+        _smoother(rule, side, 1, 2 * np.abs(x).max())
         distinct = np.unique(np.abs(side.x))
         if len(distinct) > 1:
             least = max(least, 1.01 * distinct[1], distinct[1] + 2 * rule.slack)

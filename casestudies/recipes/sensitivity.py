@@ -142,7 +142,7 @@ def robustness_from_t(t_value, dof, *, q=1, level=0.95):
     f = abs(t_value) / np.sqrt(dof)
     critical = stats.t.ppf((1 + level) / 2, dof - 1) / np.sqrt(dof - 1)
     values = {
-        "partial_r2": f**2 / (1 + f**2),
+        "partial_r2": (f / np.hypot(1, f)) ** 2,
         "rv_q": _robustness(q * f, 0),
         "rv_q_alpha": _robustness(q * f, critical),
     }
@@ -407,7 +407,7 @@ def _robustness(f, critical):
     gap = f - critical
     if gap <= 0:
         return 0.0
-    value = (np.sqrt(gap**4 + 4 * gap**2) - gap**2) / 2
+    value = 2 * gap / (gap + np.hypot(gap, 2))  # (sqrt(gap^4 + 4 gap^2) - gap^2) / 2
     if value > 1 - critical**2:
-        value = (f**2 - critical**2) / (1 + f**2)
+        value = (f - critical) / np.hypot(1, f) * ((f + critical) / np.hypot(1, f))
     return value

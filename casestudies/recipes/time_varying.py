@@ -142,11 +142,9 @@ def regime_mean(
     n            16.00
     Name: regime_mean, dtype: float64
     """
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": model}
-    course = _followed(_read_course(data, **columns, regime=regime, **options))
+    course = _read_course(data, outcome, treatments, histories, regime, weights, censored, model)
     spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
-    return _answer("regime_mean", [course], _iterated, models, level, spread)
+    return _answer("regime_mean", [_followed(course)], _iterated, models, level, spread)
 
 
 METHODS = ("g_formula", "weighting", "doubly_robust")
@@ -256,10 +254,9 @@ def regime_difference(
     Name: regime_difference, dtype: float64
     """
     _check_choice("method", method, METHODS)
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": model}
+    read = data, outcome, treatments, histories
     courses = [
-        _followed(_read_course(data, **columns, regime=asked, **options))
+        _followed(_read_course(*read, asked, weights, censored, model))
         for asked in (regime, reference)
     ]
     _check_differ(*courses)
@@ -353,11 +350,9 @@ def weighted_regime_mean(
     Name: weighted_regime_mean, dtype: float64
     """
     _check_choice("variance", variance, ("stacked", "sandwich"))
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": "linear"}
-    course = _followed(_read_course(data, **columns, regime=regime, **options))
+    course = _read_course(data, outcome, treatments, histories, regime, weights, censored)
     models = _choose_models(saturated=saturated, known=variance == "sandwich")
-    return _answer("weighted_regime_mean", [course], _weighted, models, level)
+    return _answer("weighted_regime_mean", [_followed(course)], _weighted, models, level)
 
 
 def doubly_robust_regime_mean(
@@ -462,11 +457,11 @@ def doubly_robust_regime_mean(
     n            16.00
     Name: doubly_robust_regime_mean, dtype: float64
     """
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": model}
-    course = _followed(_read_course(data, **columns, regime=regime, **options))
+    course = _read_course(data, outcome, treatments, histories, regime, weights, censored, model)
     spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
-    return _answer("doubly_robust_regime_mean", [course], _augmented_mean, models, level, spread)
+    return _answer(
+        "doubly_robust_regime_mean", [_followed(course)], _augmented_mean, models, level, spread
+    )
 
 
 def marginal_structural_model(
@@ -563,10 +558,11 @@ def marginal_structural_model(
     Name: marginal_structural_model, dtype: float64
     """
     _check_choice("variance", variance, ("stacked", "sandwich"))
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": model}
-    asked = [regime] if reference is None else [regime, reference]
-    courses = [_read_course(data, **columns, regime=_static(one), **options) for one in asked]
+    read, asked = (data, outcome, treatments, histories), [regime, reference]
+    courses = [
+        _read_course(*read, _static(one), weights, censored, model)
+        for one in (asked[:1] if reference is None else asked)
+    ]
     models = _choose_models(model, saturated=saturated, known=variance == "sandwich")
     return _answer("marginal_structural_model", courses, _structural, models, level)
 
@@ -645,9 +641,8 @@ def g_estimation(
     a0       0.0       7.50  -14.71    14.71  16.0
     a1       2.0       0.25    1.51     2.49  16.0
     """
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": None, "weights": weights, "model": "linear"}
-    course = _as_taken(_read_course(data, **columns, regime=None, **options))
+    never = dict.fromkeys(_names("treatments", treatments), 0)
+    course = _as_taken(_read_course(data, outcome, treatments, histories, never, weights))
     cells = _choose_models(saturated=saturated).treatment_cells
     labels, columns = _modifiers(modifiers, course)
     estimates, influence = _blips(course, columns, cells)
@@ -723,9 +718,7 @@ def regime_support(
     a0        8.0          8.0            0.12          1.0
     a1        4.0          4.0            0.25          1.0
     """
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": "linear"}
-    course = _read_course(data, **columns, regime=regime, **options)
+    course = _read_course(data, outcome, treatments, histories, regime, weights, censored)
     chances = _chances(course, _choose_models(saturated=saturated).treatment_cells)
     rows = []
     for follow, ratio in zip(_follows(course), _ratios(course, chances), strict=True):
@@ -817,9 +810,7 @@ def regime_bounds(
     n          12.00
     Name: regime_bounds, dtype: float64
     """
-    columns = {"outcome": outcome, "treatments": treatments, "histories": histories}
-    options = {"censored": censored, "weights": weights, "model": "linear"}
-    course = _read_course(data, **columns, regime=regime, **options)
+    course = _read_course(data, outcome, treatments, histories, regime, weights, censored)
     limits, models = _limits(course, outcome, low, high), _choose_models(saturated="outcome")
     least = _count("least", least)
     ends = [_iterated(course, models, limit, least) for limit in limits]
@@ -978,6 +969,11 @@ def _static(regime):
 def _modifiers(modifiers, course):
     """Return the columns of each blip, a constant first, and their labels, or raise."""
     modifiers = {} if modifiers is None else modifiers
+    if not isinstance(modifiers, dict):
+        raise ValueError(
+            f"modifiers must be a dict from a treatment to columns known before it, got "
+            f"{modifiers!r}; for example {{{course.decisions[0].name!r}: []}}"
+        )
     pasts = {decision.name: decision.past for decision in course.decisions}
     for name in modifiers:
         _check_choice("modifiers", name, list(pasts))
