@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from casestudies.recipes._columns import _listed
-from casestudies.recipes._score import _classes
+from casestudies.recipes._columns import _classes, _listed
 
 
 class _Chain(NamedTuple):

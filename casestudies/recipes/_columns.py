@@ -371,6 +371,15 @@ def _count(option, value, least=1):
     return int(value)
 
 
+def _classes(table, names):
+    """Return how to make classes of the numbers that take the most values, nothing of others."""
+    numbers = [name for name in names if _numeric(table, name)]
+    if not numbers:
+        return ""
+    finest = max(numbers, key=lambda name: table[name].nunique())
+    return f"pd.qcut(data[{finest!r}], 4)"
+
+
 def _check_switch(option, value):
     """Raise unless an option is a switch."""
     if not isinstance(value, bool | np.bool_):

@@ -67,15 +67,6 @@ def _check_values(table, name, treated, alone):
     )
 
 
-def _classes(table, names):
-    """Return how to make classes of the numbers that take the most values, nothing of others."""
-    numbers = [name for name in names if _numeric(table, name)]
-    if not numbers:
-        return ""
-    finest = max(numbers, key=lambda name: table[name].nunique())
-    return f"pd.qcut(data[{finest!r}], 4)"
-
-
 def _check_arm(table, rows, names, treatment, arm, other=None):
     """Raise if a group cannot speak for the other group in one of these covariates."""
     other = 1 - arm if other is None else other

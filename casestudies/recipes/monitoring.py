@@ -19,6 +19,7 @@ from casestudies.recipes._columns import (
     _check_choice,
     _check_frame,
     _check_level,
+    _classes,
     _count,
     _design,
     _frame,
@@ -34,7 +35,7 @@ from casestudies.recipes._columns import (
 )
 from casestudies.recipes._counted import _pool, _read_counted
 from casestudies.recipes._panel import _periods, _shown
-from casestudies.recipes._score import _classes, _effective, _regress
+from casestudies.recipes._score import _effective, _regress
 
 
 def batch_moments(data, *, outcome, treatment, batch):
