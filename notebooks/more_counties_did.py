@@ -11,7 +11,7 @@
 #
 # **The question.** Counties raise their minimum wage at different dates, and some never do. What does a raise do to employment, quarter by quarter, in the counties that raise, and how far from parallel may trends have been before the answer falls?
 #
-# **The answer in short.** The usual regression, with an intercept for each county and each quarter, converges to a loss of 1.00<!--counties-stag-twfe-size:.2f--> hundred jobs where the average effect on the counties that raise (the ATT) is a loss of 1.92<!--counties-stag-att-size:.2f-->; comparing with counties not yet treated repairs that. Quarters before the raise let you test parallel trends, yet a drift that biases the average by 3.1<!--counties-drift-in-se:.1f--> of its standard errors is caught only 26%<!--counties-power:.0%--> of the time. So report how far trends may have parted before the sign is lost: in that sample up to 0.34<!--counties-mbar:.2f--> times the largest step seen before.
+# **The answer in short.** The usual regression, with an intercept for each county and each quarter, converges to a loss of 1.00<!--counties-stag-twfe-size:.2f--> hundred jobs where the average effect on the counties that raise (the ATT) is a loss of 1.92<!--counties-stag-att-size:.2f-->; comparing with counties not yet treated repairs that. Quarters before the raise let you test whether trends were parallel until then, yet a drift that biases the average by 3.1<!--counties-drift-in-se:.1f--> of its standard errors is caught only 26%<!--counties-power:.0%--> of the time. So report how far trends may have parted before the sign is lost: in that sample up to 0.34<!--counties-mbar:.2f--> times the largest step seen before.
 #
 # The chapter carries on from [Card and Krueger](card_krueger_did.ipynb), with the same two documents: AI/ML Explained (2026) and "We Need to Talk about Causal ML" (Anonymous, n.d.).
 
@@ -303,7 +303,7 @@ figures.estimates(
 plt.show()
 
 # %% [markdown]
-# *Figure 5. Honest bounds in the drifting world. The first row is the usual interval.*
+# *Figure 5. Honest bounds in the drifting world. The first row is the usual interval. In the last three the point carries on the last step before, while the interval weighs all steps, so that it is not centred at the point.*
 #
 # The usual interval misses. Every other one covers, and pays with length. The drift in this world is a straight line of equal steps, so that the last four rows assume what is true; the second does not, and covers all the same. The sign survives steps up to 0.34<!--counties-mbar:.2f--> times the largest step before, or bends up to 0.08<!--counties-msmooth:.2f--> a quarter. That is the sentence to write in a report, in place of "trends were parallel". Card and Krueger's two waves allow no such sentence; [the hospital upgrade](hospital_upgrade_did.ipynb) shows a failure that even these bounds do not foresee.
 
@@ -511,7 +511,7 @@ tables.results(
 )
 
 # %% [markdown]
-# In these data a law counts from its first full year, and the year before that, the reference, already contains some months of it. That year was a bad one: one year earlier, log homicides, relative to the states not yet treated, had been lower by 0.125<!--counties-castle-lower:.3f-->, with an interval that excludes zero. Part of that step may be the law and part a trend of these states' own; the table cannot tell which. The recipe measures from that reference year, fixed effects measure from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the answer hangs on the base is the finding, and a reason to report bounds.
+# In these data a law counts from its first full year, and the year before that, the reference, already contains some months of it. That year was a bad one: one year earlier, log homicides, relative to the states not yet treated, had been lower by 0.125<!--counties-castle-lower:.3f-->, with an interval that excludes zero (one of eight years before the reference, picked because it is the nearest). Part of that step may be the law and part a trend of these states' own; the table cannot tell which. The recipe measures from that reference year, fixed effects measure from the average of all years before, and the two bases differ by about as much as the answers do. Neither base is right by software. That the answer hangs on the base is the finding, and a reason to report bounds.
 
 # %% [markdown]
 # ## Exercises

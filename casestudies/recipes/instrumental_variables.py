@@ -538,9 +538,10 @@ def overidentification(
     chi-squared with as many degrees as there are instruments beyond the treatments. What it can
     say: a small p-value means that not all instruments estimate one and the same number. What it
     cannot: that they are valid. It rejects valid instruments that move people with different
-    effects, and it passes invalid ones whose biases share one ratio to their first stages, as one
-    direct effect of a season in all cohorts does; with weak or many instruments its level is not
-    kept. Assumption behind reading it as a test of exclusion: effects are the same for all.
+    effects, and it passes invalid ones whose direct effects are in one ratio to their first stages
+    (one direct effect of a season in all cohorts is not: their first stages differ); with weak or
+    many instruments its level is not kept. Assumption behind reading it as a test of exclusion:
+    effects are the same for all.
 
     Parameters
     ----------

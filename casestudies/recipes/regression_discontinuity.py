@@ -3,8 +3,8 @@ r"""Regression discontinuity: the effect at a cutoff where a rule begins to trea
 A unit with score :math:`X` at or beyond the cutoff :math:`c` is treated (sharp), or is treated
 more often (fuzzy). The estimand is an average effect *at the cutoff*,
 :math:`E[Y(1) - Y(0) \mid X = c]`: about units far from it the design is silent. Assumptions:
-without the rule the mean outcome would run through the cutoff without a jump; nobody places a
-score exactly beside it; and nothing else changes there.
+without the rule, and with the treatment for all, the mean outcome would run through the cutoff
+without a jump; nobody places a score exactly beside it; and nothing else changes there.
 
 A row whose score equals the cutoff counts as above it. If yours are treated at the cutoff and
 below, turn the score round: ``data.assign(score=-data["score"])``, and the cutoff with it.
@@ -636,8 +636,10 @@ def honest(
         \hat\tau \pm cv(B / \hat V^{1/2}) \, \hat V^{1/2},
 
     with :math:`w_i^\pm` the weights of the intercept on the row's own side and
-    :math:`cv(t)` the quantile of :math:`|N(t, 1)|`. The interval covers in samples of any size
-    whether the score is continuous or takes a dozen values, with no row near the cutoff.
+    :math:`cv(t)` the quantile of :math:`|N(t, 1)|`. With normal errors of known
+    variance the interval covers in samples of any size, whether the score is continuous or takes a
+    dozen values, with no row near the cutoff. Variances are estimated here, so with two rows at
+    each score it is a little short.
     Estimand: :math:`E[Y(1) - Y(0) \mid X = c]`, if :math:`M` is a bound. It cannot be learned
     from the data: take it from the subject, and show the interval for several.
 

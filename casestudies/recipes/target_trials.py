@@ -11,7 +11,7 @@ from casestudies.recipes._panel import _follow, _periods, _shown
 
 
 def nested_trials(data, *, unit, time, event, treatment, follow, baseline=()):
-    r"""Return the starters of a sequence of trials, one trial in each period of a log.
+    r"""Return the entrants of a sequence of trials, one trial in each period of a log.
 
     In the trial that begins in period :math:`t`, a unit is eligible if it is still at risk and was
     treated in no period before :math:`t`. Its arm is what it does in :math:`t`, and its outcome
@@ -19,8 +19,8 @@ def nested_trials(data, *, unit, time, event, treatment, follow, baseline=()):
     The arm is known when the clock starts, so nobody has to survive into it.
 
     The difference between arms is that of starting now instead of not now, whatever follows (the
-    analogue of an intention-to-treat effect), averaged over the starters. It is causal if, among
-    starters with the same `baseline` and period, some begin and some do not, who begins now has
+    analogue of an intention-to-treat effect), averaged over the entrants. It is causal if, among
+    entrants with the same `baseline` and period, some begin and some do not, who begins now has
     nothing to do with who would have the event, and nobody's beginning changes another's event:
     estimate it with any recipe for adjustment, with this frame as its data, `baseline` and the
     period in ``adjust_for`` and ``cluster`` the unit, because a unit may enter many trials.
@@ -100,7 +100,7 @@ def nested_trials(data, *, unit, time, event, treatment, follow, baseline=()):
 
 
 def _entries(grid, treated, t, length):
-    """Return the rows in which the starters of a trial enter and end, and if that is the last."""
+    """Return the rows in which the entrants of a trial enter and end, and if that is the last."""
     past = grid[:, :t]
     eligible = (grid[:, t] >= 0) & ~(treated[past] == 1).any(axis=1)
     span = grid[eligible, t : t + length]
@@ -119,10 +119,10 @@ def _check_followed(lost, starts, length):
 
 
 def _check_begun(found, treatment):
-    """Raise unless some starters begin and some do not."""
+    """Raise unless some entrants begin and some do not."""
     if found[treatment].nunique() < 2:
         raise ValueError(
-            f"column {treatment!r} is {found[treatment].iloc[0]} for all {len(found)} starters of "
+            f"column {treatment!r} is {found[treatment].iloc[0]} for all {len(found)} entrants of "
             "the trials, so there is nobody to compare; use a longer log or follow for fewer "
             "periods"
         )

@@ -59,7 +59,7 @@ def immortal_time(
         and ``never``, the exits of those who ever and never join, ``naive: ever - never``
         and the same standardized by keen, ``naive: ever - never, by keen``, and for each month k
         ``naive: joined within k``, against all others, clock from month 1; and of the trials that
-        start month by month, within `follow` months and averaged over their starters:
+        start month by month, within `follow` months and averaged over their entrants:
         ``ITT(trials)`` and ``ATE(trials)`` (joining at the start instead of never).
 
     Raises
