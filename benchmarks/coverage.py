@@ -226,6 +226,7 @@ def designs(run):
             "difference_in_means": lambda f: difference_in_means(f, **trial, **options),
             "standardize": lambda f: standardize(f, **chosen, **options),
             "weight": lambda f: weighting.weight(f, **chosen, variance="stacked", **options),
+            "match": lambda f: match(f, **chosen, estimand="ATE", **options),
         }
 
     weighted = {f"{name}, weights": call for name, call in analyses(weights="w").items()}
@@ -237,6 +238,7 @@ def designs(run):
         "adjusted, cluster": lambda f: adjusted(f, **clustered, **covariate),
         "standardize, cluster": lambda f: standardize(f, **clustered, **covariate),
         "weight, cluster": lambda f: weighting.weight(f, **clustered, **covariate),
+        "match, cluster": lambda f: match(f, **clustered, **covariate, estimand="ATE"),
         "difference_in_means, no clusters": lambda f: difference_in_means(f, **trial),
         "adjusted, no clusters": lambda f: adjusted(f, **trial, **covariate),
     }
