@@ -785,6 +785,7 @@ NOISE_ELSEWHERE = {  # in who is met, when someone leaves, or in another outcome
     "logging_audit",
     "retention_curve",
     "states.retention_curve",
+    "ratio_of_means",
     "value_difference",
     "policy_value",
     "doubly_robust_value",
@@ -799,7 +800,7 @@ NOISE_ELSEWHERE = {  # in who is met, when someone leaves, or in another outcome
     "compare_arms, by cluster",
 }
 STAGGERS = {name for name in CALLS if "group_time" in name or "overall_att" in name}
-STAGGERS.add("staggered_adoption.event_study")
+STAGGERS |= {"staggered_adoption.event_study", "imputation", "imputation_study"}
 BY_RULE = {"sharp", "sharp, by cluster", "fuzzy", "placebo_cutoffs", "donut", "honest"}
 SILENT = {"confidence_sequence"}  # no bound at all
 

@@ -165,6 +165,9 @@ def test_rows_alone_in_a_level_are_left_out_and_counted():
     np.testing.assert_allclose(found[ENTRIES], [slope, error], rtol=1e-9)
     assert found["n"] == len(kept)
     assert found.attrs["singletons"] == len(data) - len(kept) >= 15
+    with pytest.raises(ValueError, match=r"column 'y': .* no noise"):  # y is 2 x - z, and firms
+        least_squares(data, outcome="y", treatment=["x", "z"], absorb=absorb)
+    data["y"] += np.random.default_rng(5).normal(size=len(data))
     several = least_squares(data, outcome="y", treatment=["x", "z"], absorb=absorb)
     assert several.attrs["singletons"] == len(data) - len(kept)
 

@@ -210,7 +210,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
         influence = influence * np.sqrt(count / (count - 1))
     covariance, df = _joint_covariance(influence, table, cluster)
     frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
-    _check_noise(score, frame["std_error"], _scale(table, score))
+    _check_noise(score, frame["std_error"].max(), _scale(table, score))
     return _named(frame.assign(n=count).rename_axis(by), "ATE in each group", table)
 
 

@@ -374,7 +374,7 @@ def least_squares(
         absorb=absorb,
         named=("outcome", "treatment"),
     )
-    return _regressed(dataclasses.replace(design, treatments=treatment))
+    return _regressed(dataclasses.replace(design, treatments=treatment, outcome=outcome))
 
 
 def _regressed(design):

@@ -633,6 +633,7 @@ def imputation_study(
     ]
     estimates, influence = (np.array(part) for part in zip(*parts, strict=True))
     covariance, df, _ = _imputed_covariance(influence.T, imputed)
+    _check_noise(outcome, np.fmax.reduce(np.sqrt(np.diag(covariance))), imputed.panel.scale)
     study = _study(times, [], estimates, covariance, df, level)
     study["n_treated"] = [int((imputed.treated & (events == event)).sum()) for event in times]
     alone = times[np.isnan(np.diag(covariance))].tolist()

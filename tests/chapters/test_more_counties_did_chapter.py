@@ -266,9 +266,11 @@ def test_leads_of_two_way_fixed_effects_show_a_trend_that_nobody_had():
     dummy = since.fillna(-1).astype(int)
     rows = counties.assign(jobs=jobs, since=dummy)
     fit = smf.ols("jobs ~ C(since, Treatment(-1)) + C(county) + C(quarter)", rows).fit()
-    for event, key in ((-8, "first"), (-3, "middle"), (-2, "last")):
-        lead = fit.params[f"C(since, Treatment(-1))[T.{event}]"]
-        assert numbers("more_counties_did")[f"counties-lead-{key}"] == pytest.approx(lead, abs=1e-4)
+    found = numbers("more_counties_did")
+    leads = [fit.params[f"C(since, Treatment(-1))[T.{event}]"] for event in (-8, -3, -2)]
+    assert found["counties-lead-first"] == pytest.approx(leads[0], abs=1e-4)
+    assert found["counties-lead-middle"] == pytest.approx(leads[1], abs=1e-4)
+    assert found["counties-lead-last"] == pytest.approx(leads[2], abs=1e-4)
     names = {key: design[key] for key in ("unit", "time")} | {"outcome": "jobs"}
     study = staggered_study(rows, **names, first_treated="first_raised")
     assert study.loc[:-1, "estimate"].abs().max() < 1e-5
