@@ -781,6 +781,13 @@ def test_means_of_regimes_move_with_the_outcome_and_with_nothing_else(name, guis
         compare(moved["std_error"], expected["std_error"])
 
 
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "outcome_bounds"])
+def test_a_frame_without_rows_is_refused_by_name(name):
+    world, call = CALLS[name]
+    with pytest.raises(ValueError, match=r"column '.*' has no rows; check the filter"):
+        call(world().iloc[:0])
+
+
 NOISE_ELSEWHERE = {  # in who is met, when someone leaves, or in another outcome
     "logging_audit",
     "retention_curve",

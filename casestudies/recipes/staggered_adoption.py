@@ -1130,7 +1130,7 @@ def _marked_starts(data, time, first_treated):
         return data, None  # reading it will say what is wrong
     start = data[first_treated]
     missing = start.isna().to_numpy()
-    if missing.all():
+    if missing.size and missing.all():
         raise ValueError(
             f"column {first_treated!r} is missing in all {len(start)} rows, so no unit begins "
             "within the data and there is no effect to estimate; missing means never treated"
