@@ -118,15 +118,9 @@ tables.results(
 # > - **A model that is right where it is used**: for the outcome (regression, standardization), for the treatment (weighting), for either of the two (doubly robust), or for neither but with close neighbours (matching).
 
 # %%
+question = {"treatment": "drug", "outcome": "severity"}
 for candidates in ([], ["age"], ["health"], ["age", "health"]):
-    print(
-        identify.backdoor(
-            world.model.graph,
-            treatment="drug",
-            outcome="severity",
-            adjust_for=candidates,
-        )
-    )
+    print(identify.backdoor(world.model.graph, **question, adjust_for=candidates))
 
 # %% [markdown]
 # ## The estimate
@@ -571,7 +565,7 @@ tables.results(
 )  # fmt: skip
 
 # %% [markdown]
-# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Given the interval of the ratio, the recipe adds the E-value of its nearer end, which its authors want beside the first. Read it beside the benchmarks above, not instead of them.
+# The E-value restates the risk ratio on another scale; it has no threshold, and it assumes the worst about how a confounder is spread. Read it beside the benchmarks above, not instead of them.
 
 # %% [markdown]
 # ### Before a randomized benchmark
@@ -628,11 +622,9 @@ caption = "Training and earnings (dollars): ATT, for regression the coefficient;
 tables.results(lalonde, caption, digits=0)
 
 # %% [markdown]
-# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (618<!--hospital-lalonde-ols-se:,.0f-->; 548 if all men had one variance). Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 439<!--hospital-lalonde-spread-past:,.0f--> with them, 357<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men.
+# The experiment's ATT is 1,794<!--hospital-lalonde-experiment-estimate:,.0f--> dollars (671<!--hospital-lalonde-experiment-std-error:,.0f-->); the survey comparison starts at −8,498<!--hospital-lalonde-naive:,.0f-->, and a regression on the usual covariates gives 699<!--hospital-lalonde-ols:,.0f--> (618<!--hospital-lalonde-ols-se:,.0f-->). Past earnings move the answer by thousands of dollars, 4,041<!--hospital-lalonde-least-moved:,.0f--> to 5,563<!--hospital-lalonde-most-moved:,.0f-->. Trimming moves it by −108<!--hospital-lalonde-trim-low:,.0f--> to +613<!--hospital-lalonde-trim-high:+,.0f-->, and the four estimators lie 1,294<!--hospital-lalonde-spread-none:,.0f--> apart without past earnings, 439<!--hospital-lalonde-spread-past:,.0f--> with them, 357<!--hospital-lalonde-spread-trimmed:,.0f--> on the trimmed men.
 #
-# The doubly robust answers come without a split, which a logit and lines do not need: over twelve deals of the 428<!--hospital-lalonde-kept:,.0f--> men into halves one split gave anything from 816 to 2,057. Where you need one, take the median of many, `splits=25`. Each of the table's twelve answers has a standard error above 600 dollars: do not rank the estimators by them.
-#
-# Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
+# The doubly robust answers come without a split, which a logit and lines do not need: over twelve deals of the 428<!--hospital-lalonde-kept:,.0f--> men into halves one split gave anything from 816 to 2,057. Each of the table's twelve answers has a standard error above 600 dollars: do not rank the estimators by them. Imbens and Xu (2024) look back on forty years of work on these data: with enough overlap modern estimators agree, and that does not make them valid. It takes placebo tests, and knowledge of how men came to be trained. Trimming also changed whom the answer is about: 428<!--hospital-lalonde-kept:,.0f--> men are left of 16,177, and the experiment's number is for all its trainees.
 
 # %% [markdown]
 # ## The decision
@@ -661,7 +653,7 @@ tables.results(cost, "Mean severity (points) under each policy.", digits=2)
 # %% [markdown]
 # ## Many worlds
 #
-# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against the estimand that the table names (the regression against the ATE, which is not its own). `make bench` runs 1,000 samples for every recipe.
+# One sample is one draw. Over 150 fresh samples of 1,000 patients from the straight world: bias and coverage, each estimator against the estimand that the table names (the regression against the ATE, which is not its own).
 
 
 # %% mystnb={"code_prompt_show": "Show the five analyses"} tags=["hide-input"]
