@@ -82,8 +82,17 @@ def _read(data, *, several=None, cluster=None, **roles):
         owner.setdefault(_one("cluster", cluster), "cluster")
     _check_frame(data, owner)
     table = pd.DataFrame({name: _plain(data[name]) for name in owner}, copy=False)
-    table.attrs = {**data.attrs, "precision": {name: _precision(data[name]) for name in owner}}
+    precision = _Shared({name: _precision(data[name]) for name in owner})
+    table.attrs = {**data.attrs, "precision": precision}
     return table
+
+
+class _Shared(dict):
+    """A dict that copies share: pandas copies attrs in depth whenever a column is read."""
+
+    def __deepcopy__(self, memo):
+        """Return itself."""
+        return self
 
 
 def _check_frame(data, owner):
