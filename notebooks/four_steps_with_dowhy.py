@@ -45,6 +45,7 @@ from casestudies.sampling import refutation
 from casestudies.sampling.montecarlo import replicate
 
 figures.house_style()
+pd.options.mode.string_storage = "python"  # DoWhy reads columns often; Arrow is slower
 sympy.init_printing(pretty_print=False, use_latex=False)  # DoWhy turns it on
 # DoWhy logs each exception before it raises it; the exception is enough.
 logging.getLogger("dowhy").setLevel(logging.CRITICAL)

@@ -75,14 +75,22 @@ def test_the_subset_keeps_whole_rows_and_the_stated_share_of_them():
     rng = np.random.RandomState(3)
 
     def check(y, t, x):
-        kept = rows.sample(frac=0.8, random_state=rng)
-        assert (np.column_stack([y, t, x]) == kept.to_numpy()).all()
-        return len(y)
+        for table in zip(y, t, x, strict=True):
+            kept = rows.sample(frac=0.8, random_state=rng)
+            assert (np.column_stack(table) == kept.to_numpy()).all()
+        return y.shape
 
     sizes = drawn(refutation.data_subset, y, t, x, estimator=check, simulations=3)
-    assert (sizes == 320).all()
-    half = drawn(refutation.data_subset, y, t, x, estimator=lambda y, t, x: len(y), fraction=0.5)
-    assert (half == 200).all()
+    assert sizes == (3, 320)
+    half = drawn(refutation.data_subset, y, t, x, estimator=lambda y, t, x: y.shape, fraction=0.5)
+    assert half == (100, 200)
+
+
+@pytest.mark.parametrize("estimator", [refutation.least_squares, refutation.nearest_score])
+def test_an_estimator_takes_tables_one_behind_another(estimator):
+    tables = [arrays("campaign", n=100, rng=seed) for seed in range(3)]
+    together = estimator(*(np.array(values) for values in zip(*tables, strict=True)))
+    assert together == pytest.approx([float(estimator(*table)) for table in tables])
 
 
 def test_the_percentile_p_value_counts_ties_half_and_the_smaller_side_twice():

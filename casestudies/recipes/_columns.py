@@ -130,6 +130,8 @@ def _plain(column):
     else:
         values = column.astype(object)
     _check_complete(column, pd.isna(values), "missing")
+    if column.dtype == np.int64:
+        return column.to_numpy()
     if not isinstance(values, np.ndarray):
         return values.reset_index(drop=True)
     _check_complete(column, np.isinf(values), "infinite")
@@ -426,10 +428,10 @@ def _check_noise(outcome, std_error, scale):
         )
 
 
-def _result(method, estimate, std_error, *, n, level, df=np.inf):
-    """Return estimate, standard error, interval and n as a Series named after the method."""
+def _result(method, estimate, std_error, *, n, level, df=np.inf, **more):
+    """Return estimate, standard error, interval, n and more as a Series named after the method."""
     _check_level(level)
     margin = special.stdtrit(df, (1 + level) / 2) * std_error
     ci = {"ci_low": estimate - margin, "ci_high": estimate + margin}
-    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n}
+    entries = {"estimate": estimate, "std_error": std_error, **ci, "n": n, **more}
     return pd.Series(entries, name=method, dtype=float)

@@ -269,7 +269,8 @@ def _past(course, decision, rows, cells):
 
 def _varying(table, names):
     """Return the columns that have more than one value in these rows."""
-    return [name for name in names if (table[name] != table[name].iloc[0]).any()]
+    columns = ((name, table[name].to_numpy()) for name in names)
+    return [name for name, values in columns if (values != values[0]).any()]
 
 
 def _cells_of(table, names):
@@ -280,8 +281,8 @@ def _cells_of(table, names):
         codes = pd.factorize(codes * len(kinds) + values, sort=True)[0]
     if not names:
         return codes, [""]
-    firsts = table[names].iloc[np.unique(codes, return_index=True)[1]]
-    rows = zip(*(firsts[name] for name in names), strict=True)
+    firsts = np.unique(codes, return_index=True)[1]
+    rows = zip(*(table[name].to_numpy()[firsts] for name in names), strict=True)
     words = [" and ".join(f"{n} = {v}" for n, v in zip(names, row, strict=True)) for row in rows]
     return codes, words
 

@@ -51,10 +51,15 @@ class _Course(NamedTuple):
         return last.present & ~(last.lost & (last.taken == 1))
 
 
-def _read_course(
-    data, outcome, treatments, histories, regime, weights=None, censored=None, model="linear"
+def _read_course(data, outcome, treatments, histories, regime, *options, **named):
+    """Return units and their decisions under a regime, or raise."""
+    return _read_courses(data, outcome, treatments, histories, [regime], *options, **named)[0]
+
+
+def _read_courses(
+    data, outcome, treatments, histories, regimes, weights=None, censored=None, model="linear"
 ):
-    """Return units and their decisions, or raise."""
+    """Return the same units and their decisions under each of several regimes, or raise."""
     _check_choice("model", model, ("linear", "logit"))
     outcome, treatments = _one("outcome", outcome), _names("treatments", treatments)
     if not treatments:
@@ -70,14 +75,16 @@ def _read_course(
     for name in covariates:
         if (table[name] == table[name].iloc[0]).all():
             raise ValueError(f"column {name!r} has one value in all rows; drop it from histories")
-    decisions = _decisions(table, treatments, known, losses, gone, regime)
+    read = table, treatments, known, losses, gone
+    decided = [_decisions(*read, regime) for regime in regimes]
     w = _sampling_weights(table, weights) / len(table)
     y, stayed = _numbers(table, outcome), ~gone[-1]
     _outcome(table[stayed], outcome, model)
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
     past = [*covariates, *treatments]
     discrete = {n for n in past if not _numeric(table, n) or table[n].isin((0, 1)).all()}
-    return _Course(table, np.where(stayed, y - origin, 0), origin, w, decisions, discrete, {})
+    y = np.where(stayed, y - origin, 0)
+    return [_Course(table, y, origin, w, decisions, discrete, {}) for decisions in decided]
 
 
 def _read_histories(histories, treatments, later):

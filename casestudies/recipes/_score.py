@@ -49,17 +49,19 @@ def _read_counted_covariates(
 def _check_values(table, name, treated, alone):
     """Raise if a column is constant, or a value of a category is found in one arm only."""
     values = table[name] if _numeric(table, name) else _levels(table[name]).astype(object)
-    arms = pd.Series(treated).groupby(values.to_numpy(), sort=False).agg(["mean", "size"])
-    if len(arms) == 1:
-        raise ValueError(f"column {name!r} has one value in all rows, {arms.index[0]}; drop it")
-    lonely = arms[arms["mean"].isin(alone)]
-    if lonely.empty or (_numeric(table, name) and len(arms) > 2):
+    codes, kinds = pd.factorize(values.to_numpy())
+    if len(kinds) == 1:
+        raise ValueError(f"column {name!r} has one value in all rows, {kinds[0]}; drop it")
+    size = np.bincount(codes)
+    share = np.bincount(codes, treated) / size
+    lonely = np.flatnonzero(np.isin(share, alone))
+    if not len(lonely) or (_numeric(table, name) and len(kinds) > 2):
         return
-    share, size = lonely.iloc[0]
+    first = lonely[0]
     more = f", and {len(lonely) - 1} more value(s) are in one arm only" * (len(lonely) > 1)
-    found = f"column {name!r} is {lonely.index[0]} in {size:.0f} row(s), all of them "
-    found += ("treated" if share else "untreated") + more
-    if len(arms) == 2:
+    found = f"column {name!r} is {kinds[first]} in {size[first]} row(s), all of them "
+    found += ("treated" if share[first] else "untreated") + more
+    if len(kinds) == 2:
         raise ValueError(f"no overlap: {found}; take it out of adjust_for, and say so")
     raise ValueError(
         f"no overlap: {found}; merge the value with another, or drop these rows and say that the "
@@ -193,15 +195,16 @@ def _logit(x, y, weights=1.0):
         return (weights * losses).sum()
 
     coefficients = np.zeros(x.shape[1])
+    reached = loss(coefficients)
     for _ in range(300):
         fitted = expit(x @ coefficients)
         inverse = _inverse_information(x, fitted, weights)
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
         step = inverse @ (x.T @ (weights * (y - fitted)))
-        while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
+        while (lower := loss(coefficients + step)) > reached * (1 + 1e-12):
             step /= 2
-        coefficients = coefficients + step
+        coefficients, reached = coefficients + step, lower
         if np.abs(x @ step).max() < 1e-8:
             return coefficients, True
     return coefficients, False

@@ -259,9 +259,8 @@ def partially_linear_iv(
         _check_noise(outcome, std_error, scale)
         found.append((estimate, std_error))
         strengths.append((first / first_error) ** 2)
-    settings = {"n": sample.counted.n, "level": level, "df": df}
-    result = _result("partially_linear_iv", *_over_splits(found), **settings)
-    result["first_stage_f"] = np.median(strengths)
+    told = {"n": sample.counted.n, "level": level, "df": df, "first_stage_f": np.median(strengths)}
+    result = _result("partially_linear_iv", *_over_splits(found), **told)
     return _named(result, "average of LATEs weighted by Cov(Z, D | X)", sample.table)
 
 
@@ -399,9 +398,9 @@ def interactive_iv(
         shares.append(share)
         errors.append(sample.counted.error(by_share, 0.0, sample.cluster)[0])
     settings = {"n": sample.counted.n, "level": level, "df": df}
-    result = _result("interactive_iv", *_over_splits(found), **settings)
-    result["share_compliers"] = np.median(shares)
-    result["first_stage_f"] = np.median(np.square(shares) / np.square(errors))
+    strength = np.median(np.square(shares) / np.square(errors))
+    first_stage = {"share_compliers": np.median(shares), "first_stage_f": strength}
+    result = _result("interactive_iv", *_over_splits(found), **settings, **first_stage)
     return _named(result, "LATE", sample.table)
 
 

@@ -851,9 +851,9 @@ def _valued(method, estimate, influence, weights, log, outcome, cluster, level):
         _check_clusters(log.table, cluster, weights)
     std_error, df = counted.error(*influence, log.table.get(cluster))
     _check_noise(outcome, std_error, _scale(log.table, outcome))
-    result = _result(method, estimate, std_error, n=counted.n, level=level, df=df)
-    result["mean_weight"] = _mean(weights, counted.size)
-    result["effective_n"] = _effective(weights, counted.size)
+    size, extent = counted.size, {"n": counted.n, "level": level, "df": df}
+    left = {"mean_weight": _mean(weights, size), "effective_n": _effective(weights, size)}
+    result = _result(method, estimate, std_error, **extent, **left)
     return _named(result, "policy value", log.table)
 
 

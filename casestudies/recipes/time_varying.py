@@ -40,7 +40,13 @@ from casestudies.recipes._following import (
     _weighted,
 )
 from casestudies.recipes._panel import _check_constant, _check_unit, _periods
-from casestudies.recipes._regimes import _as_taken, _followed, _follows, _read_course
+from casestudies.recipes._regimes import (
+    _as_taken,
+    _followed,
+    _follows,
+    _read_course,
+    _read_courses,
+)
 from casestudies.recipes._score import _effective
 
 
@@ -254,12 +260,9 @@ def regime_difference(
     Name: regime_difference, dtype: float64
     """
     _check_choice("method", method, METHODS)
-    read = data, outcome, treatments, histories
-    courses = [
-        _followed(_read_course(*read, asked, weights, censored, model))
-        for asked in (regime, reference)
-    ]
-    _check_differ(*courses)
+    read, options = (data, outcome, treatments, histories), (weights, censored, model)
+    courses = _read_courses(*read, [regime, reference], *options)
+    _check_differ(*map(_followed, courses))
     estimator = dict(zip(METHODS, (_iterated, _weighted, _augmented_mean), strict=True))[method]
     spread, models = (variance, draws, rng), _choose_models(model, interact, saturated)
     return _answer("regime_difference", courses, estimator, models, level, spread)
@@ -558,11 +561,9 @@ def marginal_structural_model(
     Name: marginal_structural_model, dtype: float64
     """
     _check_choice("variance", variance, ("stacked", "sandwich"))
-    read, asked = (data, outcome, treatments, histories), [regime, reference]
-    courses = [
-        _read_course(*read, _static(one), weights, censored, model)
-        for one in (asked[:1] if reference is None else asked)
-    ]
+    regimes = [_static(one) for one in ([regime] if reference is None else [regime, reference])]
+    read, options = (data, outcome, treatments, histories), (weights, censored, model)
+    courses = _read_courses(*read, regimes, *options)
     models = _choose_models(model, saturated=saturated, known=variance == "sandwich")
     return _answer("marginal_structural_model", courses, _structural, models, level)
 

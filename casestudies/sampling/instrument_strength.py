@@ -177,14 +177,18 @@ def _quadratic(products, slope):
 
 def _least_root(explained, residual):
     """Return the least eigenvalue of each explained matrix relative to the residual one."""
-    size = np.linalg.det(residual)
+    size = _determinant(residual)
     half = (
         explained[:, 0, 0] * residual[:, 1, 1]
         - 2 * explained[:, 0, 1] * residual[:, 0, 1]
         + explained[:, 1, 1] * residual[:, 0, 0]
     ) / (2 * size)
-    product = np.maximum(np.linalg.det(explained) / size, 0)
+    product = np.maximum(_determinant(explained) / size, 0)
     return product / (half + np.sqrt(np.maximum(half**2 - product, 0)))
+
+
+def _determinant(products):
+    return products[:, 0, 0] * products[:, 1, 1] - products[:, 0, 1] * products[:, 1, 0]
 
 
 def _bekker(explained, residual, form, least, slope, rows):

@@ -2,8 +2,11 @@
 
 They draw what DoWhy 0.14 draws: given the same numpy.random.RandomState they return the same
 re-estimates. An estimator is a function of outcome, treatment and covariates (arrays; the
-covariates in columns, without a constant) that returns a number.
+covariates in columns, without a constant) that returns a number, or an array of numbers for arrays
+with one table behind another: outcomes of shape (m, n), covariates of shape (m, n, k).
 """
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -32,8 +35,10 @@ def random_common_cause(y, t, x, *, estimator, simulations, rng):
     numpy.ndarray
         The re-estimates.
     """
-    noisy = (np.column_stack([x, rng.normal(size=len(y))]) for _ in range(simulations))
-    return np.array([estimator(y, t, columns) for columns in noisy])
+    noise = np.array([rng.normal(size=len(y)) for _ in range(simulations)])
+    held = np.broadcast_to(x, (simulations, *x.shape))
+    columns = np.concatenate([held, noise[..., np.newaxis]], axis=-1)
+    return estimator(*(np.broadcast_to(values, noise.shape) for values in (y, t)), columns)
 
 
 def placebo_treatment(y, t, x, *, estimator, simulations, rng):
@@ -50,8 +55,9 @@ def placebo_treatment(y, t, x, *, estimator, simulations, rng):
         The re-estimates.
     """
     n = len(y)
-    deals = (rng.choice(n, size=n, replace=False) for _ in range(simulations))
-    return np.array([estimator(y, t[rows], x) for rows in deals])
+    deals = np.array([rng.choice(n, size=n, replace=False) for _ in range(simulations)])
+    held = np.broadcast_to(x, (simulations, *x.shape))
+    return estimator(np.broadcast_to(y, deals.shape), t[deals], held)
 
 
 def data_subset(y, t, x, *, estimator, simulations, rng, fraction=0.8):
@@ -69,9 +75,9 @@ def data_subset(y, t, x, *, estimator, simulations, rng, fraction=0.8):
     numpy.ndarray
         The re-estimates.
     """
-    n = len(y)
-    draws = (rng.choice(n, size=round(fraction * n), replace=False) for _ in range(simulations))
-    return np.array([estimator(y[rows], t[rows], x[rows]) for rows in draws])
+    n, size = len(y), round(fraction * len(y))
+    draws = np.array([rng.choice(n, size=size, replace=False) for _ in range(simulations)])
+    return estimator(y[draws], t[draws], x[draws])
 
 
 def percentile_p_value(value, simulated):
@@ -134,14 +140,15 @@ def least_squares(y, t, x):
     Parameters
     ----------
     y, t, x
-        As in `random_common_cause`.
+        As in `random_common_cause`, or one such table behind another.
 
     Returns
     -------
-    float
+    float or numpy.ndarray
     """
-    columns = np.column_stack([t, np.ones(len(t)), x])
-    return np.linalg.solve(columns.T @ columns, columns.T @ y)[0]
+    columns = np.concatenate([np.stack([t, np.ones(t.shape)], axis=-1), x], axis=-1)
+    turned = np.swapaxes(columns, -1, -2)
+    return np.linalg.solve(turned @ columns, turned @ y[..., np.newaxis])[..., 0, 0]
 
 
 def nearest_score(y, t, x):
@@ -152,21 +159,28 @@ def nearest_score(y, t, x):
     Parameters
     ----------
     y, t, x
-        As in `random_common_cause`.
+        As in `random_common_cause`, or one such table behind another.
 
     Returns
     -------
-    float
+    float or numpy.ndarray
     """
-    columns = np.column_stack([np.ones(len(t)), x])
-    beta = np.zeros(columns.shape[1])
+    columns = np.concatenate([np.ones((*t.shape, 1)), x], axis=-1)
+    turned = np.swapaxes(columns, -1, -2)
+    beta = np.zeros((*t.shape[:-1], columns.shape[-1], 1))
     for _ in range(25):
         p = expit(columns @ beta)
-        step = np.linalg.solve((columns.T * (p * (1 - p))) @ columns, columns.T @ (t - p))
+        information = (turned * np.swapaxes(p * (1 - p), -1, -2)) @ columns
+        step = np.linalg.solve(information, turned @ (t[..., np.newaxis] - p))
         beta = beta + step
         if abs(step).max() < 1e-10:
             break
-    score, treated = expit(columns @ beta), t == 1
+    return _by_neighbours(y, t == 1, expit(columns @ beta)[..., 0])[()]
+
+
+@partial(np.vectorize, signature="(n),(n),(n)->()")
+def _by_neighbours(y, treated, score):
+    """Compare each unit with its nearest of the other arm, on average, for each table."""
     there = y[~treated][_nearest(score[treated], score[~treated])]
     back = y[treated][_nearest(score[~treated], score[treated])]
     return ((y[treated] - there).sum() + (back - y[~treated]).sum()) / len(y)
