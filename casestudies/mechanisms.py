@@ -24,14 +24,13 @@ class Mechanism:
 
     def __init__(self, **parameters):
         self.parameters = parameters
-        found = [name for p in parameters.values() for name in _arguments(p)]
-        self.parents = tuple(dict.fromkeys(found))
+        self._read = {key: _arguments(p) for key, p in parameters.items()}
+        self.parents = tuple(dict.fromkeys(name for names in self._read.values() for name in names))
 
     def evaluate(self, values):
         """Return each parameter, given a mapping from variable to values."""
-        names = {key: _arguments(p) for key, p in self.parameters.items()}
         return {
-            key: np.asarray(p(**{name: values[name] for name in names[key]}) if callable(p) else p)
+            key: np.asarray(p(**{n: values[n] for n in self._read[key]}) if callable(p) else p)
             for key, p in self.parameters.items()
         }
 

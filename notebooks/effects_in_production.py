@@ -601,7 +601,7 @@ tables.results(vouchers, "ATE of a voucher on fetching the result.", digits=2)
 #
 # ### Exercise 2. A bell that rings sooner
 #
-# `watched_years.alarms(years["quiet"], reference=-0.06, average_run_length=100)`. How many quiet years ring now, and how much sooner is a dead programme found? Which length would you choose, at 162,000 euros a week?
+# `watched_years.effect_detector(years["quiet"], reference=-0.06, average_run_length=100)`. How many quiet years ring now, and how much sooner is a dead programme found? Which length would you choose, at 162,000 euros a week?
 #
 # <details>
 # <summary>Solution</summary>
@@ -657,9 +657,9 @@ effect_first, ratio_first = (
     for found in (rang["log breaks"][f"{key} detector"] for key in ("effect", "ratio"))
 )
 short = {
-    name: watched_years.alarms(years[name], reference=-0.06, average_run_length=100)[
-        "effect detector"
-    ]
+    name: watched_years.effect_detector(
+        years[name], reference=-0.06, average_run_length=100
+    )
     for name in ("quiet", "programme dies")
 }
 sooner = watched_years.alarm_rates(

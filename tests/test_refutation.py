@@ -47,6 +47,31 @@ def test_nearest_score_is_the_matching_of_the_recipe_without_bias_correction():
     assert refutation.nearest_score(y, t, x) == pytest.approx(recipe["estimate"])
 
 
+DOWHY = dict(
+    zip(
+        refutation.REFUTERS,
+        ["random_common_cause", "placebo_treatment_refuter", "data_subset_refuter"],
+        strict=True,
+    )
+)
+
+
+@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")  # DoWhy's
+@pytest.mark.parametrize("refuter", DOWHY)
+def test_dowhy_gives_the_same_p_value_in_the_same_stream(refuter):
+    dowhy = pytest.importorskip("dowhy")
+    data = scenarios.marketing().sample(300, rng=4)
+    roles = {"outcome": "revenue", "treatment": "marketing_spend"}
+    ours = refutation.p_values(data, **roles, adjust_for=CAUSES[:1], seed=6, refuters=[refuter])
+    model = dowhy.CausalModel(data, **roles, common_causes=CAUSES[:1])
+    estimand = model.identify_effect()
+    estimate = model.estimate_effect(estimand, method_name="backdoor.linear_regression")
+    asked = {"method_name": DOWHY[refuter], "random_state": np.random.RandomState(6)}
+    asked |= {"placebo_type": "permute"} if "placebo" in refuter else {}
+    theirs = model.refute_estimate(estimand, estimate, **asked).refutation_result["p_value"]
+    assert theirs == pytest.approx(ours.item(), abs=0.0201)  # one rank
+
+
 def test_adding_noise_draws_one_column_a_simulation_from_the_stream():
     y, t, x = arrays()
     found = drawn(refutation.random_common_cause, y, t, x)

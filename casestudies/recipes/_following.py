@@ -204,8 +204,7 @@ def _once(course, key, make, *arguments):
 def _unseen(course, decision, fit, new, bounding):
     """Tell whose cell has too few units that do what the regime asks, or raise."""
     limit, least = bounding
-    names = [name for name in decision.past if name in course.discrete]
-    cells, words = _cells_of(course.table, names)
+    cells, words = _once(course, (decision.name, "cells", *decision.past), _cells_before, decision)
     unseen = new & (np.bincount(cells[fit], minlength=len(words))[cells] < least)
     if limit is None and unseen.any():
         row = unseen.argmax()
@@ -273,6 +272,11 @@ def _varying(table, names):
     return [name for name, values in columns if (values != values[0]).any()]
 
 
+def _cells_before(course, decision):
+    """Return the cells of a decision's whole history."""
+    return _cells_of(course.table, [name for name in decision.past if name in course.discrete])
+
+
 def _cells_of(table, names):
     """Return the number of each row's combination of values, and the combinations in words."""
     codes = np.zeros(len(table), dtype=int)
@@ -323,8 +327,7 @@ def _chances(course, cells, *, both=False):
 
 def _uncertain(course, decision, rows):
     """Tell whose cell holds units that do otherwise than the regime asks."""
-    names = [name for name in decision.past if name in course.discrete]
-    cells, words = _cells_of(course.table, names)
+    cells, words = _once(course, (decision.name, "cells", *decision.past), _cells_before, decision)
     others = rows & (decision.taken != decision.asked)
     return np.bincount(cells[others], minlength=len(words))[cells] > 0
 

@@ -190,12 +190,30 @@ def alarms(years, *, reference, average_run_length=1000):
         "test of all data to date": z > stats.norm.ppf(0.975),
         "O'Brien-Fleming limits": z > limits,
         "confidence sequence": np.abs(estimate - reference) > margin,
-        "effect detector": _effect_evidence(years, reference)[0] >= average_run_length,
+        "effect detector": effect_detector(
+            years, reference=reference, average_run_length=average_run_length
+        ),
         "ratio detector": _ratio_evidence(years.size) >= average_run_length,
         "input detector": _input_evidence(years) >= average_run_length,
         "input mean, weekly test": np.abs(years.workload) * np.sqrt(years.people) > 1.96,
         "treated rate, three errors": np.abs(treated) > 3 * spread,
     }
+
+
+def effect_detector(years, *, reference, average_run_length=1000):
+    """Say for every year and week whether the detector of a change in the effect rings there.
+
+    Parameters
+    ----------
+    years, reference, average_run_length
+        As in `alarms`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Years first, then weeks.
+    """
+    return _effect_evidence(years, reference)[0] >= average_run_length
 
 
 def alarm_rates(rung, *, since=0):

@@ -297,7 +297,7 @@ def _panel(units, k):
         "upgraded": upgraded * (months >= k.start + k.upgrade_delay),
     }
     for name in ("frail", "severity", "surgery"):
-        columns[name] = units[[f"{name}_{month}" for month in months]].to_numpy()
+        columns[name] = np.stack([units[f"{name}_{month}"] for month in months], axis=1)
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 

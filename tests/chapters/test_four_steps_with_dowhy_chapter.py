@@ -58,12 +58,11 @@ def test_one_seed_gives_a_p_value_of_zero():
 
 
 def test_a_wrong_estimate_passes_three_refuters():
-    assert (chapter.passed["p value"] > 0.5).all()
+    assert (chapter.passed > 0.5).all(axis=None)
     assert not covers(chapter.spend, marketing.truth["ATE"]).iloc[1]
 
 
 def test_the_p_value_is_a_binomial_of_noise():
-    assert np.allclose(chapter.both["DoWhy"], chapter.both["numpy"], atol=0.02)
     noise = np.random.default_rng(1).normal(size=(2, 20_000, 20)).prod(axis=0)
     bound = np.quantile(abs(noise.mean(axis=1)) / noise.std(axis=1), 0.95)
     assert abs(bound - 0.47) < 0.01
