@@ -486,7 +486,7 @@ tables.results(
 )
 
 # %% [markdown]
-# With errors as weakly related as LIML suggests, the interval of the famous table covers 0.945<!--weak-like-coverage:.3f-->; with about the strongest relation that its interval allows, 0.3, it is 0.88<!--weak-like-coverage-most:.2f-->; with one of a half it would be 0.74<!--weak-like-coverage-half:.2f-->. This is the irony of the story: the study that taught the profession to fear weak instruments is probably not harmed much by their weakness. What harms it is what F does not measure: the trend, the leak, the parents who hold a child back.
+# With errors as weakly related as LIML suggests, the interval of the famous table covers 0.944<!--weak-like-coverage:.3f-->; with about the strongest relation that its interval allows, 0.3, it is 0.88<!--weak-like-coverage-most:.2f-->; with one of a half it would be 0.74<!--weak-like-coverage-half:.2f-->. This is the irony of the story: the study that taught the profession to fear weak instruments is probably not harmed much by their weakness. What harms it is what F does not measure: the trend, the leak, the parents who hold a child back.
 
 # %% [markdown]
 # ## Take it with you

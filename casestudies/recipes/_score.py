@@ -75,7 +75,8 @@ def _check_arm(table, rows, names, treatment, arm, other=None):
     for name in names:
         here, there = table[name][rows], table[name][~rows]
         if _numeric(table, name):
-            low, high = float(here.min()), float(here.max())
+            here, there = here.to_numpy(dtype=float), there.to_numpy(dtype=float)
+            low, high = here.min(), here.max()
             beyond = (there < low) | (there > high)
             hopeless = beyond.all() or (low == high and beyond.any())
             held = f"lies between {low:g} and {high:g}"
