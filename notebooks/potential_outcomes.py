@@ -376,7 +376,7 @@ tables.results(unequal, "One thousand days with slips; the ATE is 4.", digits=2)
 # %% [markdown]
 # Comparing days by what was done (the as-treated comparison) is the diary again. Dropping the days on which she disobeyed (the per-protocol comparison) does not repair it, since obeying depends on the state too. The comparison by coin, the ITT, is right for the question what *flipping* does, and too small for what the timer does. If the coin works through the timer alone and makes nobody do the opposite (both hold here), dividing it by the change in use gives the effect among compliers, 3.6<!--outcomes-late:.1f--> points, which is the business of instrumental variables; a later chapter does it properly, for a feature flag.
 #
-# The per-protocol *comparison* is wrong; the per-protocol effect is a fair question: what would the timer do if she obeyed every day? Here that is the ATE. The coin alone does not answer it, for it moves only the days of compliers. What drives the slips does, if it is recorded: she noted the state each morning, and the last row adjusts for it, 3.9<!--outcomes-followed:.1f--> (3.0<!--outcomes-followed-low:.1f--> to 4.7<!--outcomes-followed-high:.1f-->) for an exact 4.0, where the instrument has 2.5<!--outcomes-instrument:.1f--> (0.4<!--outcomes-instrument-low:.1f--> to 4.7<!--outcomes-instrument-high:.1f-->) for its 3.6<!--outcomes-late:.1f-->. The price is the coin's promise: whatever else drives both her slips and her output biases the last row, and nothing in the diary would show it (exercise 4).
+# The per-protocol *comparison* is wrong; the per-protocol effect is a fair question: what would the timer do if she obeyed every day? Here that is the ATE. The coin alone does not answer it, for it moves only the days of compliers. What drives the slips does, if it is recorded: she noted the state each morning, and the last row adjusts for it, 3.9<!--outcomes-followed:.1f--> (3.0<!--outcomes-followed-low:.1f--> to 4.7<!--outcomes-followed-high:.1f-->) for an exact 4.0, where the instrument has 2.5<!--outcomes-instrument:.1f--> (0.4<!--outcomes-instrument-low:.1f--> to 4.7<!--outcomes-instrument-high:.1f-->) for its 3.6<!--outcomes-late:.1f-->. The price is the coin's promise: whatever else drives both her slips and her output biases the last row, and in the diary only the coin can show it (exercise 4).
 #
 # ## The decision
 #
@@ -485,7 +485,7 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `days = trial_world.sample(200, rng=1)` and `days["output"] -= 3 * days["pomodoro"].shift(fill_value=0)`. Since today's coin says nothing about yesterday's, the difference in means is still about 4: the effect of today's timer, with yesterday as it came. Using it every day gains 4 − 3 = 1. With weekly coins, drop the first day of each week and compare week means; there are then about 28 independent units instead of 200.
+# A start: `days = trial_world.sample(200, rng=1)` and `days["output"] -= 3 * days["pomodoro"].shift(fill_value=0)`. Since today's coin says nothing about yesterday's, the difference in means still aims at 4, the effect of today's timer with yesterday as it came; its standard error is 1.3. Using it every day gains 4 − 3 = 1. With weekly coins, drop the first day of each week (enough, as the memory lasts one day) and compare the means of 28 weeks, 14 of either kind: this aims at 1, with an error of 1.4. That is hardly more than before, since days are independent here but for the memory; where the days of a week are alike, whole weeks cost much more (exercise 7). Daily coins can answer too, by the effects of today's and of yesterday's timer added up, with an error of 1.9. None of these finds 1 point in 200 days.
 #
 # </details>
 #
@@ -496,13 +496,13 @@ tables.results(programme, "Offer of training: dollars a year in 1978.", digits=0
 # <details>
 # <summary>Solution</summary>
 #
-# With `days["good"] = days["state"] >= 0`, `adjusted(days, **columns, adjust_for="good")` gives 1.1<!--outcomes-coarse:.1f--> on her thousand days and tends to 1.48<!--outcomes-coarse-limit:.2f-->, not to 4: among good mornings too, the timer comes out on the worse ones. No recorded column shows it, and its interval, 0.1<!--outcomes-coarse-low:.1f--> to 2.1<!--outcomes-coarse-high:.1f-->, knows nothing of it. The comparison by coin and the instrument are as right as before.
+# With `days["good"] = days["state"] >= 0`, `adjusted(days, **columns, adjust_for="good")` gives 1.1<!--outcomes-coarse:.1f--> on her thousand days and tends to 1.48<!--outcomes-coarse-limit:.2f-->, not to 4: among good mornings too, the timer comes out on the worse ones. Its interval, 0.1<!--outcomes-coarse-low:.1f--> to 2.1<!--outcomes-coarse-high:.1f-->, knows nothing of that. The coin does. It reaches the output through the timer alone; so if the note were enough, days of heads and of tails with equal timer and note would have equal output on average. Regress the output on timer, note, their product and the coin: the coin's coefficient tends to 1.7 points (1.2 in her diary, p = 0.04), and a test at the 5% level sees it in nearly nine of ten such diaries. To pass it would prove little. The comparison by coin and the instrument are as right as before.
 #
 # </details>
 #
 # ### Exercise 5. Days that are not written down
 #
-# She obeys the coin, but on days with tails and a state below −1 she does not write the diary. What does the difference in means tend to? The diary then has too many heads, a sample-ratio mismatch. How likely is a test of equal shares at the 5% level to notice, in a trial of 200 days and in one of 1,000?
+# She obeys the coin, but on days with tails and a state below −1 she does not write the diary. What does the difference in means tend to? The diary then has too many heads, a sample-ratio mismatch. How likely is a z-test of equal shares at the 5% level to notice, in a trial of 200 days and in one of 1,000?
 #
 # <details>
 # <summary>Solution</summary>

@@ -202,6 +202,61 @@ def test_numpy_alone_finds_the_answers_of_days_with_slips_in_the_same_draws():
     assert found == pytest.approx([late, *ends], rel=1e-5)
 
 
+def test_a_note_that_is_too_coarse_leaves_the_coin_a_say_in_nine_of_ten_diaries():
+    rng, shape = np.random.default_rng(15), (600, 1_000)
+    coin, state = (rng.random(shape) < 0.5) * 1.0, rng.normal(size=shape)
+    on = (rng.random(shape) < stats.norm.cdf(np.where(coin == 1, 1.5, -0.5) - state)) * 1.0
+    output = 50 + 8 * state + (4 - 2 * state) * on + 6 * rng.normal(size=shape)
+
+    def of_the_coin(note, coin, on, output):
+        x = np.stack([np.ones(note.shape), on, note, on * note, coin], axis=-1)
+        across = np.swapaxes(x, 1, 2)
+        inverse = np.linalg.inv(across @ x)
+        slope = inverse @ across @ output[..., np.newaxis]
+        left = (output[..., np.newaxis] - x @ slope) ** 2
+        left /= 1 - ((x @ inverse) * x).sum(axis=2, keepdims=True)
+        covariance = inverse @ (across @ (x * left)) @ inverse
+        return slope[:, 4, 0], np.sqrt(covariance[:, 4, 4])
+
+    for note, limit, noticed in (((state >= 0) * 1.0, 1.68, 0.87), (state, 0.0, 0.05)):
+        found, error = of_the_coin(note, coin, on, output)
+        assert abs(found.mean() - limit) < 4 * found.std() / np.sqrt(600)
+        rejected = (abs(found / error) > stats.t.ppf(0.975, 995)).mean()
+        assert abs(rejected - noticed) < 4 * np.sqrt(noticed * (1 - noticed) / 600)
+    rng = np.random.default_rng(9)
+    coin, state = (rng.random(1_000) < 0.5) * 1.0, rng.normal(size=1_000)
+    on = (rng.random(1_000) < stats.norm.cdf(np.where(coin == 1, 1.5, -0.5) - state)) * 1.0
+    output = 50 + 8 * state + (4 - 2 * state) * on + 6 * rng.normal(size=1_000)
+    found, error = of_the_coin(*(x[np.newaxis] for x in ((state >= 0) * 1.0, coin, on, output)))
+    assert round(found[0], 1) == 1.2
+    assert round(2 * stats.t.sf(found[0] / error[0], 995), 2) == 0.04
+
+
+def test_with_a_memory_whole_weeks_answer_what_every_day_would_gain():
+    rng, number = np.random.default_rng(16), 4_000
+
+    def outputs(on):
+        state, noise = rng.normal(size=(2, *on.shape))
+        output = 50 + 8 * state + (4 - 2 * state) * on + 6 * noise
+        output[:, 1:] -= 3 * on[:, :-1]
+        return output
+
+    def gap(output, on):
+        return (output * on).sum(1) / on.sum(1) - (output * (1 - on)).sum(1) / (1 - on).sum(1)
+
+    on = (rng.random((number, 200)) < 0.5) * 1.0
+    output = outputs(on)
+    x = np.stack([np.ones((number, 199)), on[:, 1:], on[:, :-1]], axis=-1)
+    slopes = np.linalg.solve(np.swapaxes(x, 1, 2) @ x, np.swapaxes(x, 1, 2) @ output[:, 1:, None])
+    week = rng.permuted(np.tile([0.0, 1.0], (number, 14)), axis=1)
+    weekly = outputs(week.repeat(7, axis=1)).reshape(number, 28, 7)[:, :, 1:].mean(axis=2)
+    ways = [(gap(output, on), 4, 1.3), (gap(weekly, week), 1, 1.4)]
+    ways += [(slopes[:, 1:, 0].sum(axis=1), 1, 1.9)]
+    for estimates, target, error in ways:
+        assert abs(estimates.mean() - target) < 4 * error / np.sqrt(number)
+        assert abs(estimates.std() - error) < 0.05 + 4 * error / np.sqrt(2 * number)
+
+
 def test_three_ways_to_draw_days_of_alike_weeks_have_the_errors_of_the_exercise():
     rng, shape = np.random.default_rng(14), (4_000, 28, 7)
     state, noise, week = rng.normal(size=shape), rng.normal(size=shape), rng.normal(size=shape[:2])
