@@ -89,6 +89,55 @@ def test_the_effect_of_a_mismatch_grows_with_talent():
     assert (risk(1, at) - risk(0, at)).round(2).tolist() == [0.23, 0.36, 0.41]
 
 
+def test_the_talented_fifth_saves_twice_what_a_random_fifth_does_and_the_silent_come_too_late():
+    talent = np.linspace(-8, 8, 16_001)
+    density = np.exp(-(talent**2) / 2)
+    density /= density.sum()
+    mismatched, silent = density * expit(1.5 * talent), expit(np.array([-2.0, 0.5]))
+    risk = expit([[-3 + 1.2 * a + 1.8 * m + 0.5 * talent for m in (0, 1)] for a in (0, 1)])
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    misery = 1.5 * np.arange(2)[:, None, None] + nodes
+    symptom = expit(-3.5 + 1.8 * misery + 0.5 * talent[:, None]) @ weights / weights.sum()
+    told = np.stack([[1 - silent[a], silent[a]] @ risk[a] for a in (0, 1)])
+    for exits, top, anybody in ((told, 6.7, 3.3), (symptom, 6.2, 3.1)):
+        saved = 100 * mismatched * (exits[1] - exits[0])
+        assert round(saved[talent > 0.84].sum(), 1) == top
+        assert round(0.2 * saved.sum(), 1) == anybody
+    # the riskiest fifth: a mismatch and a silence, from some talent on
+    both = mismatched * silent[1]
+    chosen = both[::-1].cumsum()[::-1] <= 0.2
+    lowest = risk[1, 1][chosen].min()
+    rest = (mismatched * (1 - silent[1]))[risk[1, 0] > lowest].sum()
+    rest += ((density - mismatched) * silent[0])[risk[0, 1] > lowest].sum()
+    assert rest < 0.001
+    assert round(100 * (both * (risk[1, 1] - risk[0, 1]))[chosen].sum(), 1) == 5.7
+    with pytest.raises(ValueError, match="cycle"):
+        scenarios.staffing().model.do(mismatch=lambda silence: 1 - silence)
+
+
+def test_a_silence_that_is_no_consequence_moves_the_odds_ratio_and_not_the_difference():
+    talent = np.linspace(-8, 8, 401)
+    density = np.exp(-(talent**2) / 2)
+    density /= density.sum()
+    chance, cells = expit(1.5 * talent), []
+    for a, m in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        share = density * (chance if a else 1 - chance) * (expit(-2) if m else 1 - expit(-2))
+        exits = expit(-3 + 1.2 * a + 1.8 * m + 0.5 * talent)
+        x = np.column_stack([np.ones(401), np.full(401, a), np.full(401, m), talent])
+        cells += [(x, share * exits, exits), (x, share * (1 - exits), exits)]
+    x, weight = np.vstack([c[0] for c in cells]), np.concatenate([c[1] for c in cells])
+    left = np.tile(np.repeat([1.0, 0.0], 401), 4)
+    found = {}
+    for name, columns in (("with", [0, 1, 2, 3]), ("without", [0, 1, 3])):
+        fit = sm.GLM(left, x[:, columns], family=sm.families.Binomial(), var_weights=weight).fit()
+        there, away = x.copy(), x.copy()
+        there[:, 1], away[:, 1] = 1, 0
+        effect = fit.predict(there[:, columns]) - fit.predict(away[:, columns])
+        found[name] = round(fit.params[1], 2), weight @ effect
+    assert (found["with"][0], found["without"][0]) == (1.2, 1.11)
+    assert found["with"][1] == pytest.approx(found["without"][1], abs=5e-4)
+
+
 def test_the_mediator_ranks_first_in_both_worlds():
     assert chapter.ranked.index[0] == "silence"
     assert chapter.both.shape == (3, 4)
