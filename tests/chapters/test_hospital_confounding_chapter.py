@@ -187,3 +187,22 @@ def test_the_att_of_the_frail_world_is_a_sum_over_a_grid():
     treated = stats.norm.pdf(health) * stats.norm.pdf(frailty) * expit(-1 - 1.2 * health + frailty)
     att = -3 + 1.5 * (treated * health).sum() / treated.sum()
     assert expected["frail-att"] == pytest.approx(att, abs=6e-6)
+
+
+@pytest.mark.parametrize(
+    ("frailty", "value", "bias"), [(0.75, 0.11, 2.1), (1.0, 0.0, 3.5), (1.25, 0.11, 5.0)]
+)
+def test_one_robustness_value_goes_with_a_small_bias_and_with_a_large_one(frailty, value, bias):
+    n, rng = 200_000, np.random.default_rng(18)
+    age, shock, hidden, noise = rng.normal(size=(4, n))
+    health = -0.5 * age + np.sqrt(0.75) * shock
+    drug = (rng.random(n) < expit(-1 - 1.2 * health + frailty * hidden)) * 1.0
+    severity = 50 - 6 * health + 2 * age + 4 * frailty * hidden + (1.5 * health - 3) * drug
+    severity += 4 * noise
+    x = np.column_stack([np.ones(n), age, health])
+    rest = [y - x @ np.linalg.lstsq(x, y)[0] for y in (drug, severity)]
+    r = np.corrcoef(rest)[0, 1]
+    f = abs(r) / np.sqrt(1 - r**2)
+    assert abs((np.sqrt(f**4 + 4 * f**2) - f**2) / 2 - value) < 0.015
+    lines = [np.linalg.lstsq(x[drug == arm], severity[drug == arm])[0] for arm in (0.0, 1.0)]
+    assert abs((x @ (lines[1] - lines[0])).mean() + 3 - bias) < 0.15
