@@ -188,3 +188,20 @@ def test_matching_written_out_has_the_p_values_of_the_first_twenty_tables(name, 
         estimate, found = with_noise(world.sample(200, rng=300 + i), causes, 40, i)
         above = (found > estimate).mean() + (found == estimate).mean() / 2
         assert chapter.matched[name].iloc[i] == pytest.approx(2 * min(above, 1 - above))
+
+
+def test_last_quarters_revenue_gives_the_missing_competitor_away():
+    rng, n, rejected, errors = np.random.default_rng(19), 500, np.zeros(2), []
+    for _ in range(1_000):
+        season, competitor = rng.normal(size=n), (rng.random(n) < 0.5) * 1.0
+        spend = 60 + 12 * season + 12 * competitor + 10 * rng.normal(size=n)
+        before = 700 + 40 * season - 50 * competitor + 60 * rng.normal(size=n)
+        for i, causes in enumerate(([season], [season, competitor])):
+            found, error, degrees = coefficient(before, spend, *causes)
+            rejected[i] += abs(found / error) > stats.t.ppf(0.975, degrees)
+            errors += [error] if i == 0 else []
+    assert np.mean(errors) == pytest.approx(
+        np.sqrt((3_600 + 625 - 150**2 / 136) / 136 / 500), rel=0.01
+    )
+    assert abs(rejected[0] / 1_000 - 0.99) < 4 * np.sqrt(0.99 * 0.01 / 1_000)
+    assert abs(rejected[1] / 1_000 - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 1_000)
