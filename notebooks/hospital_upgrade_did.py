@@ -735,12 +735,12 @@ print(test.to_string())
 #
 # ### Exercise 1. A third department that is not quite alike
 #
-# Suppose the equipment does half as much for surgery as for the medical department (`upgrade_on_surgery=0.5`). What does the triple difference converge to, and what would you have to know to correct it?
+# Suppose the equipment does half as much for surgery as for the medical department (`scenarios.hospital_upgrade(upgrade_overlap=1.0, upgrade_on_surgery=0.5)`). What does the triple difference converge to, and what would you have to know to correct it?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see `world.truth["triple difference"]`. If κ is surgery's gain from the equipment over the medical department's, DiD − (DiD on surgery) / κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
+# DiD is ATT − 3, DiD on surgery is −1.5, so the triple difference is ATT − 1.5, −3.78<!--upgrade-ddd-weaker:.2f-->; see that world's `truth["triple difference"]`. If κ is surgery's gain from the equipment over the medical department's, DiD − (DiD on surgery) / κ is the ATT. The ratio κ cannot be learned from these data: drug and equipment arrive together. It would have to come from hospitals that bought the equipment alone.
 #
 # </details>
 #
@@ -751,7 +751,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# In levels. Both groups lose 0.4 points a month, and a loss of 0.4 is a larger *share* of a lower level; so in logarithms the less burdened hospitals fall faster, and the estimates before the start are clearly not zero. Parallel trends is an assumption about one scale, and the scale has to be argued from how the outcome moves (Roth and Sant'Anna, 2023).
+# In levels. Both groups lose 0.4 points a month, and a loss of 0.4 is a larger *share* of a lower level; so in logarithms the less burdened hospitals fall faster, and the estimates before the start are below zero, more so the earlier the month. Parallel trends is an assumption about one scale, and the scale has to be argued from how the outcome moves (Roth and Sant'Anna, 2023).
 #
 # </details>
 #
@@ -762,7 +762,7 @@ print(test.to_string())
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the ATT. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
+# A start: `early = scenarios.hospital_upgrade(start=4).sample(60, rng=1)`, the same for `late` with its hospital numbers raised by 60, then `both = pd.concat([early, late])` with `first = treated × start`. With a growing effect, two-way fixed effects uses the early starters as a comparison for the late ones, although their severity is still falling because of the drug (Goodman-Bacon, 2021); it understates the ATT: in the limit it gives −2.86 for −3.09. `overall_att` compares with hospitals not yet treated only (Callaway and Sant'Anna, 2021). With the same effect in every month after the start the two would nearly agree: the trouble is not staggered starts as such.
 #
 # </details>
 #

@@ -297,3 +297,35 @@ def test_the_months_before_and_their_covariance_by_statsmodels_give_the_three_ch
     j = np.arange(200)
     passed = stats.poisson.pmf(j, shift / 2) @ stats.beta.cdf(ratio / (1 + ratio), 1.5 + j, 18)
     assert expected["upgrade-power"] == pytest.approx(1 - passed, abs=5e-5)
+
+
+def test_in_logarithms_the_months_before_lie_below_zero():
+    rows = scenarios.hospital_upgrade(burden_effect=2.0).sample(20_000, rng=1)
+    shape = (20_000, 8)
+    severity, treated = (
+        rows[name].to_numpy(float).reshape(shape) for name in ("severity", "treated")
+    )
+    drug = treated[:, 0] == 1
+    for months, falls in ((severity, False), (np.log(severity), True)):
+        steps = months[:, :3] - months[:, [3]]
+        before = gap(steps, drug)
+        error = np.sqrt(sum(steps[arm].var(axis=0) / arm.sum() for arm in (drug, ~drug)))
+        assert ((abs(before) > 4 * error).any()) == falls
+        if falls:
+            assert before[0] < before[1] < before[2] < 0
+
+
+def test_with_two_starts_and_a_growing_effect_two_way_fixed_effects_say_too_little():
+    month, att = np.arange(1, 9), world.truth["ATT"]
+    starts, weight = [9, 4, 6], np.array([[0.5], [0.25], [0.25]])
+    on = np.array([(month >= start) * 1.0 for start in starts])
+    since = np.array([month - start for start in starts])
+
+    def answers(effect):
+        within = on - on.mean(axis=1, keepdims=True) - (weight * on).sum(axis=0)
+        within += (weight * on).sum() / 8
+        coefficient = (weight * within * on * effect).sum() / (weight * within * on).sum()
+        return coefficient, (weight * on * effect).sum() / (weight * on).sum()
+
+    assert np.round(answers(att - 0.5 * since), 2).tolist() == [-2.86, -3.09]
+    assert np.allclose(answers(np.full((3, 8), att)), att)
