@@ -139,6 +139,9 @@ def test_the_solutions_of_the_exercises_hold():
     longer = pretrend_power(longer, slopes=[0.15]).iloc[0]
     assert longer["power"] > 0.8
     assert longer["bias"] < chapter.actual["bias"]
+    path, first_four = 0.15 * np.arange(1, 9), slice(4)  # eight quarters of a raise in 5
+    assert [path.mean(), longer["bias"]] == pytest.approx([0.675, 0.375])
+    assert path[first_four].mean() == pytest.approx(longer["bias"])
     covariance = (np.eye(7) + 1) / 25  # seven gaps to quarter 8, 50 counties in each arm
     shift = 0.15 * np.arange(1, 8)
     shift = shift @ np.linalg.solve(covariance, shift)
@@ -152,6 +155,24 @@ def test_the_solutions_of_the_exercises_hold():
     early = event_study(early, **design)["estimate"]
     assert abs(early.loc[:-2].mean() - 0.5) < 0.15
     assert abs(early.loc[7] - (-4 + 0.5)) < 0.15
+
+
+def test_an_early_cut_is_caught_seldom_unless_the_noise_of_its_quarter_is_taken_away():
+    rng = np.random.default_rng(20)
+    covariance = {"noisy": np.eye(3) + 1, "still": np.eye(3)}  # of three gaps to quarter 4
+    caught = {}
+    for name, spread in covariance.items():
+        root = np.linalg.cholesky(spread)
+        changes = rng.normal(size=(4_000, 2, 50, 3)) @ root.T
+        means = changes.mean(axis=2)
+        gap = means[:, 1] - means[:, 0] + 0.5
+        apart = changes - means[:, :, np.newaxis]
+        pooled = np.einsum("rani,ranj->rij", apart, apart) / 98 / 25
+        square = np.einsum("ri,rij,rj->r", gap, np.linalg.inv(pooled), gap)
+        caught[name] = (square * 96 / 98 / 3 > stats.f.ppf(0.95, 3, 96)).mean()
+    stored = numbers("more_counties_did")["counties-step-caught"]
+    assert abs(caught["noisy"] - stored) < 4 * np.sqrt(0.4 * 0.6 / 4_000)
+    assert caught["still"] > 0.95
 
 
 def test_the_habit_is_right_with_one_date_or_one_effect():
