@@ -597,7 +597,7 @@ tables.results([near], "Return to a year of schooling; Card publishes 0.132 (0.0
 #
 # ### Exercise 2. The direction of the second stage's mistake
 #
-# Show that the hand-made standard error is too small exactly if $\beta^2 \operatorname{Var}(v) + 2\beta \operatorname{Cov}(u, v) < 0$, with $u$ and $v$ the errors of outcome and first stage. Then find `ability_on_wage` in `scenarios.nudge` for which the two standard errors agree although schooling is endogenous.
+# Show that in large samples, with errors of constant variance, the hand-made standard error is too small exactly if $\beta^2 \operatorname{Var}(v) + 2\beta \operatorname{Cov}(u, v) < 0$, with $u$ and $v$ the errors of outcome and first stage. Then find `ability_on_wage` in `scenarios.nudge` for which the two standard errors agree although schooling is endogenous.
 #
 # <details>
 # <summary>Solution</summary>
@@ -608,12 +608,12 @@ tables.results([near], "Return to a year of schooling; Card publishes 0.132 (0.0
 #
 # ### Exercise 3. Who was moved, grade by grade
 #
-# Open-ended. Get the original file (set `CASESTUDIES_DATA` to a folder that holds it, or let `archives.quarter_of_birth(original=True)` download it). For each grade $j$ compute the share of men with at least $j$ years of schooling, in the first quarter and in the others. The differences are the shares of men moved across each grade. Do they look like the work of a leaving age?
+# Open-ended. Get the original file (set `CASESTUDIES_DATA` to a folder that holds it, or let `archives.quarter_of_birth(original=True)` download it). For each grade $j$ compute the share of men with at least $j$ years of schooling, in the first quarter and in the others. Under monotonicity the differences are the shares of men moved across each grade. Do they look like the work of a leaving age?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `census = archives.quarter_of_birth(original=True)`, `late = census["quarter_of_birth"] > 1`, then `[(census["education"][late] >= j).mean() - (census["education"][~late] >= j).mean() for j in range(1, 21)]`. The differences add up to the jump of 0.109<!--qob-jump-schooling:.3f-->. In the original file they are 0.012 at grade 12, and still 0.013 at 13 and 0.008 at 16; 46 percent of the jump lies above grade 12, where no leaving age binds. A part of that is the trend in age: take it out as in the text and look again. Is what remains found where the law binds?
+# A start: `census = archives.quarter_of_birth(original=True)`, `late = census["quarter_of_birth"] > 1`, then `[(census["education"][late] >= j).mean() - (census["education"][~late] >= j).mean() for j in range(1, 21)]`. The differences add up to the jump of 0.109<!--qob-jump-schooling:.3f-->. In the original file they are 0.012 at grade 12, and still 0.013 at 13 and 0.008 at 16; 46 percent of the jump lies above grade 12, where no leaving age binds. A part of that is the trend in age. Take it out as in the text, and what remains of the jump is 0.04 years with an error of 0.04: too little to say at which grades.
 #
 # </details>
 #

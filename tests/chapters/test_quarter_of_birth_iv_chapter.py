@@ -65,3 +65,17 @@ def test_a_second_stage_by_hand_covers_too_seldom_where_ability_shortens_schooli
 def test_the_college_nearby_is_replicated():
     assert abs(chapter.near["estimate"] - 0.132) < 5e-4
     assert abs(chapter.near["std_error"] - 0.055) < 5e-4
+
+
+def test_a_trend_in_age_leaves_of_the_schooling_jump_no_more_than_its_error():
+    cells = archives.quarter_of_birth_cells()
+    year, quarter = (cells[f"{unit}_of_birth"].to_numpy() for unit in ("year", "quarter"))
+    men, schooling = cells["n"].to_numpy(float), cells["education_mean"].to_numpy()
+    age = 35 - (year - year.min()) - quarter / 4
+    columns = [year == y for y in np.unique(year)] + [age, age**2, quarter == 2, quarter == 1]
+    x = np.column_stack(columns).astype(float)
+    inverse = np.linalg.inv((x.T * men) @ x)
+    found = inverse @ (x.T * men) @ schooling
+    left = men @ (cells["education_var"] + (schooling - x @ found) ** 2) / men.sum()
+    assert round(-found[-1], 2) == 0.04
+    assert round(np.sqrt(left * inverse[-1, -1]), 2) == 0.04
