@@ -620,12 +620,12 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 #
 # ### Exercise 4. Let the states speak
 #
-# Open-ended. Draw many surveys with $H$ states on each side, a shock of $\tau$ to each state and wave, and stores as in the survey. Compare the states' mean changes with an ordinary two-sample t interval, $2H - 2$ degrees of freedom, which looks at no store. How often does it cover at $\tau = 0$, 0.5 and 2? What does it cost at $H = 2$?
+# Open-ended. Draw many surveys with $H$ states on each side, a shock of $\tau$ to each state and wave, and a hundred stores a state whose changes have a standard deviation of 8.5 jobs, as New Jersey's. Compare the states' mean changes with an ordinary two-sample t interval, $2H - 2$ degrees of freedom, which looks at no store. How often does it cover at $\tau = 0$, 0.5 and 2? What does it cost at $H = 2$?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# A start: `change = rng.normal(0, np.sqrt(8.5**2 / 100 + 2 * tau**2), (4_000, 2 * H))`, one mean change a state, then `stats.ttest_ind` along the rows. It covers in 95% at any $\tau$, for the spread of the states' changes holds the shocks and the stores alike (Donald and Lang, 2007). At $H = 2$ it reaches 4.3 standard errors to each side in place of 1.96.
+# A start: `change = rng.normal(0, np.sqrt(8.5**2 / 100 + 2 * tau**2), (4_000, 2 * H))`, one mean change a state, then `stats.ttest_ind` along the rows. It covers in 95% at any $\tau$, for the spread of the states' changes, normal with one variance, holds the shocks and the stores alike (Donald and Lang, 2007). At $H = 2$ it reaches 4.3 standard errors to each side in place of 1.96.
 #
 # </details>
 #
@@ -636,7 +636,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 # <details>
 # <summary>Solution</summary>
 #
-# 1.5 points: the effect of the move on the kind that was moved (ATT), for you, in these weeks, by your own rating. Without the move both kinds would have had to change alike. That fails if you moved the kind that was just going badly, which would have recovered by itself; if the new system takes attention from the other kind, whose lag is then counted as a gain; and if you rate more kindly what you have just chosen. There is no standard error to be had: one kind was moved and one was not, so a shock to either is a shock to its arm, as with the two states, and more weeks do not help. More kinds do, moved in an order drawn by lot.
+# 1.5 points: the effect of the move on the kind that was moved (ATT), for you, in these weeks, by your own rating. Without the move both kinds would have had to change alike. That fails if you moved the kind that was just going badly, which would have recovered by itself; if the new system takes attention from the other kind, whose lag is then counted as a gain; and if you rate more kindly what you have just chosen. There is no standard error to be had: one kind was moved and one was not, so a shock to either is a shock to its arm, as with the two states. More weeks help only against what comes and goes from week to week. More kinds help, moved in an order drawn by lot.
 #
 # </details>
 
