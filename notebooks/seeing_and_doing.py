@@ -506,7 +506,7 @@ tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 19
 # <details>
 # <summary>Solution</summary>
 #
-# (a) One half, the explainer's number. (b) `coin = scenarios.hidden_driver().model.do(usage=Normal())` with `Normal` from `casestudies.scm`; the slope in `coin.sample(100_000, rng=1)` is zero up to sampling error, because a drawn usage has no arrow from energy. (c) The raw slope is $0.3 + (-1)(1)/2 = -0.2$: the assistant helps and looks harmful, as an umbrella looks like a cause of rain. See `scenarios.hidden_driver(activity_on_usage=-1, usage_on_spending=0.3).truth`.
+# (a) One half, the explainer's number. (b) `coin = scenarios.hidden_driver().model.do(usage=Normal())` with `Normal` from `casestudies.scm`; the slope in `coin.sample(100_000, rng=1)` is zero up to sampling error, because a drawn usage has no arrow from energy. (c) The raw slope is $0.3 + (-1)(1)/2 = -0.2$: the assistant helps and looks harmful, as umbrellas look like a cause of wet shoes. See `scenarios.hidden_driver(activity_on_usage=-1, usage_on_spending=0.3).truth`.
 #
 # </details>
 #
@@ -517,18 +517,18 @@ tables.results(berkeley, "Admission rate of women minus that of men, Berkeley 19
 # <details>
 # <summary>Solution</summary>
 #
-# (a) Yes, if prices are cut on certain weekdays: the weekday comes before both. (b) No: the comments are a consequence of the review and the way in which it works. (c) You have adjusted already, by looking at those who stayed. If the programme and ambition both make people stay (or leave), staying is a collider, and the mentored who stayed are not comparable with the others who stayed.
+# (a) Yes, if prices are cut on certain weekdays: the weekday comes before both. (b) No: the comments are a consequence of the review and the way in which it works. (c) You have adjusted already, by looking at those who stayed. If the programme and ambition, which promotes as well, both make people stay (or leave), staying is a collider, and the mentored who stayed are not comparable with the others who stayed.
 #
 # </details>
 #
 # ### Exercise 3. Make a paradox
 #
-# Open-ended. `scenarios.simpson(counts=...)` takes any table. Build one in which the treatment helps in both halves and harms in the whole, with the same number of patients in each of the four cells. If you cannot, say why not. Then find the smallest imbalance between the cells at which a reversal appears for the kidney stones' success rates.
+# Open-ended. `scenarios.simpson(counts=...)` takes any table. Build one in which the treatment helps in both halves and harms in the whole, with the same number of patients in each of the four cells. If you cannot, say why not. Then keep the kidney stones' success rates, let half of the patients be treated and half be severe, and find the share of severe cases among the treated from which a reversal appears.
 #
 # <details>
 # <summary>Solution</summary>
 #
-# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part keep the rates and vary the share of severe cases among the treated from 0.5 upwards (and among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign at a share of 0.64 (0.36 among the untreated), where the imbalance times the harm of severity equals the treatment's benefit.
+# With equal cells, severity and treatment are unrelated, and the whole table's difference is the average of the two halves': no reversal is possible. For the second part vary that share from 0.5 upwards (and with it the share among the untreated from 0.5 downwards), computing `truth["raw difference"]` each time; it changes sign at a share of 0.64 (0.36 among the untreated), where the imbalance, 0.28, times the mean harm of severity equals the treatment's mean benefit.
 #
 # </details>
 
