@@ -432,7 +432,7 @@ tables.results(training, "Offer of training, any earnings in 1978: 95% intervals
 #
 # ### Exercise 3. Make your own cousins
 #
-# Open-ended. Write two structural models of a 0/1 outcome under a randomized 0/1 treatment with an effect of exactly zero: one in which the treatment does nothing to anybody, one in which it helps half of the units and harms the other half. Sample both and convince yourself that no comparison of the arms separates them: means, variances, quantiles. Then find a covariate that would, if it were recorded.
+# Open-ended. Write two structural models of a 0/1 outcome under a randomized 0/1 treatment with an ATE of exactly zero: one in which the treatment does nothing to anybody, one in which it helps half of the units and harms the other half. Sample both and convince yourself that no comparison of the arms separates them: means, variances, quantiles. Then find a covariate that would, if it were recorded.
 #
 # <details>
 # <summary>Solution</summary>
