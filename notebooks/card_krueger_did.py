@@ -587,7 +587,7 @@ tables.results(worlds, "4,000 surveys of two states, against the effect of 2.75.
 #
 # ### Exercise 1. Four numbers
 #
-# Give the document's four rows (20, 22, 18, 25) to `two_by_two`, with the group as the unit. What does it answer, and why is that the right answer?
+# Give the document's four rows (20, 22, 18, 25) to `two_by_two`, with the group as the unit (in a column of its own). What does it answer, and why is that the right answer?
 #
 # <details>
 # <summary>Solution</summary>

@@ -74,6 +74,23 @@ def test_the_solutions_of_the_exercises_hold():
         two_by_two(four_rows.assign(store=four_rows["nj"]), **columns)
 
 
+def test_only_what_chain_and_ownership_leave_gives_the_three_printed_errors():
+    stores = archives.card_krueger()
+    nj, waves = stores["state"] == "New Jersey", stores[["fte_before", "fte_after"]]
+    errors = np.array([waves[nj == arm].sem() for arm in (False, True)])
+    twice, known = waves.notna().all(axis=1), stores["company_owned"]
+    seen = waves[twice].to_numpy()
+    kinds = [stores["chain"] == chain for chain in stores["chain"].unique()]
+    x = np.column_stack([c[twice] for c in [nj, known, *kinds]]).astype(float)
+    left = seen - x @ np.linalg.lstsq(x, seen)[0]
+    own = np.array([np.corrcoef(seen[nj[twice] == arm].T)[0, 1] for arm in (False, True)])
+    every, rest = (np.repeat(np.corrcoef(y.T)[0, 1], 2) for y in (seen, left))
+    for rho, right in ((own, False), (every, False), (rest, True)):
+        change = np.sqrt((errors**2).sum(axis=1) - 2 * rho * errors.prod(axis=1))
+        made = [*change, np.hypot(*change)]
+        assert (np.round(made, 2).tolist() == [1.25, 0.54, 1.36]) == right
+
+
 @pytest.mark.parametrize("tau", [0, 0.5, 2])
 def test_intervals_by_the_states_changes_cover_whatever_the_shocks(tau):
     rng = np.random.default_rng(17)
