@@ -12,6 +12,7 @@ from casestudies import scenarios
 from casestudies.recipes.difference_in_differences import event_study
 from casestudies.recipes.pretrends import pretrend_power
 from casestudies.recipes.staggered_adoption import event_study as staggered_study
+from casestudies.scm import Normal
 
 chapter = kept("more_counties_did")
 once = {"first_raises": (5,), "shares": (0.5,)}
@@ -148,9 +149,8 @@ def test_the_solutions_of_the_exercises_hold():
     caught = stats.ncf.sf(stats.f.ppf(0.95, 7, 92), 7, 92, shift)
     assert abs(caught - 19 / 20) < 0.005
     calm = scenarios.minimum_wage_panel(**once)
-    early = calm.model.do(
-        employment_4=lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5)
-    )
+    cut = Normal(lambda size, first_raised: size + 6 - 0.5 * (first_raised == 5), 1.0)
+    early = calm.model.do(employment_4=cut)
     early = calm.arrange(early.sample(2_000, rng=1))
     early = event_study(early, **design)["estimate"]
     assert abs(early.loc[:-2].mean() - 0.5) < 0.15
