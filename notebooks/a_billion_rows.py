@@ -390,7 +390,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# Not for the half: `post` is among the cells, so `adjusted(cells[cells["post"] == 1], …, size="n")` has it. The weekday is not, so the log must be read once more. Cells as fine as the questions that you can foresee are cheap: seven weekdays make 2,800<!--billion-cells-weekday:,.0f--> cells of 400<!--billion-cells:.0f-->.
+# Not for the half: `post` is among the cells, so `adjusted(cells[cells["post"] == 1], **deal, adjust_for="past", cov="by_arm", size="n")` has it. The weekday is not, so the log must be read once more. Cells as fine as the questions that you can foresee are cheap: seven weekdays make 2,800<!--billion-cells-weekday:,.0f--> cells of 400<!--billion-cells:.0f-->.
 #
 # </details>
 #
@@ -412,7 +412,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# At $10^4$ rows the standard error is about 0.33, and 10 classes leave 0.14<!--billion-bias-10:.2f-->. At $10^6$ it is about 0.033, and 50 leave 0.018<!--billion-bias-50:.3f-->, a little above half of it. At $10^8$ no handful of classes will do; but a line *within* classes will: `adjusted` with the class and `past` both in `adjust_for`, `past` from its moments and the class from the cells.
+# At $10^4$ rows the standard error is about 0.33, and 10 classes leave 0.14<!--billion-bias-10:.2f-->. At $10^6$ it is about 0.033, and 50 leave 0.018<!--billion-bias-50:.3f-->, a little above half of it; 54 would do. At $10^8$ it takes some 370. Or a line *within* classes: `adjusted` with the class and `past` both in `adjust_for` and `cov="by_arm"`, `past` from its moments and the class from the cells. Here a few classes are then enough, as the line is right.
 #
 # </details>
 

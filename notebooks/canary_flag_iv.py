@@ -335,12 +335,12 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 #
 # ### Exercise 1. A flag without always-takers
 #
-# Suppose the setting is locked for everybody without the flag. Which types are left, and whose mean effect is the Wald ratio then? Check with `scenarios.canary(share_always_takers=0.0)`.
+# Suppose the setting is locked for everybody without the flag. What becomes of the always-takers, which types are left, and whose mean effect is the Wald ratio then? Check with `scenarios.canary(share_always_takers=0.0, share_compliers=0.5)`.
 #
 # <details>
 # <summary>Solution</summary>
 #
-# Compliers and never-takers. Everybody who uses the editor is then a flagged complier, so that the LATE is the effect on the treated: `truth["LATE"] == truth["ATT"]`. Locking the feature outside the canary buys a clearer estimand.
+# Compliers and never-takers, half of the users each: the enthusiasts now wait for the flag, which makes compliers of them. Everybody who uses the editor is then a flagged complier, so that the LATE is the effect on the treated: `truth["LATE"] == truth["ATT"]`, −1.36. Locking the feature outside the canary buys a clearer estimand, and a larger $c$.
 #
 # </details>
 #
@@ -362,7 +362,7 @@ assert fit["ci_low"] < 0 < fit["ci_high"]
 # <details>
 # <summary>Solution</summary>
 #
-# With shares $a, c, v$ the average effect is $a\,(\bar Y_1^a - Y_0^a) + c\,\mathrm{LATE} + v\,(Y_1^v - \bar Y_0^v)$, with bars on what the data give. The two missing means lie between 0 and 50, so that the width is $50\,(a + v)$, here 30 tasks: the data alone say next to nothing about everybody. Assuming that never-takers would lose at least as much as compliers do brings an upper bound. Making never-takers switch for a while, in a second experiment, shrinks it most, as $v = 0.5$.
+# With shares $a, c, v$ the average effect is $a\,(\bar Y_1^a - Y_0^a) + c\,\mathrm{LATE} + v\,(Y_1^v - \bar Y_0^v)$, with bars on what the data give. The two missing means lie between 0 and 50, so that the width is $50\,(a + v)$, here 30 tasks, from about −11 to 19 in exact figures, before any sampling error: the data alone say next to nothing about everybody. Assuming that never-takers would lose at least as much as compliers do lowers the upper bound, to about 1.2. Making never-takers switch for a while, in a second experiment, shrinks it most, as $v = 0.5$.
 #
 # </details>
 #

@@ -612,7 +612,7 @@ tables.results(vouchers, "ATE of a voucher on fetching the result.", digits=2)
 #
 # ### Exercise 3. An effect that fades
 #
-# Open-ended. Let the effect fade from −0.06 to 0 in a straight line over the second half: draw each week from `scenarios.programme(effect=...)`, put the weeks together with `pd.concat`, and ask `change_detector`. How often does it ring by the end of the year, and what would help?
+# Open-ended. Let the effect fade from −0.06 to 0 in a straight line over the second half: draw the 600 people of each week from `scenarios.programme(effect=...)`, put the weeks together with `pd.concat`, and ask `change_detector`; fifty such years take a minute. How often does it ring by the end of the year, and what would help?
 #
 # <details>
 # <summary>Solution</summary>

@@ -327,7 +327,7 @@ tables.results(entries.set_index("customer"), "Starters, churn within two months
 #
 # ### Exercise 1. A programme that does nothing
 #
-# Let `mentored_on_exit=0`. What do *ever − never* and the trials say in the limit? And if everybody were equally keen as well?
+# Let `mentored_on_exit=0`. What do *ever − never* and the trials say in the limit? And if, besides, the keen joined no sooner than the others?
 #
 # <details>
 # <summary>Solution</summary>
@@ -343,7 +343,7 @@ tables.results(entries.set_index("customer"), "Starters, churn within two months
 # <details>
 # <summary>Solution</summary>
 #
-# Here the push is the same in every month and the only cause of leaving besides it is recorded. Let the mentor push out the impatient, in the first two months, and let impatience be unrecorded. By month four the impatient with a mentor are gone, and those without are still there. The survivors with a mentor look patient, and the comparison says that a mentor keeps people. Starters are compared with entrants for this reason: what the treatment has already done must not choose who is in the trial.
+# Here the push is the same in every month and the only cause of leaving besides it is recorded. Let the mentor push out the impatient, in their first two months together, and let impatience be unrecorded. By month four the impatient with a mentor are gone, and those without are still there. The survivors with a mentor look patient, and the comparison says that a mentor keeps people. Starters are compared with other entrants for this reason: what the treatment has already done must not choose who is in the trial.
 #
 # </details>
 #

@@ -553,7 +553,7 @@ tables.results([wage], "Union in 1986 and 1987, or in neither: log wage of 1987.
 # <details>
 # <summary>Solution</summary>
 #
-# The crude limit is still wrong, by talent. With talent alone the limit is the truth, 0.180<!--midflight-truth:.3f-->: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
+# The crude limit is still wrong, by talent. With talent alone the limit is the truth, 0.180<!--midflight-truth:.3f-->: if silences move no decision, they confound none, and talent satisfies the backdoor criterion for all three mismatches at once. (`identify` says no: a graph does not know that a coefficient is 0. Take the arrow from each silence to its mismatch out of a copy.) With the silences in the regression the limit is still wrong. They are colliders whether managers look or not. More data columns made it worse.
 #
 # </details>
 #

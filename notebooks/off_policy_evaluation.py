@@ -546,7 +546,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# `scenarios.project_assignment(policies={"soft": lambda talent: 0.1 + 0.8 * (talent > 0.5)})` has its exact value in `truth`, 0.2509<!--policy-soft:.4f-->: nine tenths of the way from the opposite rule to the strict one, since values are linear in the probabilities. The effective sample size rises from 4,023<!--policy-effective:,.0f--> to 4,900<!--policy-soft-effective:,.0f-->, as no row has weight 0 any more. And a company that runs it keeps support for the next question.
+# `scenarios.project_assignment(policies={"soft": lambda talent: 0.1 + 0.8 * (talent > 0.5)})` has its exact value in `truth`, 0.2509<!--policy-soft:.4f-->: nine tenths of the way from the opposite rule to the strict one, since values are linear in the probabilities. The effective sample size rises from 4,023<!--policy-effective:,.0f--> to 4,900<!--policy-soft-effective:,.0f-->, as the weights vary less: none is 0 any more, and the largest lose a tenth. And a company that runs it keeps support for the next question.
 #
 # </details>
 #

@@ -298,13 +298,13 @@ print(f"whatever those did, the difference is between {least:.2f} and {most:.2f}
 # <details>
 # <summary>Solution</summary>
 #
-# `fit = smf.ols("np.log(TotalVolume) ~ np.log(AveragePrice)", a).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`. The slope stays at −0.68; its standard error nearly doubles, from 0.05 to 0.10, because neighbouring weeks share season and harvest (sort by date first). As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs in the regression either way, because avocados are wanted more in some months, and harvested more in others.
+# `smf.ols("np.log(TotalVolume) ~ np.log(AveragePrice)", a).fit(cov_type="HAC", cov_kwds={"maxlags": 8})`, with `a = avocado.load_pandas().data.sort_values("Date")`, as the lags go by the order of the rows. The slope stays at −0.68; its standard error nearly doubles, from 0.05 to 0.10, because neighbouring weeks share season and harvest. As to what it estimates: prices rise when demand is high and fall when the harvest is large. The first moves along supply, the second along demand, and the slope is a mixture of the two. An instrument would move supply only: frost or rain where the fruit grows, or the exchange rate of the exporting country. Season belongs in the regression either way, because avocados are wanted more in some months, and harvested more in others.
 #
 # </details>
 #
 # ### Exercise 3. An instrument among the controls
 #
-# Open-ended code. Footfall is not recorded, and a colleague puts the cost into the regression, "to be safe". Compute the slope of price on `weeks` with cost beside it, and its limit by formula. Does it come closer to −3?
+# Open-ended code. Footfall is not recorded, and a colleague puts the cost into the regression, "to be safe". On `weeks`, compute the slope of units on price with cost beside it, and its limit by formula. Does it come closer to −3?
 #
 # <details>
 # <summary>Solution</summary>

@@ -415,7 +415,7 @@ tables.results(pd.DataFrame(uruguay).T[columns], caption)
 # <details>
 # <summary>Solution</summary>
 #
-# (a) None. Above 70 nobody is without calls, so that the mean without calls there has to be extrapolated; the exact ATT is 2.70<!--threshold-att:.2f-->, far from the 7.33<!--threshold-effect:.2f--> at the line. (b) At 69 nobody is called. What the two slopes beside the line say about the effect's slope (exact −0.255<!--threshold-slope:.3f--> days a point) gives a first guess, 7.33<!--threshold-effect:.2f--> + 0.25 = 7.59 (exact 7.57); it needs the slopes to hold over that point, and the slope is estimated with much more noise than the jump.
+# (a) None. Above 70 nobody is without calls, so that the mean without calls there has to be extrapolated; the exact ATT is 2.70<!--threshold-att:.2f-->, far from the 7.33<!--threshold-effect:.2f--> at the line. (b) At 69 nobody is called. What the two slopes beside the line say about the effect's slope (exact −0.255<!--threshold-slope:.3f--> days a point) is taken from 7.33<!--threshold-effect:.2f--> for a first guess, 7.59 (exact 7.57); it needs the slopes to hold over that point, and the slope is estimated with much more noise than the jump.
 #
 # </details>
 #
@@ -432,12 +432,12 @@ tables.results(pd.DataFrame(uruguay).T[columns], caption)
 #
 # ### Exercise 3. Clerks who push by lot
 #
-# Open-ended code. Write a world in which clerks add five points to three in ten patients just below the line, drawn by lot and not by reach: replace the equation of the score with `model.do(score=...)` and a new variable, or simulate by hand. Does the density test ring? Is the jump still the effect at the cutoff?
+# Open-ended code. Write a world in which clerks add five points to three in ten patients just below the line, drawn by lot and not by reach: a new variable and a new equation of the score, `SCM(world.model.mechanisms | {"lot": Bernoulli(0.3), "score": Deterministic(...)})` from `casestudies.scm`, or simulate by hand. Does the density test ring? Is the jump still the effect at the cutoff?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# The density jumps as before, by $1.3 / 0.7$. The jump in days is not the effect at the cutoff either: of 1.3 patients just above the line 0.3 come from a risk five points lower, who are at home for longer without calls and gain a little more from them. With $b(65) - b(70) = 6.0$ and $\tau(65) - \tau(70) = 0.7$ the bias is $0.3 / 1.3 \cdot (6.0 + 0.7)$, about 1.5 days. Past visits do not jump: balance in one covariate would have passed.
+# `Deterministic(lambda risk, lot: risk + 5 * lot * ((risk >= 65) & (risk < 70)))`. The density jumps as before, by $1.3 / 0.7$, and the test rings about as often. The jump in days is not the effect at the cutoff either: of 1.3 patients just above the line 0.3 come from a risk five points lower, who are at home for longer without calls and gain a little more from them. With $b(65) - b(70) = 6.0$ and $\tau(65) - \tau(70) = 0.7$ the bias is $0.3 / 1.3 \cdot (6.0 + 0.7)$, about 1.5 days. Past visits do not jump: balance in one covariate would have passed.
 #
 # </details>
 #

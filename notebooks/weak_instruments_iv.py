@@ -542,7 +542,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# OLS is off by 0.0711<!--weak-ols:.4f--> less 0.0929<!--weak-liml:.4f-->. A lean of that over 4.9<!--weak-f-thirty:.1f--> gives 0.0884<!--weak-rule:.4f-->; in print stands 0.0891<!--weak-tsls:.4f-->, and the standard error is twenty times the gap. With F of 1 the rule says OLS, which is what the lots gave. The famous estimate hardly leans, because OLS and LIML hardly differ.
+# OLS is off by 0.0711<!--weak-ols:.4f--> less 0.0929<!--weak-liml:.4f-->. A lean of that over 4.9<!--weak-f-thirty:.1f--> gives 0.0884<!--weak-rule:.4f-->; in print stands 0.0891<!--weak-tsls:.4f-->, and the standard error is more than twenty times the gap. With F of 1 the rule says OLS, which is what the lots gave. The famous estimate leans by little more than a quarter of its standard error, because OLS and LIML are not far apart.
 #
 # </details>
 #
@@ -553,7 +553,7 @@ tables.results(
 # <details>
 # <summary>Solution</summary>
 #
-# All of it is explained by the reduced form, the coefficient of `nearc4` in the regression of `lwage` on it and the controls: 4.2<!--weak-card-leak-percent:.1f--> percent of wages. Colleges stand where labour markets are larger, families better off and schools better; region and city dummies take some of that, and background in 1966 not. A few percent are no outlandish number. A strong instrument makes the threshold larger: it is the effect times the first stage.
+# All of it is explained by the reduced form, the coefficient of `nearc4` in the regression of `lwage` on it and the controls: 4.2<!--weak-card-leak-percent:.1f--> percent of wages. Colleges stand where labour markets are larger, families better off and schools better. His region and city dummies take some of that; his controls hold nothing of the parents. A few percent are no outlandish number. A strong instrument makes the threshold larger: it is the effect times the first stage.
 #
 # </details>
 

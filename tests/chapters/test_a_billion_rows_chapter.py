@@ -179,3 +179,19 @@ def test_samples_cover_and_forgotten_stores_do_not():
 def test_stored_cells_are_as_many_as_stores_halves_and_arms():
     stored = numbers("a_billion_rows")
     assert stored["billion-cells"] == 100 * 2 * 2
+
+
+def test_54_classes_are_enough_for_a_million_orders_and_370_for_a_hundred_million():
+    past = np.linspace(-9, 9, 400_001)
+    density, chance = stats.norm.pdf(past) * (past[1] - past[0]), expit(-1 + past)
+
+    def left(count):
+        place = np.searchsorted(stats.norm.ppf(np.arange(1, count) / count), past)
+        arms = [density * chance, density * (1 - chance)]
+        means = [np.bincount(place, a * past) / np.bincount(place, a) for a in arms]
+        return np.bincount(place, density) @ (4 * (means[0] - means[1]))
+
+    assert left(50) == pytest.approx(truth["limit, 50 classes"] - truth["ATE"], rel=1e-3)
+    half = chapter.classes.loc[50, "std_error"] / 2
+    assert left(54) < half < left(52)
+    assert left(370) < half / 10 < left(350)

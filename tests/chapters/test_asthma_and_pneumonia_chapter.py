@@ -1,11 +1,13 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import xgboost
 from stored import kept, numbers
 
 from casestudies import scenarios
-from casestudies.scenarios.pneumonia import kinds
+from casestudies.scenarios.pneumonia import kinds, triage
 
 chapter = kept("asthma_and_pneumonia")
 world = scenarios.pneumonia()
@@ -167,3 +169,53 @@ def test_quitting_does_not_kill_once_age_is_held_fixed():
     assert chapter.ages.diff().iloc[1] > 0
     low, high = chapter.quitting[["ci_low", "ci_high"]].iloc[1]
     assert -0.04 < low < -0.035 < 0.035 < high < 0.04
+
+
+def test_a_ward_that_ignores_asthma_shows_a_mixture_of_its_direct_effects():
+    of = scenarios.pneumonia(asthma_on_care=0.0).truth
+    table = kinds(scenarios.pneumonia(asthma_on_care=0.0).model)
+    mean = [np.average(part["risk"], weights=part["share"]) for _, part in table.groupby("asthma")]
+    assert round(mean[1] - mean[0], 3) == 0.315
+    ends = [truth[f"CDE(care={c}) of asthma"] for c in (1, 0)]
+    assert ends[0] < of["TE of asthma"] < ends[1]
+
+
+def test_beds_first_for_the_gravest_cost_four_lives():
+    table = kinds(world.model)
+    share, lost = table["share"], table["risk_without"] - table["risk_with"]
+
+    def by_turns(score):
+        bed, left = pd.Series(0.0, table.index), truth["E[care]"]
+        for kind in score.sort_values(ascending=False).index:
+            bed[kind] = min(1, left / share[kind])
+            left -= bed[kind] * share[kind]
+        return bed
+
+    first = by_turns(lost + (table["risk_without"] > 0.9))
+    deaths = 1_000 * (share @ (table["risk_without"] - first * lost))
+    assert round(deaths, 1) == 109.0
+    given_up = share * (by_turns(lost) - first).clip(lower=0)
+    two = (table["severity"] == 2) & (table["asthma"] == 0)
+    assert given_up[two].sum() > 0.95 * given_up.sum()
+    risks = [given_up[two] @ table.loc[two, name] for name in ("risk_without", "risk_with")]
+    assert np.round(np.array(risks) / given_up[two].sum(), 2).tolist() == [0.32, 0.06]
+
+
+def test_trees_taught_to_decide_need_many_patients():
+    table = kinds(world.model)
+    door = ["age", "severity", "asthma", "walking_frame"]
+    lost = table["risk_without"] - table["risk_with"]
+    settings = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.1, "nthread": 1}
+
+    def brought(patients, seed):
+        data = world.sample(patients, rng=seed)
+        features = xgboost.DMatrix(data[[*door, "care"]], label=data["death"])
+        trees = xgboost.train(settings, features, num_boost_round=100)
+        arms = [xgboost.DMatrix(table[door].assign(care=c)) for c in (0, 1)]
+        without, with_care = (trees.predict(arm) for arm in arms)
+        bed = triage(table, without - with_care, beds=truth["E[care]"])
+        return 1_000 * (table["share"] @ (table["risk_without"] - bed * lost))
+
+    least = 1_000 * truth["E[death | by effect of care]"]
+    assert brought(20_000, seed=0) < least + 7
+    assert 120 < np.median([brought(2_000, seed) for seed in range(5)]) < 132

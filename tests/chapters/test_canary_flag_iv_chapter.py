@@ -115,3 +115,21 @@ def test_numpy_alone_finds_the_chapters_numbers_in_the_same_draws():
     }
     stored = numbers("canary_flag_iv")
     assert {key: stored[f"canary-{key}"] for key in found} == pytest.approx(found, rel=1e-5)
+
+
+def test_a_locked_setting_makes_compliers_of_the_always_takers():
+    locked = scenarios.canary(share_always_takers=0.0, share_compliers=0.5).truth
+    keen = norm.pdf(0) / 0.5  # E[U | U > 0]
+    assert locked["LATE"] == locked["ATT"] == pytest.approx(-2 + 0.8 * keen)
+    assert round(locked["LATE"], 2) == -1.36
+
+
+def test_the_bounds_for_everybody_are_thirty_tasks_wide():
+    unasked = norm.isf(0.1)
+    always, compliers = norm.pdf(unasked) / 0.1, (norm.pdf(0) - norm.pdf(unasked)) / 0.4
+    new, late = 18 + 4.8 * always, -2 + 0.8 * compliers  # without the editor: 20 + 4 U
+    old = 20 - 4 * norm.pdf(0) / 0.5
+    low = 0.1 * (new - 50) + 0.4 * late - 0.5 * old
+    high = 0.1 * new + 0.4 * late + 0.5 * (50 - old)
+    assert [round(low), round(high), round(high - low)] == [-11, 19, 30]
+    assert round(0.1 * new + 0.9 * late, 1) == 1.2  # never-takers lose no less than compliers

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from stored import covers, kept
 
 from casestudies import scenarios
+from casestudies.sampling import watched_years
 
 chapter = kept("effects_in_production")
 YEARS = 2_000
@@ -148,3 +150,32 @@ def test_fresh_weeks_are_unbiased_and_chosen_ones_are_not():
     assert bias["from the likeliest start on"] > 4 * noise["from the likeliest start on"]
     assert bias["all weeks"] < -4 * noise["all weeks"]
     assert chapter.prices["sd"].idxmax() == "the weeks after the alarm"
+
+
+@pytest.mark.parametrize(("held_out", "rung", "noise"), [(0.1, 0.4, 0.063), (0.3, 0.86, 0.041)])
+def test_a_larger_holdout_sees_an_effect_that_fades(held_out, rung, noise):
+    rng, people, many = np.random.default_rng(3), 600, 400
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    without = expit(-0.85 + 0.6 * nodes) @ weights / weights.sum()
+    effect = np.repeat(-0.06, 52)
+    effect[26:] *= 1 - np.arange(1, 27) / 26
+    treated = rng.binomial(people, 1 - held_out, (many, 52))
+    size = np.stack([people - treated, treated], axis=-1)
+    exits = rng.binomial(size, np.stack([np.repeat(without, 52), without + effect], axis=-1))
+    years = watched_years.Years(size, exits, np.zeros((many, 52)), people)
+    rings = watched_years.effect_detector(years, reference=-0.06).any(axis=1).mean()
+    assert abs(rings - rung) < 4 * np.sqrt(2 * rung * (1 - rung) / many)
+    rates = np.array([without, without - 0.06])
+    arms = people * np.array([held_out, 1 - held_out])
+    assert np.sqrt((rates * (1 - rates) / arms).sum()) == pytest.approx(noise, abs=5e-4)
+
+
+def test_the_broken_log_by_hand_is_that_of_the_world():
+    broken = scenarios.programme(unlogged=0.5).truth
+    rates = [broken[f"E[exit | do(programme={arm})]"] for arm in (1, 0)]
+    assert np.round(rates, 4).tolist() == [0.2528, 0.3128]
+    lost = rates[1] / 2
+    assert round(100 * lost, 2) == 15.64
+    assert round(lost / (1 - lost), 4) == 0.1854
+    assert broken["logged difference"] == pytest.approx(rates[0] - lost / (1 - lost))
+    assert broken["logged share treated"] == pytest.approx(0.9 / (0.9 + 0.1 * (1 - lost)))

@@ -1,6 +1,8 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
+from scipy.special import expit
 from stored import covers, kept, numbers
 
 from casestudies import scenarios
@@ -61,3 +63,47 @@ def test_the_borrowed_customers_enter_the_trials_as_the_page_says():
     assert entries.loc[("e", 1), "upgrade"] == 0
     assert entries.loc[("e", 3), "upgrade"] == 1
     assert len(entries) == 12
+
+
+def test_with_equal_joining_all_of_the_naive_contrast_is_immortal_time():
+    chance, arms = expit(-2.5), np.zeros((2, 2))  # ever joined, left
+    for keen in (0, 1):
+        leave, waiting, joined = expit(-2.6 - 0.6 * keen), 0.5, 0.0
+        for _ in range(12):
+            joined, waiting = joined + chance * waiting, (1 - chance) * waiting
+            arms[:, 1] += leave * waiting, leave * joined
+            joined, waiting = (1 - leave) * joined, (1 - leave) * waiting
+        arms[:, 0] += waiting, joined
+    never, ever = arms[:, 1] / arms.sum(axis=1)
+    idle = scenarios.immortal_time(mentored_on_exit=0, keen_on_joining=0).truth
+    assert idle["naive: ever - never"] == pytest.approx(ever - never)
+    assert idle["ITT(trials)"] == pytest.approx(0)
+    assert round(ever - never, 2) == -0.27
+
+
+@pytest.mark.parametrize(("push", "sign"), [(0.3, 1), (2.5, -1)])
+def test_survivors_of_the_mentor_mislead_where_impatience_is_pushed_out(push, sign):
+    n, rng = 100_000, np.random.default_rng(1)
+    keen, impatient = rng.random((2, n)) < 0.5
+    since, last = np.full(n, -1), np.full(n, 99)  # months with a mentor, month of leaving
+    for month in range(1, 10):
+        if month == 4:
+            there = last == 99
+            held = since >= 0
+        joins = (since < 0) & (last == 99) & (rng.random(n) < expit(-2.5 + keen))
+        since = np.where(joins | (since >= 0), since + 1, since)
+        if month == 4:
+            held, starts = held | joins, joins
+        first = impatient & (since >= 0) & (since < 2) if push > 1 else since >= 0
+        leaves = rng.random(n) < expit(-2.6 - 0.6 * keen + push * first)
+        last = np.where((last == 99) & leaves, month, last)
+
+    def contrast(treated, among):
+        gaps = [
+            (last[among & k & treated] < 99).mean() - (last[among & k & ~treated] < 99).mean()
+            for k in (keen, ~keen)
+        ]
+        return np.average(gaps, weights=[(among & k).sum() for k in (keen, ~keen)])
+
+    assert sign * contrast(held, there) > 0.01
+    assert contrast(starts, there & (starts | ~held)) > 0.03

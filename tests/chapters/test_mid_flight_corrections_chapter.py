@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from stored import covers, kept
 
 from casestudies import scenarios
+from casestudies.identify import sequential_backdoor
 from casestudies.recipes.time_varying import regime_difference
 from casestudies.scenarios.mid_flight import population
 
@@ -128,3 +130,46 @@ def test_corrections_that_come_early_save_most():
 
 def test_the_union_s_interval_holds_zero():
     assert chapter.wage["ci_low"] < 0 < chapter.wage["ci_high"]
+
+
+def test_a_silence_that_drives_people_out_adds_a_path_of_its_own():
+    def gone(a):
+        total = 0.0
+        for r, one, two in np.ndindex(2, 2, 2):
+            first = expit(-0.5 + 1.5 * a - 3 * r)
+            second = expit(-0.5 + 1.5 * a + 0.5 * one - 3 * r)
+            share = 0.5 * (first if one else 1 - first) * (second if two else 1 - second)
+            total += share * (0.18 * a + 0.45 * (1 - r) + 0.05 * (one + two))
+        return total
+
+    turned = scenarios.mid_flight(silence_on_exit=0.05).truth
+    assert turned["always - never"] == pytest.approx(gone(1) - gone(0))
+    assert round(gone(1) - gone(0), 3) == 0.203
+
+
+def test_talent_is_enough_where_no_silence_moves_a_decision():
+    blind = scenarios.mid_flight(reaction=0)
+    graph = blind.model.graph.copy()
+    ask = {"treatments": MONTHS, "outcome": "exit", "adjust_for": [["talent"], [], []]}
+    assert not sequential_backdoor(graph, **ask).valid
+    graph.remove_edges_from([(f"silence_{k}", f"mismatch_{k}") for k in (1, 2)])
+    assert sequential_backdoor(graph, **ask).valid
+    assert blind.truth["naive: talent"] == pytest.approx(TRUTH)
+    assert blind.truth["naive: crude"] > TRUTH + 0.02
+    assert blind.truth["naive: talent and silences"] < TRUTH / 2 + 1e-3
+
+
+def test_correcting_the_silent_of_month_one_spends_little_and_early():
+    silent = [expit(1.0 - 3 * r) for r in (0, 1)]  # after a mismatch
+    corrections = 100 * 0.5 * np.mean(silent)
+    saved = corrections * (0.05 + 0.09)
+    rule = {
+        "mismatch_1": lambda mismatch_0, silence_1: mismatch_0 * (1 - silence_1),
+        "mismatch_2": lambda mismatch_1: mismatch_1,
+    }
+    rows = population(world.model.do(**rule))
+    found = 100 * (rows["share"] @ (rows["mismatch_0"] * (1 - rows["mismatch_1"])))
+    assert found == pytest.approx(corrections)
+    exits = 100 * (rows["share"] @ rows["exit"])
+    assert 100 * world.truth["E[exit | none corrected]"] - exits == pytest.approx(saved)
+    assert round(corrections) == 21

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from causaldata import avocado
 from scipy import stats
 from stored import covers, kept, numbers
 
@@ -78,3 +79,21 @@ def test_a_product_that_should_become_dearer():
     turned = scenarios.pricing(elasticity=-1.8).truth
     assert abs(turned["OLS limit"] - 1.77) < 0.005
     assert abs(turned["best price"] - 13.52) < 0.005
+
+
+def test_lags_of_eight_weeks_nearly_double_the_avocado_s_error():
+    table = avocado.load_pandas().data.sort_values("Date")
+    price, volume = np.log(table[["AveragePrice", "TotalVolume"]].to_numpy()).T
+    price = price - price.mean()
+    slope = price @ volume / (price @ price)
+    left = volume - volume.mean() - slope * price
+    scores = price * left
+    usual = np.sqrt(left @ left / (len(table) - 2) / (price @ price))
+    lagged = [(1 - k / 9) * 2 * scores[k:] @ scores[:-k] for k in range(1, 9)]  # Bartlett
+    error = np.sqrt(scores @ scores + sum(lagged)) / (price @ price)
+    assert [len(table), round(slope, 2), round(usual, 2), round(error, 2)] == [
+        169,
+        -0.68,
+        0.05,
+        0.1,
+    ]

@@ -1,7 +1,9 @@
 """What the chapter shows and says, by what its notebook stored."""
 
 import numpy as np
+import pytest
 from scipy import stats
+from scipy.special import expit
 from stored import kept, numbers
 
 from casestudies import scenarios
@@ -146,3 +148,42 @@ def test_what_is_said_of_the_tables_sample_is_what_its_table_shows():
     stored = numbers("readmission_accuracy_trap")
     assert abs(stored["readmission-auc-sample"] - chapter.upgrade["AUC"].iloc[0]) < 5e-5
     assert abs(stored["readmission-auc-full-sample"] - chapter.upgrade["AUC"].iloc[1]) < 5e-5
+
+
+def test_a_lower_threshold_finds_a_third_and_is_right_less_often():
+    z, chronic = np.meshgrid((np.arange(4_000) + 0.5) / 1_000 - 2, [0, 1])
+    transport, call = expit(1.2 - 2 * z), 0.25 * (1 + 0.4 * z)
+    visit = transport * (0.5 + 0.45 * call) + (1 - transport) * 0.05
+    risk = expit(-2.53 + 0.3 * z + 0.4 * chronic) * (1 - 0.9 * visit)
+    share = np.where(chronic == 1, 0.3, 0.7) / 4_000
+    named = risk > 0.1
+    right = (share * np.where(named, risk, 1 - risk)).sum()
+    found = (share * risk * named).sum() / (share * risk).sum()
+    assert right == pytest.approx(0.82, abs=0.005)
+    assert found == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_a_model_trained_on_its_own_year_changes_its_mind_each_year():
+    z = (np.arange(4_000) + 0.5) / 1_000 - 2
+    untreated, ride = expit(-2.53 + 0.4 * z), expit(1.2)
+
+    def risk(call):
+        return untreated * (1 - 0.9 * (ride * (0.5 + 0.45 * call) + (1 - ride) * 0.05))
+
+    seen, rates, kept, before = risk(0.25 * (1 + 0.4 * z)), [], [], None
+    design = np.column_stack([z**0, z, z**2])
+    for _ in range(6):
+        beta = np.zeros(3)
+        for _ in range(30):  # the limit of the logistic regression, by Newton steps
+            fitted = expit(design @ beta)
+            step = (design.T * (fitted * (1 - fitted))) @ design
+            beta = beta + np.linalg.solve(step, design.T @ (seen - fitted))
+        score = design @ beta
+        called = score >= np.quantile(score, 0.75)
+        kept += [] if before is None else [called[before].mean()]
+        seen, before = risk(called), called
+        rates.append(1_000 * seen.mean())
+    assert np.allclose(rates[::2], 41.5, atol=0.3)
+    assert np.allclose(rates[1::2], 44, atol=0.5)
+    assert max(kept) < 0.5
+    assert abs(rates[1] - 1_000 * risk(0.25 * (1 + 0.4 * z)).mean()) < 0.5

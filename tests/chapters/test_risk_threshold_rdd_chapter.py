@@ -6,6 +6,7 @@ from stored import covers, kept, numbers
 
 from casestudies import scenarios
 from casestudies.scenarios.risk_threshold import effect
+from casestudies.scm import SCM, Bernoulli, Deterministic
 
 chapter = kept("risk_threshold_rdd")
 stored = numbers("risk_threshold_rdd")
@@ -92,3 +93,17 @@ def test_the_solutions_say_what_the_world_does():
     assert abs(0.3 / 1.3 * sum(more) - 1.5) < 0.05
     weak = scenarios.risk_threshold(called_above=0.4, called_below=0.3).truth
     assert abs(weak["jump in calls"] - 0.1) < 1e-9
+
+
+def test_clerks_who_push_by_lot_crowd_the_line():
+    parts = {
+        "lot": Bernoulli(0.3),
+        "score": Deterministic(lambda risk, lot: risk + 5 * lot * ((risk >= 65) & (risk < 70))),
+    }
+    made = SCM(scenarios.risk_threshold().model.mechanisms | parts).sample(400_000, rng=5)
+    near = made[made["score"].between(69, 71)]
+    above = near["score"] >= 70
+    for found, share in [(above, 1.3 / 2), (near.loc[above, "risk"] < 70, 0.3 / 1.3)]:
+        assert abs(found.mean() - share) < 4 * np.sqrt(share * (1 - share) / len(found))
+    visits = near.groupby(above)["past_visits"].agg(["mean", "sem"])
+    assert abs(visits["mean"].diff().iloc[-1]) < 4 * np.sqrt((visits["sem"] ** 2).sum())

@@ -136,3 +136,11 @@ def test_the_college_s_f_and_the_leak_that_undoes_it_are_those_of_least_squares(
     without, with_college = (np.linalg.lstsq(x, schooling)[1][0] for x in (rows[:, :-1], rows))
     f = (without / with_college - 1) * (len(young) - rows.shape[1])
     assert abs(stored["weak-card-f"] - f) < 1e-4
+
+
+def test_the_census_leans_by_a_quarter_of_its_error():
+    stored = numbers("weak_instruments_iv")
+    error = stored["weak-tsls-se-percent"] / 100
+    lean = (stored["weak-liml"] - stored["weak-ols"]) / stored["weak-f-thirty"]
+    assert 0.25 < lean / error < 0.3
+    assert 20 < error / (lean - stored["weak-liml"] + stored["weak-tsls"]) < 25
