@@ -81,7 +81,7 @@ def hospital():
         return lambda d: standardize(d, **HEALTH, estimand=estimand)
 
     families = {"standardize": standard, "weight": weight, "doubly_robust": robust}
-    families["match"] = match
+    families["match"] = matching
     return {f"{name}, {e}": make(e) for name, make in families.items() for e in ("ATE", "ATT")}
 
 
