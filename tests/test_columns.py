@@ -14,6 +14,9 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _check_level,
+    _check_noise,
+    _check_switch,
+    _classes,
     _count,
     _design,
     _generator,
@@ -31,6 +34,7 @@ from casestudies.recipes._columns import (
     _real,
     _reals,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes.propensity import trim
@@ -404,6 +408,7 @@ def test_a_covariate_that_cannot_be_used_is_refused_with_a_remedy_that_works(nam
 
 def test_a_message_about_many_columns_stays_short():
     assert _listed(["a", "b"]) == "'a', 'b'"
+    assert _listed("abcde") == "'a', 'b', 'c', 'd', 'e'"
     assert _listed("abcdefg") == "'a', 'b', 'c', 'd', 'e' and 2 more"
     wide = pd.DataFrame(np.ones((3, 500)), columns=[f"x{i}" for i in range(500)])
     for names in (["nothing"], list(wide)):
@@ -586,7 +591,7 @@ def test_a_covariate_that_is_constant_in_a_group_is_refused_with_the_group():
 # Options
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, True, [1], 1j])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "1", None, True, np.True_, [1], 1j])
 def test_an_option_that_is_no_finite_number_is_refused(value):
     with pytest.raises(ValueError, match="caliper must be a finite number, got "):
         _real("caliper", value)
@@ -606,6 +611,7 @@ def test_an_option_that_is_no_finite_number_is_refused(value):
 def test_an_option_keeps_to_its_limits(limits, inside, outside, rule):
     for value in inside:
         assert _real("q", value, **limits) == value
+        assert type(_real("q", value, **limits)) is float
     for value in outside:
         with pytest.raises(ValueError, match=f"q must {rule}, got {value}"):
             _real("q", value, **limits)
@@ -615,6 +621,7 @@ def test_several_numbers_are_checked_one_by_one_and_stay_what_they_are():
     assert _reals("multiples", (1, 2)).tolist() == [1, 2]
     assert _reals("multiples", (1, 2)).dtype.kind == "i"
     assert _reals("multiples", 0.5).tolist() == [0.5]
+    assert _reals("multiples", np.array([0.5, 2])).tolist() == [0.5, 2]
     with pytest.raises(ValueError, match="multiples must be above 0, got 0"):
         _reals("multiples", [1, 0], above=0)
     with pytest.raises(ValueError, match="multiples is empty; give at least one number"):
@@ -634,7 +641,7 @@ def test_a_count_is_a_whole_number():
 
 def test_a_choice_is_one_of_its_values():
     _check_choice("estimand", "ATE", ("ATE", "ATT"))
-    for value in ("ate", None, ["ATE"]):
+    for value in ("ate", None, ["ATE"], np.array(["ATE"])):
         with pytest.raises(ValueError, match="estimand must be one of 'ATE', 'ATT', got "):
             _check_choice("estimand", value, ("ATE", "ATT"))
 
@@ -648,10 +655,44 @@ def test_a_level_is_a_probability():
 def test_a_source_of_randomness_is_taken_as_it_is_and_a_number_makes_one():
     for source in (np.random.default_rng(1), np.random.RandomState(1)):
         assert _generator(source) is source
-    assert _generator(7).random() == np.random.default_rng(7).random()
+    for value in (0, 7, np.int64(7)):
+        assert _generator(value).random() == np.random.default_rng(int(value)).random()
     for value in (None, -1, 1.5, "1", True):
         with pytest.raises(ValueError, match="rng must be an int from 0 on, a Generator or a Rand"):
             _generator(value)
+
+
+def test_a_switch_is_true_or_false():
+    for value in (True, False, np.True_, np.False_):
+        _check_switch("replace", value)
+    for value in (0, 1, None, "no", np.nan):
+        with pytest.raises(ValueError, match="replace must be True or False, got "):
+            _check_switch("replace", value)
+
+
+def test_classes_are_advised_of_the_numbers_that_take_the_most_values():
+    table = read(pd.DataFrame({"a": [1, 2, 1, 2], "b": [0.5, 1, 3, 3], "s": list("wxyz")}))
+    assert _classes(table, ["a", "b", "s"]) == "pd.qcut(data['b'], 4)"
+    assert _classes(table, ["a"]) == "pd.qcut(data['a'], 4)"
+    assert not _classes(table, ["s"])
+
+
+# Noise
+
+
+def test_an_error_is_noise_beyond_eight_last_places_of_the_numbers():
+    for error, scale in ((0.0, 1e6), (1.7e-9, 1e6), (np.array([1.0, 0.0]), 1e6), (0.0, 0.0)):
+        with pytest.raises(ValueError, match=r"column 'y': rows .* no noise to estimate an error"):
+            _check_noise("y", error, scale)
+    _check_noise("y", np.array([1.8e-9, 1]), 1e6)
+
+
+def test_single_precision_hides_noise_of_two_last_places_in_a_mean():
+    table = read(pd.DataFrame({"y": [-3.0, 1, 2, 0], "n": [1, 2, 3, 4]}))
+    assert _scale(table, "y") == 3
+    assert _scale(table, "n") == 4
+    single = read(pd.DataFrame({"y": [-3.0, 1, 2, 0]}, dtype=np.float32))
+    assert 8 * 2**-52 * _scale(single, "y") == 3 * 2 * 2**-23 / np.sqrt(4)
 
 
 # The result
@@ -664,6 +705,23 @@ def test_a_result_has_the_quantiles_of_the_t_distribution():
     }  # fmt: skip
     assert _result("m", 0, 1, n=5, level=0.9)["ci_high"] == pytest.approx(1.645, abs=5e-4)
     assert _result("m", 0, 1, n=5, level=0.9).name == "m"
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 1"):
+        _result("m", 0, 1, n=5, level=1)
+
+
+def test_a_result_ends_with_what_else_there_is_to_say():
+    found = _result("m", 1, 2, n=5, level=0.95, share=0.25, draws=9)
+    assert list(found.index) == [
+        "estimate",
+        "std_error",
+        "ci_low",
+        "ci_high",
+        "n",
+        "share",
+        "draws",
+    ]
+    assert found[["n", "share", "draws"]].tolist() == [5, 0.25, 9]
+    assert found.dtype == float
 
 
 def test_an_outcome_must_vary_and_an_indicator_have_both_values():

@@ -350,8 +350,8 @@ def _check_choice(option, value, choices):
 
 def _real(option, value, *, above=-np.inf, below=np.inf, least=-np.inf, most=np.inf):
     """Return a finite number within its limits, or raise."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    if not (number and np.isfinite(value) and above < value < below and least <= value <= most):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (number and above < value < below and least <= value <= most):
         low, high = max(above, least), min(below, most)
         rule = "must be a finite number"
         if np.isfinite(low):
