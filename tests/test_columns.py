@@ -468,8 +468,8 @@ WEIGHTS = np.random.default_rng(7).uniform(1e11, 1e12, 50)
     [
         (np.zeros(50), None, 0),
         (1e9 * np.resize([0.1 + 0.2, 0.3], 50), None, 2**-52),
-        (np.full(50, 0.1), WEIGHTS, 2**-52),
-        (np.full(50, 7), WEIGHTS, 0),
+        (0.1 + 2**-56 * np.resize([0, 1], 50), WEIGHTS, 2**-52),
+        (np.full(50, 999_983), WEIGHTS, 0),
         (1 + 2**-23 * np.resize([0, 1], 50), None, 2**-23),
     ],
 )
