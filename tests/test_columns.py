@@ -671,9 +671,9 @@ def test_a_switch_is_true_or_false():
 
 
 def test_classes_are_advised_of_the_numbers_that_take_the_most_values():
-    table = read(pd.DataFrame({"a": [1, 2, 1, 2], "b": [0.5, 1, 3, 3], "s": list("wxyz")}))
-    assert _classes(table, ["a", "b", "s"]) == "pd.qcut(data['b'], 4)"
-    assert _classes(table, ["a"]) == "pd.qcut(data['a'], 4)"
+    table = read(pd.DataFrame({"b": [1, 2, 1, 2], "a": [0.5, 1, 3, 3], "s": list("wxyz")}))
+    assert _classes(table, ["b", "a", "s"]) == "pd.qcut(data['a'], 4)"
+    assert _classes(table, ["b"]) == "pd.qcut(data['b'], 4)"
     assert not _classes(table, ["s"])
 
 
