@@ -14,9 +14,13 @@ from casestudies.recipes._columns import (
     _basis,
     _check_choice,
     _check_level,
+    _check_noise,
+    _check_switch,
+    _classes,
     _count,
     _design,
     _generator,
+    _group_basis,
     _listed,
     _Matrix,
     _names,
@@ -30,6 +34,7 @@ from casestudies.recipes._columns import (
     _real,
     _reals,
     _result,
+    _scale,
     _zero_one,
 )
 from casestudies.recipes.propensity import trim
@@ -212,6 +217,8 @@ STORED = {
     "objects, real": (np.array([1, 2.0, 4], dtype=object), "f"),
     "decimals": ([Decimal(1), Decimal(2), Decimal(4)], "f"),
     "bytes": (np.array([1, 2, 4], dtype=np.uint8), "i"),
+    "short": (np.array([1, 2, 4], dtype=np.int32), "i"),
+    "long": (np.array([1, 2, 4], dtype=np.int64), "i"),
 }
 
 
@@ -219,8 +226,8 @@ STORED = {
 def test_numbers_are_numbers_however_they_are_stored(values):
     values, kind = STORED[values]
     table = read(pd.DataFrame({"x": values}, index=[7, 7, 8]))
-    assert table["x"].dtype.kind == kind
     assert isinstance(table["x"].dtype, np.dtype)
+    assert (table["x"].dtype.kind, table["x"].dtype.itemsize) == (kind, 8)
     assert _numbers(table, "x").tolist() == [1, 2, 4]
     assert table.index.equals(pd.RangeIndex(3))
 
@@ -375,7 +382,7 @@ def test_a_refusal_says_what_to_do_and_that_works(name):
 DESIGNS = {
     "dates": (
         trial(x=pd.date_range("2020-01-01", periods=8)),
-        r"'x' holds dates such as .* \(data\['x'\] - data\['x'\].min\(\)\).dt.days",
+        r"'x' holds dates such as Timestamp\('2020-01-01.* - data\['x'\].min\(\)\).dt.days",
         lambda data: data.assign(x=(data["x"] - data["x"].min()).dt.days),
     ),
     "a category of one level": (
@@ -401,6 +408,7 @@ def test_a_covariate_that_cannot_be_used_is_refused_with_a_remedy_that_works(nam
 
 def test_a_message_about_many_columns_stays_short():
     assert _listed(["a", "b"]) == "'a', 'b'"
+    assert _listed("abcde") == "'a', 'b', 'c', 'd', 'e'"
     assert _listed("abcdefg") == "'a', 'b', 'c', 'd', 'e' and 2 more"
     wide = pd.DataFrame(np.ones((3, 500)), columns=[f"x{i}" for i in range(500)])
     for names in (["nothing"], list(wide)):
@@ -428,6 +436,59 @@ def test_residuals_are_those_of_statsmodels_on_any_scale_and_from_any_origin(sca
     np.testing.assert_allclose(_net(y + 2**27, basis), expected, rtol=0, atol=1e-7)
     np.testing.assert_allclose(_net(y, basis), expected, rtol=0, atol=1e-9)
     np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("origin", [0, 1e6])
+def test_weighted_residuals_are_those_of_statsmodels_times_the_roots(origin):
+    rng = np.random.default_rng(6)
+    x, y, weights = rng.normal(size=(50, 3)), rng.normal(size=50), rng.uniform(0.1, 9, 50)
+    fit = sm.WLS(y, sm.add_constant(x), weights=weights).fit()
+    basis = _basis(matrix(x + origin), weights)
+    found = _net(y + origin, basis, weights)
+    np.testing.assert_allclose(found, fit.resid * np.sqrt(weights), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(np.sqrt(weights) @ basis, 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(1, 9, 50)])
+def test_residuals_of_large_numbers_are_orthogonal_to_what_was_taken_out(weights):
+    x, noise = np.random.default_rng(11).normal(size=(2, 50, 1))
+    basis = _basis(matrix(x), weights)
+    rest = _net(2**27 * (1 + x[:, 0]) + noise[:, 0], basis, weights)
+    constant = np.ones(50) if weights is None else np.sqrt(weights)
+    np.testing.assert_allclose([constant @ rest, basis[:, 0] @ rest], 0, atol=1e-12)
+    np.testing.assert_allclose(rest, _net(noise[:, 0], basis, weights), rtol=0, atol=1e-6)
+
+
+WEIGHTS = np.random.default_rng(7).uniform(1e11, 1e12, 50)
+
+
+@pytest.mark.parametrize(
+    ("column", "weights", "precision"),
+    [
+        (np.zeros(50), None, 0),
+        (1e9 * np.resize([0.1 + 0.2, 0.3], 50), None, 2**-52),
+        (0.1 + 2**-56 * np.resize([0, 1], 50), WEIGHTS, 2**-52),
+        (np.full(50, 999_983), WEIGHTS, 0),
+        (1 + 2**-23 * np.resize([0, 1], 50), None, 2**-23),
+    ],
+)
+def test_a_column_that_varies_by_rounding_alone_is_refused(column, weights, precision):
+    with pytest.raises(ValueError, match="column 'x0' is constant or a linear combination"):
+        _basis(matrix(column[:, np.newaxis], precision), weights)
+
+
+@pytest.mark.parametrize(("origin", "scale"), [(0, 1e-20), (1, 1e-12)])
+def test_a_column_that_varies_little_is_kept(origin, scale):
+    column = origin + scale * np.resize([0, 1], 50)
+    basis = _basis(matrix(column[:, np.newaxis]))
+    np.testing.assert_allclose(np.abs(basis), 50**-0.5, rtol=1e-3)
+
+
+def test_a_combination_whose_rounding_earlier_columns_magnify_is_one_too():
+    x, noise = np.random.default_rng(8).normal(size=(2, 50))
+    with pytest.raises(ValueError, match="column 'x2' is constant or a linear combination"):
+        _basis(matrix(np.column_stack([x, x + 1e-4 * noise, noise])))
 
 
 @pytest.mark.parametrize("scale", [1, 1e9, 1e-13])
@@ -460,6 +521,12 @@ def test_many_rows_are_factored_by_blocks_as_they_are_at_once(rows):
     np.testing.assert_allclose(np.abs(triangle), np.abs(once), rtol=1e-9, atol=1e-9)
 
 
+def test_blocks_hold_more_rows_than_columns():
+    basis, triangle = _qr(np.eye(4_096, 1_025))
+    np.testing.assert_allclose(np.abs(basis), np.eye(4_096, 1_025), atol=1e-14)
+    np.testing.assert_allclose(np.abs(triangle), np.eye(1_025), atol=1e-14)
+
+
 def test_many_rows_without_columns_have_an_empty_basis():
     basis, triangle = _qr(np.empty((5_000, 0)))
     assert basis.shape == (5_000, 0)
@@ -488,12 +555,43 @@ def test_rows_must_be_as_many_as_coefficients():
     assert _basis(x).shape == (3, 2)
     with pytest.raises(ValueError, match=r"3 rows cannot carry 4 coefficients \(a constant, 'x0'"):
         _basis(matrix(np.ones((3, 3))))
+    assert _basis(x._replace(columns=np.vstack([x.columns, [1, 2]])), also=1).shape == (4, 2)
+    with pytest.raises(ValueError, match="3 rows cannot carry 4 coefficients"):
+        _basis(x, also=1)
+
+
+def test_a_group_has_the_basis_of_its_own_rows():
+    rng = np.random.default_rng(9)
+    x, weights = matrix(rng.normal(size=(20, 2))), rng.uniform(1, 5, 20)
+    rows = np.array([3, 4, 8, 15])
+    own = matrix(x.columns[rows])
+    np.testing.assert_array_equal(_group_basis(x, rows, "d is 1"), _basis(own))
+    found = _group_basis(x, rows, "d is 1", weights)
+    np.testing.assert_array_equal(found, _basis(own, weights[rows]))
+
+
+def test_a_group_needs_rows_to_show_the_noise_or_cells_of_as_many():
+    x, rows = matrix(np.random.default_rng(10).normal(size=(9, 2))), np.array([2, 5, 7])
+    few = r"^3 row\(s\) where d is 1 cannot carry 3 coefficient\(s\) \('a constant', 'x0', 'x1'\) "
+    for weights in (None, np.isin(np.arange(9), rows) + 0.0):
+        with pytest.raises(ValueError, match=few + "and show the noise around them; use fewer"):
+            _group_basis(x, rows, "d is 1", weights)
+    assert _group_basis(x, rows, "d is 1", np.full(9, 4 / 3)).shape == (3, 2)
+
+
+def test_a_covariate_that_is_constant_in_a_group_is_refused_with_the_group():
+    x = matrix(np.column_stack([np.arange(9) % 2, np.arange(9)]))
+    message = (
+        "^among the rows where d is 1, column 'x0' is constant or .* drop it, or keep only rows"
+    )
+    with pytest.raises(ValueError, match=message):
+        _group_basis(x, np.array([0, 2, 4, 6, 8]), "d is 1")
 
 
 # Options
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, "1", None, True, [1], 1j])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "1", None, True, np.True_, [1], 1j])
 def test_an_option_that_is_no_finite_number_is_refused(value):
     with pytest.raises(ValueError, match="caliper must be a finite number, got "):
         _real("caliper", value)
@@ -513,6 +611,7 @@ def test_an_option_that_is_no_finite_number_is_refused(value):
 def test_an_option_keeps_to_its_limits(limits, inside, outside, rule):
     for value in inside:
         assert _real("q", value, **limits) == value
+        assert type(_real("q", value, **limits)) is float
     for value in outside:
         with pytest.raises(ValueError, match=f"q must {rule}, got {value}"):
             _real("q", value, **limits)
@@ -522,6 +621,7 @@ def test_several_numbers_are_checked_one_by_one_and_stay_what_they_are():
     assert _reals("multiples", (1, 2)).tolist() == [1, 2]
     assert _reals("multiples", (1, 2)).dtype.kind == "i"
     assert _reals("multiples", 0.5).tolist() == [0.5]
+    assert _reals("multiples", np.array([0.5, 2])).tolist() == [0.5, 2]
     with pytest.raises(ValueError, match="multiples must be above 0, got 0"):
         _reals("multiples", [1, 0], above=0)
     with pytest.raises(ValueError, match="multiples is empty; give at least one number"):
@@ -541,7 +641,7 @@ def test_a_count_is_a_whole_number():
 
 def test_a_choice_is_one_of_its_values():
     _check_choice("estimand", "ATE", ("ATE", "ATT"))
-    for value in ("ate", None, ["ATE"]):
+    for value in ("ate", None, ["ATE"], np.array(["ATE"])):
         with pytest.raises(ValueError, match="estimand must be one of 'ATE', 'ATT', got "):
             _check_choice("estimand", value, ("ATE", "ATT"))
 
@@ -555,10 +655,44 @@ def test_a_level_is_a_probability():
 def test_a_source_of_randomness_is_taken_as_it_is_and_a_number_makes_one():
     for source in (np.random.default_rng(1), np.random.RandomState(1)):
         assert _generator(source) is source
-    assert _generator(7).random() == np.random.default_rng(7).random()
+    for value in (0, 7, np.int64(7)):
+        assert _generator(value).random() == np.random.default_rng(int(value)).random()
     for value in (None, -1, 1.5, "1", True):
         with pytest.raises(ValueError, match="rng must be an int from 0 on, a Generator or a Rand"):
             _generator(value)
+
+
+def test_a_switch_is_true_or_false():
+    for value in (True, False, np.True_, np.False_):
+        _check_switch("replace", value)
+    for value in (0, 1, None, "no", np.nan):
+        with pytest.raises(ValueError, match="replace must be True or False, got "):
+            _check_switch("replace", value)
+
+
+def test_classes_are_advised_of_the_numbers_that_take_the_most_values():
+    table = read(pd.DataFrame({"b": [1, 2, 1, 2], "a": [0.5, 1, 3, 3], "s": list("wxyz")}))
+    assert _classes(table, ["b", "a", "s"]) == "pd.qcut(data['a'], 4)"
+    assert _classes(table, ["b"]) == "pd.qcut(data['b'], 4)"
+    assert not _classes(table, ["s"])
+
+
+# Noise
+
+
+def test_an_error_is_noise_beyond_eight_last_places_of_the_numbers():
+    for error, scale in ((0.0, 1e6), (1.7e-9, 1e6), (np.array([1.0, 0.0]), 1e6), (0.0, 0.0)):
+        with pytest.raises(ValueError, match=r"column 'y': rows .* no noise to estimate an error"):
+            _check_noise("y", error, scale)
+    _check_noise("y", np.array([1.8e-9, 1]), 1e6)
+
+
+def test_single_precision_hides_noise_of_two_last_places_in_a_mean():
+    table = read(pd.DataFrame({"y": [-3.0, 1, 2, 0], "n": [1, 2, 3, 4]}))
+    assert _scale(table, "y") == 3
+    assert _scale(table, "n") == 4
+    single = read(pd.DataFrame({"y": [-3.0, 1, 2, 0]}, dtype=np.float32))
+    assert 8 * 2**-52 * _scale(single, "y") == 3 * 2 * 2**-23 / np.sqrt(4)
 
 
 # The result
@@ -571,6 +705,23 @@ def test_a_result_has_the_quantiles_of_the_t_distribution():
     }  # fmt: skip
     assert _result("m", 0, 1, n=5, level=0.9)["ci_high"] == pytest.approx(1.645, abs=5e-4)
     assert _result("m", 0, 1, n=5, level=0.9).name == "m"
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 1"):
+        _result("m", 0, 1, n=5, level=1)
+
+
+def test_a_result_ends_with_what_else_there_is_to_say():
+    found = _result("m", 1, 2, n=5, level=0.95, share=0.25, draws=9)
+    assert list(found.index) == [
+        "estimate",
+        "std_error",
+        "ci_low",
+        "ci_high",
+        "n",
+        "share",
+        "draws",
+    ]
+    assert found[["n", "share", "draws"]].tolist() == [5, 0.25, 9]
+    assert found.dtype == float
 
 
 def test_an_outcome_must_vary_and_an_indicator_have_both_values():
@@ -582,6 +733,88 @@ def test_an_outcome_must_vary_and_an_indicator_have_both_values():
         _zero_one(table, "one", ("before", "after"))
     with pytest.raises(ValueError, match="found 2; recode it to 1 for after and 0 for before"):
         _zero_one(table, "x", ("before", "after"))
+
+
+@pytest.mark.parametrize("number", [0.5, -1, 2])
+def test_an_indicator_takes_no_other_number(number):
+    table = read(pd.DataFrame({"d": [0, 1, number]}))
+    with pytest.raises(ValueError, match=f"'d' must be 0 or 1, found {number}; recode it to"):
+        _zero_one(table, "d")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 0], float),
+        ([0.1 + 0.2, 0.3], float),
+        ([-1e9, -1e9 - 1e-6], float),
+        ([1, 1 + 4 * 2**-23], np.float32),
+    ],
+)
+def test_an_outcome_that_varies_by_rounding_alone_is_refused(values, kind):
+    """The last bit of 1 is 2**-52 in double precision, 2**-23 in single."""
+    table = read(pd.DataFrame({"y": np.array(values, kind)}))
+    with pytest.raises(ValueError, match=r"'y' is .* in all 2 rows, so there is nothing"):
+        _outcome(table, "y")
+
+
+@pytest.mark.parametrize(
+    ("values", "variance"),
+    [([1, 1 + 1e-12], 0.0), ([0, 1e-12], 0.0), ([1e6, 1e6], [1e-10, 0]), ([-1e6, -1e6], 1e-10)],
+)
+def test_an_outcome_that_varies_little_or_behind_the_rows_is_kept(values, variance):
+    table = read(pd.DataFrame({"y": values}, dtype=float))
+    assert _outcome(table, "y", variance=np.array(variance)).tolist() == values
+
+
+SHARES = np.array([0.0, 0.25, 0.5, 1.0])
+
+
+def test_shares_of_zeros_and_ones_have_the_variance_p_times_1_minus_p():
+    table = read(pd.DataFrame({"y": SHARES}))
+    for noise in (-1e-12, 0, 1e-12):
+        variance = SHARES * (1 - SHARES) + noise
+        assert _outcome(table, "y", "logit", variance).tolist() == SHARES.tolist()
+        assert _outcome(table, "y", variance=variance + 1).tolist() == SHARES.tolist()
+    assert _outcome(read(trial()), "d", "logit").tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize(
+    ("values", "variance"),
+    [
+        (SHARES, 0.0),
+        (SHARES, SHARES * (1 - SHARES) + 1e-3 * (SHARES == 0.25)),
+        (SHARES, SHARES * (1 - SHARES) - 1e-3 * (SHARES == 0.25)),
+        (np.array([0, 0.25, 1]), np.array([0, 0, 0])),
+        (np.array([0, 1e-12, 1]), 0.0),
+        (np.array([0, -3.0, 1]), 12.0 * np.array([0, 1, 0])),
+    ],
+)
+def test_a_logit_takes_no_other_outcome(values, variance):
+    table = read(pd.DataFrame({"y": values}))
+    with pytest.raises(ValueError, match=f"'y' must be 0 or 1 for .*, found {values[1]:g}; recode"):
+        _outcome(table, "y", "logit", variance)
+
+
+def test_a_design_has_the_numbers_and_the_dummies_in_the_order_of_the_names():
+    kinds = {"x": np.float32, "n": int, "w": float}
+    frame = pd.DataFrame({"w": [3, 1, 2, 5], "s": list("bcab"), "n": [1, 2, 4, 8], "x": 0.1})
+    frame = frame.astype(kinds)
+    names = ["s", "x", "n", "w"]
+    matrix = _design(read(frame), names)
+    expected = pd.get_dummies(frame[names], prefix_sep=" = ", drop_first=True, dtype=float)
+    order = ["s = b", "s = c", "x", "n", "w"]
+    assert matrix.labels == order
+    assert matrix.columns.dtype == float
+    np.testing.assert_array_equal(matrix.columns, expected[order])
+    assert matrix.precision.tolist() == [2**-52, 2**-52, 2**-23, 0, 2**-52]
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, pd.Timestamp("2020-01-01"), b"1"])
+def test_what_is_no_text_is_to_be_converted(value):
+    table = read(pd.DataFrame({"x": [value, value]}))
+    with pytest.raises(ValueError, match=r"'x' holds .*, not numbers; convert it, for exa"):
+        _numbers(table, "x")
 
 
 def test_cells_are_read_from_every_library_s_frame():

@@ -11,7 +11,7 @@ from cells import moments
 from linearmodels.iv import IV2SLS
 
 from casestudies.recipes import difference_in_differences, staggered_adoption
-from casestudies.recipes._counted import _read_counted
+from casestudies.recipes._counted import _Counted, _pool, _read_counted
 from casestudies.recipes.difference_in_differences import placebo, two_by_two
 from casestudies.recipes.instrumental_variables import (
     limited_information,
@@ -583,6 +583,148 @@ def test_weighted_errors_from_cells_are_those_of_the_rows_with_clusters_and_with
     groups = {"groups": rows["site"], "use_correction": False}
     clustered = fit.fit(cov_type="cluster", cov_kwds=groups).bse.iloc[0] * np.sqrt(15 / 14)
     np.testing.assert_allclose(found[0][2:], [np.inf, clustered, 14], rtol=1e-10)
+
+
+COVARIATES = ["age", "before", "dose"]
+
+
+def several(cells, size="n"):
+    """Read an outcome and covariates, of which age is the same in all of a cell."""
+    roles = {"outcome": "y", "treatment": "d", "weights": "w"}
+    measured = ("outcome", "covariates")
+    return _read_counted(cells, size, measured, several={"covariates": COVARIATES}, **roles)
+
+
+def test_scatter_is_that_of_the_rows_in_the_order_of_the_measures():
+    made = moments(SAMPLED, ["d", "w", "age"], ["dose", "y", "before"])
+    table, counted = several(made)
+    assert list(table) == ["y", "d", *COVARIATES]
+    names = ["y", *COVARIATES]
+    parts = [part.to_numpy() for _, part in SAMPLED.groupby(["d", "w", "age"])[names]]
+    expected = np.array([np.cov(part.T, ddof=0) * len(part) for part in parts])
+    np.testing.assert_allclose(counted.scatter, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(counted.variance, [part[:, 0].var() for part in parts], rtol=1e-10)
+    np.testing.assert_allclose(table[names], [part.mean(axis=0) for part in parts], rtol=1e-12)
+
+
+@pytest.mark.parametrize("by", [["d", "w", "age"], ["d", "age", "w"], ["d"]])
+def test_some_of_the_rows_keep_their_size_scatter_and_weights(by):
+    rows = SAMPLED if "age" in by else SAMPLED.assign(w=1, age=1)
+    made = moments(rows, list(dict.fromkeys([*by, "w", "age"])), ["y", "before", "dose"])
+    kept = made["d"].to_numpy() == 1
+    here, (_, counted) = made[kept], several(made)
+    some = counted.of(kept)
+    assert some.size.tolist() == here["n"].tolist()
+    np.testing.assert_allclose(some.weights, here["w"] / rows["w"].mean(), rtol=1e-12)
+    np.testing.assert_allclose(some.variance, here["y_var"], rtol=1e-10)
+    np.testing.assert_allclose(some.scatter[:, 2, 3], here["n"] * here["cov_before_dose"])
+    _, alone = several(rows, None)
+    few = alone.of(rows["d"] == 1)
+    assert few.n == here["n"].sum() == len(few.weights)
+    assert few.variance.tolist() == [0] * few.n
+
+
+@pytest.mark.parametrize("groups", [0, 7])
+@pytest.mark.parametrize("by", [["site"], ["site", "ward", "d"]])
+def test_pooled_cells_have_the_moments_of_the_rows(by, groups):
+    names = ["y", "before", "dose"]
+    groups_of_rows = np.array([0, 1, 3, 4])[ROWS["site"] % 4]  # nobody is in group 2
+    made = moments(ROWS.assign(group=groups_of_rows), ["group", *by], names)
+    scatter = np.zeros((len(made), 3, 3))
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            held = f"{a}_var" if a == b else f"cov_{names[min(i, j)]}_{names[max(i, j)]}"
+            scatter[:, i, j] = made["n"] * made[held]
+    counted = _Counted(made["n"].to_numpy(), scatter, np.ones(len(made)))
+    means = made[[f"{name}_mean" for name in names]].to_numpy()
+    left, code = means.copy(), made["group"].to_numpy()
+    size, centre, found = _pool(left, counted, code, groups)
+    parts = [ROWS.loc[groups_of_rows == part, names].to_numpy() for part in range(groups or 5)]
+    assert size.tolist() == [len(part) for part in parts]
+    for place, part in enumerate(parts):
+        expected = part.mean(axis=0) if len(part) else np.zeros(3)
+        np.testing.assert_allclose(centre[place], expected, rtol=1e-12)
+        around = (part - expected).T @ (part - expected)
+        np.testing.assert_allclose(found[place], around, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(left, means - centre[code], rtol=0, atol=1e-12)
+
+
+def pair(**changed):
+    """Return three cells of two measures, of 4, 1 and 9 rows."""
+    cells = {"d": [0, 1, 1], "n": [4, 1, 9], "y_mean": [1.0, -2, 3], "x_mean": [0.0, 1e6, -1e6]}
+    cells |= {"y_var": [1.0, 0, 9], "x_var": [4.0, 0, 0], "cov_x_y": [-2.0, 0, 0]}
+    return pd.DataFrame({**cells, **changed})
+
+
+def read_pair(cells):
+    columns = {"outcome": "y", "covariate": "x", "treatment": "d"}
+    return _read_counted(cells, "n", ("outcome", "covariate"), **columns)[1]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"cov_x_y": [2 + 1e-12, 0, 0]},
+        {"cov_x_y": [-2 - 1e-12, 0, 0]},
+        {"cov_x_y": [0, 0, 1e-10]},
+        {"x_var": [4, 1e-4, 0]},
+        {"x_mean": [0, -1e6, 0], "x_var": [4, 1e-4, 0]},
+    ],
+)
+def test_moments_up_to_rounding_are_read(changed):
+    assert read_pair(pair(**changed)).n == 14
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"y_var": [1, 0, -1]},
+            r"'y_var' is -1 in row 2 of data, of 9 row\(s\): no rows have such",
+        ),
+        ({"x_var": [-4, 0, 0]}, r"'x_var' is -4 in row 0 of data, of 4 row"),
+        ({"y_var": [1, 0.5, 9]}, r"'y_var' is 0.5 in row 1 of data, of 1 row"),
+        ({"x_var": [4, 1, 0]}, r"'x_var' is 1 in row 1 of data, of 1 row"),
+        ({"cov_x_y": [2.001, 0, 0]}, r"'cov_x_y' is 2.001 in row 0 of data, of 4 row"),
+        ({"cov_x_y": [-2.001, 0, 0]}, r"'cov_x_y' is -2.001 in row 0 of data"),
+        ({"cov_x_y": [0, 0, 1]}, r"'cov_x_y' is 1 in row 2 of data, of 9 row"),
+        ({"cov_x_y": [3, 0, 0], "y_var": [1, 0, 1e12]}, r"'cov_x_y' is 3 in row 0 of data"),
+        ({"cov_x_y": [3, 0, 1]}, r"'cov_x_y' is 3 in row 0 of data, of 4 row"),
+        ({"n": [4, 0, 9]}, "'n' must count .* a whole number, 1 or more, found 0; drop"),
+        ({"n": [4, -1, 9]}, "'n' must count .* found -1"),
+        ({"n": [4, 1, 2.5]}, "'n' must count .* found 2.5"),
+        ({"n": list("412")}, "'n' holds .* not numbers"),
+        (
+            {"x_var": [4, np.nan, 0]},
+            r"'x_var' is missing in 1 cell\(s\) of one row, .* divisor n - 1",
+        ),
+        ({"y_var": [1, 0, np.nan]}, r"'y_var' has 1 missing value\(s\), the first in row 2"),
+    ],
+)
+def test_moments_that_no_rows_have_are_refused_with_column_and_row(changed, message):
+    with pytest.raises(ValueError, match=message):
+        read_pair(pair(**changed))
+
+
+def test_moments_that_no_rows_have_lend_no_slack_to_another_cell():
+    cells = pair(cov_x_y=[3, 0, 0], y_var=[1, 0, 1e18]).iloc[[0, 2]]
+    with pytest.raises(ValueError, match="'cov_x_y' is 3 in row 0"):
+        read_pair(cells)
+
+
+def test_a_column_that_cells_do_not_hold_is_refused_by_its_name():
+    with pytest.raises(ValueError, match=r"^no column 'd' in data"):
+        read_pair(pair().drop(columns="d"))
+    with pytest.raises(ValueError, match=r"^no column 'y_var' in data; name y among the m"):
+        read_pair(pair().drop(columns="y_var"))
+    assert read_pair(pair(d_mean=0.0)).n == 14  # the role takes values, and they are there
+
+
+@pytest.mark.parametrize("least", [1e-200, 1e-320])
+def test_weights_far_apart_are_shares_of_their_sum(least):
+    frame = pd.DataFrame({"y": [1.0, 2.0], "d": [0, 1], "w": [least, 1e200]})
+    np.testing.assert_allclose(read(frame)[1].weights, [0, 2], atol=1e-15)
 
 
 @pytest.mark.parametrize(

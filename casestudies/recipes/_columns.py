@@ -118,6 +118,8 @@ DATES = {"datetime64", "datetime", "date", "period"}
 
 def _plain(column):
     """Return a complete column as numpy holds it, or raise; text and dates stay what they are."""
+    if column.dtype == np.int64:
+        return column.to_numpy()
     if isinstance(column.dtype, pd.ArrowDtype):
         held = _decoded(column.array.__arrow_array__().to_pandas())
         column = held.set_axis(column.index).rename(column.name)
@@ -130,8 +132,6 @@ def _plain(column):
     else:
         values = column.astype(object)
     _check_complete(column, pd.isna(values), "missing")
-    if column.dtype == np.int64:
-        return column.to_numpy()
     if not isinstance(values, np.ndarray):
         return values.reset_index(drop=True)
     _check_complete(column, np.isinf(values), "infinite")
@@ -232,7 +232,7 @@ def _design(table, names):
     labels, parts, precision = [], [np.empty((len(table), 0))], []
     for name in names:
         if _numeric(table, name):
-            added, columns = [name], table[name].to_numpy(dtype=float)[:, np.newaxis]
+            added, columns = [name], table[name].to_numpy()[:, np.newaxis]
         else:
             levels = _levels(table[name])
             found = levels.cat.categories
@@ -243,7 +243,7 @@ def _design(table, names):
         labels += added
         parts.append(columns)
         precision += [table.attrs["precision"][name]] * len(added)
-    return _Matrix(labels, np.hstack(parts).astype(float), np.array(precision))
+    return _Matrix(labels, np.hstack(parts), np.array(precision))
 
 
 def _levels(column):
@@ -274,10 +274,9 @@ def _basis(matrix, weights=None, also=0):
     centred = root * (matrix.columns - _mean(matrix.columns, weights))
     scale, norms = (np.linalg.norm(values, axis=0) for values in (root * matrix.columns, centred))
     rounding = 8 * np.maximum(matrix.precision, np.finfo(float).eps) * scale
-    varies = norms > rounding
-    norms = np.where(varies, norms, 1)
+    norms = np.where(norms > rounding, norms, 1)
     basis, triangle = _qr(centred / norms)
-    new = varies & (np.abs(triangle.diagonal()) > np.maximum(1e-9, rounding / norms))
+    new = np.abs(triangle.diagonal()) > np.maximum(1e-9, rounding / norms)
     for position in np.flatnonzero(~new):
         raise ValueError(
             f"column {matrix.labels[position]!r} is constant or a linear combination of the "
@@ -351,8 +350,8 @@ def _check_choice(option, value, choices):
 
 def _real(option, value, *, above=-np.inf, below=np.inf, least=-np.inf, most=np.inf):
     """Return a finite number within its limits, or raise."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    if not (number and np.isfinite(value) and above < value < below and least <= value <= most):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (number and above < value < below and least <= value <= most):
         low, high = max(above, least), min(below, most)
         rule = "must be a finite number"
         if np.isfinite(low):

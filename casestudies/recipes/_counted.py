@@ -106,11 +106,11 @@ def _read_counted(
             i, j = names.index(a), names.index(b)
             scatter[:, i, j] = scatter[:, j, i] = count * _numbers(moments, column)
         places = [names.index(name) for name in vary]
-        _check_scatter(table, vary, count, scatter[:, places][:, :, places])
+        _check_scatter(table, vary, held, count, scatter[:, places][:, :, places])
     return table, _Counted(count, scatter, _sampling_weights(table, weights, count))
 
 
-def _sampling_weights(table, name, size=1.0):
+def _sampling_weights(table, name, size=None):
     """Take sampling weights out of a table: of mean 1 over the rows behind, or raise."""
     if name is None:
         return np.ones(len(table))
@@ -122,7 +122,7 @@ def _sampling_weights(table, name, size=1.0):
         )
     table.pop(name)
     values = values / values.max()  # a sum of weights may overflow
-    return values / np.average(values, weights=size * np.ones(len(values)))
+    return values / np.average(values, weights=size)
 
 
 def _check_held(name, role, held, may_vary):
@@ -138,7 +138,7 @@ def _check_held(name, role, held, may_vary):
             f"in the cells if cell_moments has {name!r} in by (cut into classes by bins, if it "
             "takes many)"
         )
-    if name not in held and mean not in held and may_vary and held:
+    if name not in held and mean not in held and may_vary:
         raise ValueError(
             f"data has no column {mean!r} of means, nor {name!r} that is the same in all of a "
             f"cell; name {name!r} among the measures of cell_moments, or drop size= if data has a "
@@ -180,22 +180,22 @@ def _check_divisor(data, columns, size):
             )
 
 
-def _check_scatter(table, names, size, scatter):
+def _check_scatter(table, names, held, size, scatter):
     """Raise on moments that no rows can have."""
     variances, own = np.einsum("cii->ci", scatter), np.eye(len(names), dtype=bool)
     spread = np.sqrt(np.abs(variances))
     limit = spread[:, :, np.newaxis] * spread[:, np.newaxis]
-    slack = 1e-9 * limit.max(axis=(1, 2), initial=0)[:, np.newaxis, np.newaxis]
+    slack = 1e-9 * limit.max(axis=(1, 2))[:, np.newaxis, np.newaxis]
     means = np.column_stack([np.abs(_numbers(table, name)) for name in names])
     alone = (size == 1)[:, np.newaxis] & (spread > 1e-7 * means)
     impossible = np.abs(scatter) > limit + slack
     impossible |= ((variances < 0) | alone)[:, np.newaxis] & own
-    for row, i, j in np.argwhere(impossible)[:1]:
+    for row, i, j in np.argwhere(impossible):
+        column, moment = _second(names[i], names[j], held), scatter[row, i, j] / size[row]
         raise ValueError(
-            f"column {_second(names[i], names[j])!r} is {scatter[row, i, j] / size[row]:g} in row "
-            f"{row} of data, of {size[row]:g} row(s): no rows have such moments; their divisor is "
-            "n, so a variance is 0 or more, that of one row 0, and no covariance exceeds the "
-            "product of the standard deviations"
+            f"column {column!r} is {moment:g} in row {row} of data, of {size[row]:g} row(s): no "
+            "rows have such moments; their divisor is n, so a variance is 0 or more, that of one "
+            "row 0, and no covariance exceeds the product of the standard deviations"
         )
 
 
