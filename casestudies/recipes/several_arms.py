@@ -252,9 +252,7 @@ class _Study(NamedTuple):
 
     def joint(self, signs, names, level):
         """Return the frame of some sums of the means."""
-        covariance, df = self.influence.T @ self.influence, np.inf
-        if self.cluster is not None:
-            covariance, df = _clustered(self.influence, self.cluster)
+        covariance, df = _clustered(self.influence, self.cluster)
         estimate = signs @ self.means + self.origin * signs.sum(axis=1)
         n = len(self.influence)
         frame = _joint(names, estimate, signs @ _root(covariance), n=n, level=level, df=df)
