@@ -717,7 +717,7 @@ def _paired(pairs, outcome, y, bias_correction, level):
     (points, _, site, _), own, w = pairs.cloud, pairs.own, pairs.weights
     treated, total, average = pairs.treated == 1, own.sum(), pairs.averages[1]
     m = (own / w).sum()
-    _check_pairs(m, pairs)
+    _check_pairs(m)
     line = _line(pairs, 1, bias_correction)
     residual = line.rest(y)
     estimate = own @ residual / total
@@ -816,7 +816,7 @@ def _check_clustered(metric, bias_correction, replace):
         )
 
 
-def _check_pairs(m, pairs):
+def _check_pairs(m):
     if m < 2:
         raise ValueError(
             f"{m:.0f} pair(s) cannot show how much their differences vary; widen the caliper, or "
