@@ -353,7 +353,7 @@ REPAIRS = {
         lambda _: trial(),
     ),
     "an outcome of large numbers": (
-        trial(y=trial()["y"] * 1e75),
+        trial(y=trial()["y"] * -1e75),
         r"'y' has numbers of size 9e\+75, whose powers .* with data\['y'\] / 9e\+75",
         lambda data: data.assign(y=data["y"] / 9e75),
     ),
@@ -391,6 +391,12 @@ def test_a_refusal_says_what_to_do_and_that_works(name):
     with pytest.raises(ValueError, match=message):
         difference_in_means(data, **COLUMNS)
     assert np.isfinite(difference_in_means(repair(data), **COLUMNS)).all()
+
+
+@pytest.mark.parametrize("word", ["yes", "Y", "TRUE", "Treated", "treatment", "1"])
+def test_text_is_to_be_coded_by_the_word_that_means_yes(word):
+    with pytest.raises(ValueError, match=f"which makes {word!r} 1 and all else 0"):
+        difference_in_means(trial(d=["no", word] * 4), **COLUMNS)
 
 
 DESIGNS = {
