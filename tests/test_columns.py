@@ -317,6 +317,7 @@ def test_dates_stay_dates_and_are_no_covariates(dates):
 
 # Refusals, and their remedies followed on the frame that was refused
 
+CELLS = pd.DataFrame({"d": [0, 1], "n": [4, 4], "y_mean": [3.5, 4.25], "y_var": [2.25, 11.2]})
 REPAIRS = {
     "a name that is a number": (
         trial().rename(columns={"x": 5}),
@@ -345,8 +346,28 @@ REPAIRS = {
     ),
     "yes and no": (
         trial(d=["no", "yes"] * 4),
-        r"'d' holds .* for example with \(data\['d'\] == 'no'\) \* 1",
-        lambda data: data.assign(d=(data["d"] == "no") * 1),
+        r"'d' holds .* with \(data\['d'\] == 'yes'\) \* 1, which makes 'yes' 1 and all else 0",
+        lambda data: data.assign(d=(data["d"] == "yes") * 1),
+    ),
+    "two kinds of which none is a yes": (
+        trial(d=["blue", "red"] * 4),
+        r"with \(data\['d'\] == 'blue'\) \* 1, which makes 'blue' 1 and all else 0",
+        lambda data: data.assign(d=(data["d"] == "blue") * 1),
+    ),
+    "cells without their size": (
+        CELLS,
+        "no column 'y' in data; it has y_mean, as cells do: .* in size=, or give the rows",
+        lambda _: trial(),
+    ),
+    "an outcome of large numbers": (
+        trial(y=trial()["y"] * -1e75),
+        r"'y' has numbers of size 9e\+75, whose powers .* with data\['y'\] / 9e\+75",
+        lambda data: data.assign(y=data["y"] / 9e75),
+    ),
+    "an outcome of small numbers": (
+        trial(y=trial()["y"] * 1e-160),
+        r"'y' has numbers of size 9e-160, whose powers .* with data\['y'\] / 9e-160",
+        lambda data: data.assign(y=data["y"] / 9e-160),
     ),
     "other numbers than 0 and 1": (
         trial(d=[1, 2] * 4),
@@ -379,11 +400,27 @@ def test_a_refusal_says_what_to_do_and_that_works(name):
     assert np.isfinite(difference_in_means(repair(data), **COLUMNS)).all()
 
 
+@pytest.mark.parametrize("word", ["yes", "Y", "TRUE", "Treated", "treatment", "1"])
+def test_text_is_to_be_coded_by_the_word_that_means_yes(word):
+    with pytest.raises(ValueError, match=f"which makes {word!r} 1 and all else 0"):
+        difference_in_means(trial(d=["no", word] * 4), **COLUMNS)
+
+
 DESIGNS = {
     "dates": (
         trial(x=pd.date_range("2020-01-01", periods=8)),
         r"'x' holds dates such as Timestamp\('2020-01-01.* - data\['x'\].min\(\)\).dt.days",
         lambda data: data.assign(x=(data["x"] - data["x"].min()).dt.days),
+    ),
+    "lists": (
+        trial(x=[[1], [1], [2], [2]] * 2).set_axis(list("abcdefgh")),
+        r"'x' holds a list in row 'a'; make a column .* with data\['x'\].astype\(str\)",
+        lambda data: data.assign(x=data["x"].astype(str)),
+    ),
+    "a dict among numbers": (
+        trial(x=[{"a": 2}, {"a": 2}, 1, 1] * 2),
+        "'x' holds a dict in row 0; make a column of each",
+        lambda data: data.assign(x=data["x"].astype(str)),
     ),
     "a category of one level": (
         trial(x="north", z=[2, 7, 1, 8, 2, 8, 1, 9]),
@@ -859,3 +896,10 @@ def test_what_storage_rounds_is_no_noise(kind):
     noise = rng.normal(scale=1e-5, size=400)
     noisy = frame.assign(y=(frame["y"] + noise).astype(kind))
     assert 1e-7 < standardize(noisy, **columns)["std_error"] < 1e-5
+
+
+def test_lists_of_other_libraries_are_refused_too():
+    pa, pl = package("pyarrow"), package("polars")
+    for make in (pl.DataFrame, pa.table):
+        with pytest.raises(ValueError, match=r"column 'x' holds a .* in row 0; make a column of"):
+            read(make({"x": [[1, 2], [3, 4]]}))

@@ -252,9 +252,7 @@ def places(data, shares, weights=None, cluster=None):
     """Return the curve at shares without the bands around it, which take time."""
     ranked = heterogeneity._read_ranked(data, **ROLES, weights=weights, cluster=cluster)
     values, influence = zip(*(heterogeneity._at_share(ranked, u) for u in shares), strict=True)
-    covariance, _ = heterogeneity._joint_covariance(
-        np.transpose(influence), ranked["table"], cluster
-    )
+    covariance, _ = heterogeneity._clustered(np.transpose(influence), ranked["table"].get(cluster))
     return {"estimate": np.array(values), "std_error": np.sqrt(np.diag(covariance))}
 
 

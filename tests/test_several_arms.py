@@ -9,10 +9,13 @@ import statsmodels.api as sm
 from confounded import COLUMNS, design, fits, hospital, m_estimator
 from needs import package
 from scipy import stats
+from scipy.optimize import linprog
 from scipy.special import expit, softmax
 
 from casestudies import archives
 from casestudies.recipes import several_arms
+from casestudies.recipes._columns import _Matrix
+from casestudies.recipes._score import _axes
 from casestudies.recipes.doubly_robust import doubly_robust
 from casestudies.recipes.several_arms import arm_means, compare_arms
 from casestudies.recipes.standardization import standardize
@@ -368,6 +371,38 @@ def test_a_multinomial_logit_without_a_maximum_is_refused_though_no_pair_shows_i
     monkeypatch.setattr(several_arms, "_check_arm_pairs", lambda *_: None)
     with pytest.raises(ValueError, match="no overlap: covariates separate the values of 'drug'"):
         arm_means(data[side > 0], **DRUGS, method="weighting")
+
+
+def separated(x, own):
+    """Tell by linear programming whether a multinomial logit has no finite maximum."""
+    gaps = own[:, np.newaxis] - np.eye(own.shape[1])  # of each row's arm and every other
+    sides = np.einsum("nak,np->nakp", gaps, x)[own == 0].reshape(-1, own.shape[1] * x.shape[1])
+    room = {"A_ub": -sides, "b_ub": np.zeros(len(sides)), "bounds": (-1, 1)}
+    return linprog(-sides.sum(axis=0), **room).fun < -1e-7
+
+
+@pytest.mark.parametrize("spread", [0, 3])
+def test_the_multinomial_logit_finds_a_maximum_just_where_there_is_one(spread):
+    rng, found = np.random.default_rng(0), []
+    while len(found) < 200:
+        n, p = rng.integers(8, 30), rng.integers(1, 4)
+        x = (rng.normal(size=(n, p)), rng.integers(0, 3, (n, p)))[rng.integers(2)]
+        index = x @ rng.normal(size=p) + rng.normal(size=n) * rng.uniform(0, 2)
+        own = np.eye(3)[np.searchsorted(np.quantile(index, [1 / 3, 2 / 3]), index)]
+        if np.linalg.matrix_rank(np.c_[np.ones(n), x]) <= p or not own.any(axis=0).all():
+            continue
+        design = _Matrix([f"x{j}" for j in range(p)], x.astype(float), np.zeros(p))
+        regressors = np.c_[np.ones(n), _axes(design).place(design)]
+        mass = rng.lognormal(0, spread, n)
+        chances, converged = several_arms._multinomial_logit(regressors, own, mass)
+        apart = separated(regressors, own)
+        assert not (converged and apart)
+        assert converged or apart or spread  # very unequal weights can hide what overlaps
+        if converged:
+            gradient = regressors.T @ (mass[:, np.newaxis] * (own - chances))
+            assert np.abs(gradient).max() < 1e-9 * mass.sum()
+        found.append(converged)
+    assert 40 < sum(found) < 160
 
 
 def test_an_outlier_that_newtons_method_overshoots_costs_no_digits():

@@ -1,4 +1,4 @@
-"""Several estimates together: their intervals one by one, and all at a time."""
+"""Intervals: of several estimates, one by one and all at a time, and of one that has a bias."""
 
 import numpy as np
 import pandas as pd
@@ -70,3 +70,12 @@ def _directions(width):
         places = ((places + np.random.default_rng(0).random(width)) % 1).clip(1e-12)
     normal = special.ndtri(places)
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)
+
+
+def _folded_quantile(shift, level):
+    """Return the quantile of the size of a normal variable with this mean and variance 1."""
+
+    def gap(c):
+        return special.ndtr(c - shift) - special.ndtr(-c - shift) - level
+
+    return optimize.brentq(gap, 0, shift + 40, xtol=1e-12)

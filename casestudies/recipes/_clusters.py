@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def _clustered(scores, cluster, factor=1.0):
-    r"""Return the covariance of a sum of scores by cluster, and its degrees of freedom.
+    r"""Return the covariance of a sum of scores by cluster, if any, and its degrees of freedom.
 
     The sum over clusters of the squared sums of scores, times :math:`\frac{G}{G-1}` for
     :math:`G` clusters and the estimator's own small-sample `factor`; for the t distribution on
@@ -15,6 +15,8 @@ def _clustered(scores, cluster, factor=1.0):
     clusters, rows that share neither are: the sums by each are added, those by both at once
     taken off (Cameron, Gelbach and Miller 2011), and :math:`G` is the lesser number.
     """
+    if cluster is None:
+        return scores.T @ scores, np.inf
     ways = _ways(cluster)
     groups = 1 + min(codes.max() for codes in ways)
     parts = [_squared_sums(scores, codes) for codes in ways]

@@ -84,6 +84,8 @@ def _read(data, *, several=None, cluster=None, **roles):
     table = pd.DataFrame({name: _plain(data[name]) for name in owner}, copy=False)
     precision = _Shared({name: _precision(data[name]) for name in owner})
     table.attrs = {**data.attrs, "precision": precision}
+    if "outcome" in roles:
+        _check_range(table, roles["outcome"])
     return table
 
 
@@ -106,6 +108,11 @@ def _check_frame(data, owner):
         if name not in data.columns:
             close = difflib.get_close_matches(name, data.columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"data has {_listed(data.columns)}"
+            if f"{name}_mean" in data.columns:
+                hint = (
+                    f"it has {name}_mean, as cells do: name the column that counts their rows in "
+                    "size=, or give the rows"
+                )
             raise ValueError(f"no column {name!r} in data; {hint}")
     if data.empty:
         first = next(iter(owner), "")
@@ -114,6 +121,7 @@ def _check_frame(data, owner):
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "boolean", "decimal"}
 DATES = {"datetime64", "datetime", "date", "period"}
+YES = {"yes", "y", "true", "treated", "treatment", "1"}
 
 
 def _plain(column):
@@ -131,6 +139,7 @@ def _plain(column):
         values = pd.to_datetime(column) if column.dtype == object else column
     else:
         values = column.astype(object)
+        _check_single(values)
     _check_complete(column, pd.isna(values), "missing")
     if not isinstance(values, np.ndarray):
         return values.reset_index(drop=True)
@@ -170,6 +179,27 @@ def _check_complete(column, bad, kind):
         )
 
 
+def _check_single(column):
+    """Raise if a row holds a list, or another thing of several values."""
+    mixed = pd.api.types.infer_dtype(column).startswith("mixed")
+    for row, value in column.items() if mixed else ():
+        if not pd.api.types.is_hashable(value):
+            raise ValueError(
+                f"column {column.name!r} holds a {type(value).__name__} in row {row!r}; make a "
+                f"column of each of its parts, or text of it with data[{column.name!r}].astype(str)"
+            )
+
+
+def _check_range(table, name):
+    """Raise if an outcome's fourth powers, which degrees of freedom are made of, fit no float."""
+    size = table[name].abs().max() if _numeric(table, name) else 0
+    if size and not 1e-75 < size < 1e75:
+        raise ValueError(
+            f"column {name!r} has numbers of size {size:.0e}, whose powers are beyond what a float "
+            f"holds; rescale it, for example with data[{name!r}] / {size:.0e}"
+        )
+
+
 def _numeric(table, name):
     """Tell whether a column that was read holds numbers."""
     return pd.api.types.is_numeric_dtype(table[name])
@@ -181,7 +211,11 @@ def _numbers(table, name):
         example = table[name].iloc[0]
         remedy = "convert it, for example with pd.to_numeric"
         if isinstance(example, str) and pd.isna(pd.to_numeric(example, errors="coerce")):
-            remedy = f"code it as numbers, for example with (data[{name!r}] == {example!r}) * 1"
+            one = next((v for v in table[name].unique() if str(v).lower() in YES), example)
+            remedy = (
+                f"code it as numbers, for example with (data[{name!r}] == {one!r}) * 1, which "
+                f"makes {one!r} 1 and all else 0"
+            )
         raise ValueError(
             f"column {name!r} holds {table[name].dtype} values such as {example!r}, not numbers; "
             f"{remedy}"

@@ -154,7 +154,7 @@ def _regress_weighted(design, y, new, model="logit", classes="arms", weights=Non
     else:
         coefficients = _fit_logit(axes, design, y, classes, w)[1]
         fitted, predicted = expit(x @ coefficients), expit(x_new @ coefficients)
-        inverse, slope = _inverse_information(x, fitted, w), predicted * (1 - predicted)
+        inverse, slope = np.linalg.inv(_information(x, fitted, w)), predicted * (1 - predicted)
 
     def back(gradient):
         return w * (x @ (inverse @ (x_new.T @ (gradient * slope))))
@@ -182,42 +182,49 @@ def _fit_logit(axes, design, y, classes, weights=1.0):
 
 
 def _logit(x, y, weights=1.0):
-    """Fit a logit by Newton's method; also tell whether a finite maximum was found.
-
-    y lies between 0 and 1; shares between them make it a fractional logit.
-
-    The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1,
-    so that the information vanishes in a direction only where the classes are separated.
-    """
+    """Fit a logit, fractional where y has shares; also tell whether a finite maximum was found."""
 
     def loss(coefficients):
         index = x @ coefficients
         losses = y * np.logaddexp(0, -index) + (1 - y) * np.logaddexp(0, index)
         return (weights * losses).sum()
 
-    coefficients = np.zeros(x.shape[1])
+    def climb(coefficients):
+        fitted = expit(x @ coefficients)
+        return x.T @ (weights * (y - fitted)), _information(x, fitted, weights)
+
+    return _newton(x, loss, climb, x.shape[1])
+
+
+def _newton(x, loss, climb, shape):
+    """Minimize a loss by Newton's method; also tell whether a finite minimum was found.
+
+    `climb` returns the gradient, its sign turned, and the information. The first column of
+    x is a constant; the others are uncorrelated, of mean 0 and variance 1, so that the
+    information vanishes in a direction only where classes are separated.
+    """
+    coefficients = np.zeros(shape)
     reached = loss(coefficients)
     for _ in range(300):
-        fitted = expit(x @ coefficients)
-        inverse = _inverse_information(x, fitted, weights)
+        gradient, information = climb(coefficients)
+        try:
+            inverse = np.linalg.inv(information)
+        except np.linalg.LinAlgError:
+            break
         if not len(x) * np.abs(inverse).max() < 1e12:
             break
-        step = inverse @ (x.T @ (weights * (y - fitted)))
+        step = (inverse @ gradient.ravel()).reshape(shape)
         while (lower := loss(coefficients + step)) > reached * (1 + 1e-12):
             step /= 2
         coefficients, reached = coefficients + step, lower
-        if np.abs(x @ step).max() < 1e-8:
+        if np.abs(x @ step.T).max() < 1e-8:
             return coefficients, True
     return coefficients, False
 
 
-def _inverse_information(x, score, weights=1.0):
-    """Return the inverse of the logit's information, the covariance of its coefficients."""
-    information = (x.T * (weights * (score * (1 - score)))) @ x
-    try:
-        return np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        return np.full_like(information, np.inf)
+def _information(x, score, weights=1.0):
+    """Return the information of a logit's coefficients, the inverse of their covariance."""
+    return (x.T * (weights * (score * (1 - score)))) @ x
 
 
 def _separating(design, y, slopes):

@@ -198,9 +198,8 @@ class _Strata(NamedTuple):
 
     def error(self, influence):
         """Return the standard error and its degrees of freedom."""
-        if not self.clustered:
-            return np.sqrt(influence @ influence), np.inf
-        covariance, df = _clustered(influence[:, np.newaxis], self.cluster)
+        cluster = self.cluster if self.clustered else None
+        covariance, df = _clustered(influence[:, np.newaxis], cluster)
         return np.sqrt(covariance.item()), df
 
     def spread(self, noise, group):

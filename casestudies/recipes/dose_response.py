@@ -162,9 +162,7 @@ def dose_response(
     if reference is not None:
         estimate, influence = estimate[1:] - estimate[0], influence[:, 1:] - influence[:, [0]]
         effective, points = effective[1:], points[1:]
-    covariance, df = influence.T @ influence, np.inf
-    if cluster is not None:
-        covariance, df = _clustered(influence, table[cluster])
+    covariance, df = _clustered(influence, table.get(cluster))
     frame = _joint(points, estimate, _root(covariance), n=len(y), level=level, df=df)
     _check_noise(outcome, frame["std_error"], _scale(table, outcome))
     frame["effective_n"] = effective

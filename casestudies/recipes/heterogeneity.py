@@ -208,7 +208,7 @@ def group_effects(data, *, score, by, weights=None, cluster=None, level=0.95):
     influence = share * (gamma[:, np.newaxis] - estimate)
     if cluster is None:
         influence = influence * np.sqrt(count / (count - 1))
-    covariance, df = _joint_covariance(influence, table, cluster)
+    covariance, df = _clustered(influence, table.get(cluster))
     frame = _joint(names, estimate, _unitless_root(covariance), n=np.nan, level=level, df=df)
     _check_noise(score, frame["std_error"].max(), _scale(table, score))
     return _named(frame.assign(n=count).rename_axis(by), "ATE in each group", table)
@@ -421,7 +421,7 @@ def targeting_curve(
     scale = shares if curve == "qini" else np.ones(len(shares))
     estimate = scale * [row[0] for row in rows]
     influence = scale * np.column_stack([row[1] for row in rows])
-    covariance, df = _joint_covariance(influence, ranked["table"], cluster)
+    covariance, df = _clustered(influence, ranked["table"].get(cluster))
     frame = _joint(
         shares, estimate, _unitless_root(covariance), n=len(influence), level=level, df=df
     )
@@ -492,7 +492,7 @@ def rank_weighted_effect(
     _check_choice("curve", curve, ("toc", "qini"))
     ranked = _read_ranked(data, score, priority, weights, cluster)
     estimate, influence = _area(ranked, curve)
-    covariance, df = _joint_covariance(influence[:, np.newaxis], ranked["table"], cluster)
+    covariance, df = _clustered(influence[:, np.newaxis], ranked["table"].get(cluster))
     settings = {"n": len(influence), "level": level, "df": df}
     result = _result("rank_weighted_effect", estimate, np.sqrt(covariance.item()), **settings)
     return _named(result, {"toc": "AUTOC", "qini": "Qini coefficient"}[curve], ranked["table"])
@@ -531,13 +531,6 @@ def _read_scores(data, score, cluster, weights, several=None, **roles):
     if cluster is not None:
         _check_several_clusters(table, cluster)
     return table, counted
-
-
-def _joint_covariance(influence, table, cluster):
-    """Return the covariance of sums of influences, by clusters if any, and its degrees."""
-    if cluster is None:
-        return influence.T @ influence, np.inf
-    return _clustered(influence, table[cluster])
 
 
 def _unitless_root(covariance):
@@ -596,7 +589,7 @@ def _projected(data, score, on, weights, cluster):
     back = np.eye(len(coefficients))
     back[1:, 1:], back[0, 1:] = axes.turn, -axes.centre @ axes.turn
     influence = (x * residual[:, np.newaxis]) @ inverse @ back.T
-    covariance, df = _joint_covariance(influence, table, cluster)
+    covariance, df = _clustered(influence, table.get(cluster))
     df = len(x) - len(coefficients) if cluster is None else df
     return ["constant", *design.labels], back @ coefficients, covariance, table, df
 

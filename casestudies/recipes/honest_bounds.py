@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from casestudies.recipes._bands import _folded_quantile
 from casestudies.recipes._columns import _check_level, _reals
 from casestudies.recipes._study import _estimates, _event_weights
 
@@ -282,8 +283,7 @@ def _shortest(start, bends, v, bound, forced, level):
 def _half_length(bias, sd, level):
     """Return sd times the quantile of |N(bias / sd, 1)|, and its two derivatives."""
     t = bias / sd
-    far = t > 30  # the other tail is below 1e-190
-    cv = t + stats.norm.ppf(level) if far else np.sqrt(stats.ncx2.ppf(level, 1, t**2))
+    cv = _folded_quantile(t, level)
     return sd * cv, np.tanh(cv * t), cv - t * np.tanh(cv * t)
 
 

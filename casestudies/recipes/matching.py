@@ -38,7 +38,7 @@ from casestudies.recipes._score import (
     TIE,
     _axes,
     _gaps,
-    _inverse_information,
+    _information,
     _named,
     _read_counted_covariates,
     _score,
@@ -717,7 +717,7 @@ def _paired(pairs, outcome, y, bias_correction, level):
     (points, _, site, _), own, w = pairs.cloud, pairs.own, pairs.weights
     treated, total, average = pairs.treated == 1, own.sum(), pairs.averages[1]
     m = (own / w).sum()
-    _check_pairs(m, pairs)
+    _check_pairs(m)
     line = _line(pairs, 1, bias_correction)
     residual = line.rest(y)
     estimate = own @ residual / total
@@ -816,7 +816,7 @@ def _check_clustered(metric, bias_correction, replace):
         )
 
 
-def _check_pairs(m, pairs):
+def _check_pairs(m):
     if m < 2:
         raise ValueError(
             f"{m:.0f} pair(s) cannot show how much their differences vary; widen the caliper, or "
@@ -888,7 +888,7 @@ def _estimated_score(pairs, y, estimate, k):
     """Return what estimating the score adds to the sum of squares (Abadie and Imbens 2016)."""
     score, _ = _score(pairs.treated, pairs.design)
     x = _with_constant(_axes(pairs.design).place(pairs.design))
-    inverse, density = _inverse_information(x, score), score * (1 - score)
+    inverse, density = np.linalg.inv(_information(x, score)), score * (1 - score)
     (mean0, cov0), (mean1, cov1) = _local(pairs.treated, pairs.cloud, x, y, k)
     if 0 in pairs.averages:
         c = cov1.T @ (1 - score) + cov0.T @ score

@@ -1008,11 +1008,6 @@ def _interacted(x, y, d, counted, treatment, index):
     return means[1] - means[0], slope, rest, every
 
 
-def _leverage(basis, here):
-    """Return the leverage of each row behind, in the regression of its arm."""
-    return here.weights / here.mass.sum() + (basis**2).sum(axis=1) / here.size
-
-
 def _by_arm(x, y, d, counted, treatment):
     """Return Lin's estimate and its variance under one residual variance in each arm."""
     spread = x.columns - _mean(x.columns, counted.size)
@@ -1055,7 +1050,7 @@ def _check_leverage(x, rows, index, group, counted):
     basis, here = _group_basis(x, rows, group, counted.size), counted.of(rows)
     if (counted.weights != 1).any():
         basis = _basis(x._replace(columns=x.columns[rows]), here.mass)
-    leverage = _leverage(basis, here)
+    leverage = here.weights / here.mass.sum() + (basis**2).sum(axis=1) / here.size
     if leverage.max() > 1 - 1e-9:
         row = index[[rows[leverage.argmax()]]].tolist()[0]
         raise ValueError(

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, optimize, special, stats
+from scipy import linalg, stats
 
+from casestudies.recipes._bands import _folded_quantile
 from casestudies.recipes._clusters import _clustered
 from casestudies.recipes._columns import (
     _basis,
@@ -1202,12 +1203,3 @@ def _least_risk(rule, curvature):
             bias -= curvature / 2 * weights @ near.x**2
         risks.append(variance + bias**2)
     return widths[np.argmin(risks)]
-
-
-def _folded_quantile(shift, level):
-    """Return the quantile of the size of a normal variable with this mean and variance 1."""
-
-    def gap(c):
-        return special.ndtr(c - shift) - special.ndtr(-c - shift) - level
-
-    return optimize.brentq(gap, 0, shift + 40, xtol=1e-12)

@@ -39,6 +39,7 @@ from casestudies.recipes._score import (
     _effective,
     _fit_logit,
     _named,
+    _newton,
     _regress_weighted,
     _with_constant,
 )
@@ -251,9 +252,7 @@ class _Study(NamedTuple):
 
     def joint(self, signs, names, level):
         """Return the frame of some sums of the means."""
-        covariance, df = self.influence.T @ self.influence, np.inf
-        if self.cluster is not None:
-            covariance, df = _clustered(self.influence, self.cluster)
+        covariance, df = _clustered(self.influence, self.cluster)
         estimate = signs @ self.means + self.origin * signs.sum(axis=1)
         n = len(self.influence)
         frame = _joint(names, estimate, signs @ _root(covariance), n=n, level=level, df=df)
@@ -375,19 +374,18 @@ def _fit_scores(design, code, arms, mass, target, treatment):
     compared = [pair for pair in pairs if target.arm is None or target.arm in pair]
     _check_arm_pairs(design, code, arms, compared, treatment)
     x, own = _with_constant(_axes(design).place(design)), np.eye(len(arms))[code]
-    chances, inverse, converged = _multinomial_logit(x, own, mass)
+    chances, converged = _multinomial_logit(x, own, mass)
     if not converged:
         raise ValueError(f"no overlap: covariates separate the values of {treatment!r}; {OVERLAP}")
+    inverse = np.linalg.inv(_arms_information(x, chances, mass))
     return _ArmScores(chances, x, inverse, own, mass)
 
 
 def _multinomial_logit(x, own, mass):
-    """Fit a multinomial logit by Newton's method; also tell whether a finite maximum was found.
+    """Fit a multinomial logit; also tell whether a finite maximum was found.
 
-    The first column of x is a constant; the others are uncorrelated, of mean 0 and variance 1.
     The first arm's coefficients are 0.
     """
-    width, arms = x.shape[1], own.shape[1]
 
     def chances_at(coefficients):
         return softmax(np.column_stack([np.zeros(len(x)), x @ coefficients.T]), axis=1)
@@ -396,24 +394,15 @@ def _multinomial_logit(x, own, mass):
         taken = (chances_at(coefficients) * own).sum(axis=1)
         return -mass @ np.log(np.maximum(taken, 1e-300))
 
-    coefficients = np.zeros((arms - 1, width))
-    for _ in range(300):
+    def climb(coefficients):
         chances = chances_at(coefficients)
-        inverse = np.linalg.inv(_information(x, chances, mass))
-        if not len(x) * np.abs(inverse).max() < 1e12:
-            break
-        step = inverse @ ((own - chances)[:, 1:].T * mass @ x).ravel()
-        step = step.reshape(coefficients.shape)
-        while loss(coefficients + step) > loss(coefficients) * (1 + 1e-12):
-            step = step / 2
-        coefficients = coefficients + step
-        if np.abs(x @ step.T).max() < 1e-8:
-            chances = chances_at(coefficients)
-            return chances, np.linalg.inv(_information(x, chances, mass)), True
-    return chances, inverse, False
+        return (own - chances)[:, 1:].T * mass @ x, _arms_information(x, chances, mass)
+
+    coefficients, converged = _newton(x, loss, climb, (own.shape[1] - 1, x.shape[1]))
+    return chances_at(coefficients), converged
 
 
-def _information(x, chances, mass):
+def _arms_information(x, chances, mass):
     """Return the information of the coefficients of all arms but the first."""
     p, width, weighted = chances[:, 1:], x.shape[1], x.T * mass
     blocks = np.empty((p.shape[1], width, p.shape[1], width))
