@@ -331,8 +331,8 @@ def test_options_and_columns_are_checked():
         ]:
             with pytest.raises(ValueError, match=message):
                 call(frame, **{**NAMES, **changes})
-    with pytest.raises(ValueError, match=r"column 'y': .* no noise"):
-        sta.imputation(frame.assign(y=frame["unit"] + frame["on"] * 2.0), **NAMES)
+        with pytest.raises(ValueError, match=r"column 'y': .* no noise"):
+            call(frame.assign(y=frame["unit"] + frame["on"] * 2.0), **NAMES)
 
 
 # The weights of two-way fixed effects.
