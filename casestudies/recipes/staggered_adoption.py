@@ -1155,7 +1155,7 @@ def _begin(table, time, first_treated, missing):
             f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or "
             "both as such dates, with one after the last for never treated, or none"
         )
-    if missing is None or not missing.any():
+    if not missing.any():
         return begin
     if _dated(begin):
         return begin.where(~missing, pd.Timestamp(END, tz=zones[0]))

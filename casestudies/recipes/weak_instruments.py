@@ -671,8 +671,7 @@ def _residual_df(design):
 
 def _small_sample(design):
     """Return the usual small-sample factor of rows and coefficients."""
-    nested = design.nested or 0 if design.cov == "clustered" else 0
-    return (design.n - (design.cov == "clustered")) / (design.df + nested)
+    return (design.n - (design.cov == "clustered")) / (design.df + (design.nested or 0))
 
 
 def _reduced_form(design):
