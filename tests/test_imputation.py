@@ -456,6 +456,16 @@ def test_weights_of_one_event_time_are_those_of_its_regression(make, event):
     assert (table.loc[ahead, "effect"] == 0).all()
 
 
+def test_event_times_far_from_the_start_are_told_apart():
+    frame = panel(13)
+    late = np.array([0, 1, 2, 3, 4, 5, 6]) + 1e6 * (np.arange(7) > 4)
+    far = frame.assign(time=late[frame["time"]], start=late[frame["start"]])
+    for event in (1e6 + 2, 1e6 + 3):
+        found = sta.two_way_weights(far, **NAMES, event_time=event).attrs["coefficient"]
+        expected = coefficients(far, event_dummies(far, event))[0]
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
 def test_leads_take_in_later_effects_that_differ_between_groups_and_only_these():
     # Nothing happens before the start and trends are parallel to the last digit.
     frame = panel(14, noise=0.0)

@@ -419,6 +419,9 @@ def test_the_set_of_one_treatment_in_a_list_is_its_own(data):
     alone = anderson_rubin(data, treatment="d", **columns)
     listed = anderson_rubin(data, treatment=["d"], **columns).loc["d"]
     pd.testing.assert_series_equal(alone, listed, check_names=False)
+    assert alone["null"] == (
+        "the effect of d on y is the stated value, and the instruments act on y through d only"
+    )
     both = anderson_rubin(data, treatment=["d", "e"], **columns)
     assert (
         "whatever those of e are, and the instruments act on y through d, e only"
