@@ -497,6 +497,11 @@ REMEDIES = {
         "'town' has 13 clusters, and -1 alone makes up an arm.*finer column.*cov='robust'",
         {"instruments": ["offer", "nudge"], "cov": "robust"},
     ),
+    "as many clusters": (
+        {"instruments": "draw", "cov": "clustered", "cluster": "third"},
+        "3 instrument columns and 3 clusters.*use fewer instruments, or a finer cluster",
+        {"instruments": ["offer", "nudge"], "cov": "clustered", "cluster": "third"},
+    ),
     "two ways": (
         {"instruments": "draw", "cov": "clustered", "cluster": ["site", "third"]},
         "cluster must name one column",
