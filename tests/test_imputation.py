@@ -361,6 +361,14 @@ def test_options_and_columns_are_checked():
             call(frame.assign(y=frame["unit"] + frame["on"] * 2.0), **NAMES)
 
 
+def test_an_event_time_without_noise_beside_others_is_shown():
+    frame = panel(9)
+    noise = (frame["time"] > frame["start"]) * frame["on"] * frame["y"]
+    study = sta.imputation_study(frame.assign(y=frame["unit"] + frame["on"] + noise), **NAMES)
+    assert study["std_error"].min() == pytest.approx(0, abs=1e-9)
+    assert (study["std_error"].drop(0) > 0.05).all()
+
+
 # The weights of two-way fixed effects.
 
 

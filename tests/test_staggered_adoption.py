@@ -482,6 +482,8 @@ def test_refusals():
         ValueError, match="10 unit\\(s\\) begin in 1, which has no period before it"
     ):
         run(frame.assign(start=frame["start"].replace(5, 1)))
+    with pytest.raises(ValueError, match=r"10 unit\(s\) begin in 0\.5"):  # the earliest
+        run(frame.assign(start=frame["start"].replace({3: 1, 5: 0.5})))
     with pytest.raises(ValueError, match=r"10 unit\(s\) begin in 4\.5, which is not a period"):
         run(frame.assign(start=frame["start"].replace(5, 4.5)))
     with pytest.raises(ValueError, match="no unit begins within the data"):

@@ -1172,7 +1172,7 @@ def _never(start):
 def _starts(panel, time, first_treated, early):
     """Return the place of each unit's first treated period, beyond the last for none."""
     start, periods = panel.fixed, panel.periods
-    never = np.zeros(len(start), dtype=bool) if _dated(start) else (start == 0).to_numpy()
+    never = (start == 0).to_numpy()
     if never.any() and periods[0] <= 0:
         raise ValueError(
             f"column {first_treated!r} uses 0 for never treated, but {time!r} has a period "

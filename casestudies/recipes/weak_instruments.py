@@ -610,8 +610,7 @@ def _likelihood_p_value(ratio, strength, count):
     angle = widest * (nodes + 1) / 2
     rest = top * np.sin(angle) ** 2
     half = (count - 1) / 2
-    with np.errstate(divide="ignore"):
-        log_density = (half - 1) * np.log(rest / 2) - rest / 2 - special.gammaln(half) - np.log(2)
+    log_density = (half - 1) * np.log(rest / 2) - rest / 2 - special.gammaln(half) - np.log(2)
     step = 2 * top * np.sin(angle) * np.cos(angle) * np.exp(log_density)
     accepted = special.chdtr(1, ratio * np.cos(angle) ** 2)
     beyond = special.chdtrc(count - 1, top * np.sin(widest) ** 2)
