@@ -449,6 +449,16 @@ def test_hansen_agrees_with_linearmodels(data, design, cov, treatment):
     assert ours["reference"] == "Hansen (1982)"
 
 
+def test_a_row_that_alone_tells_an_instrument_is_no_harm_to_hansens_test(data):
+    # A residual of two-stage least squares is not zero there.
+    single = data.assign(single=(data.index == 3) * 1.0)
+    names = ["offer", "nudge", "single"]
+    ours = overidentification(single, **MODEL, instruments=names, controls="x", cov="robust")
+    exog = sm.add_constant(single["x"])
+    model = IVGMM(single["y"], exog, single["d"], single[names], weight_type="robust")
+    assert ours["statistic"] == pytest.approx(model.fit(iter_limit=2).j_stat.stat, rel=1e-7)
+
+
 def moved(effects, direct, n=4_000, seed=1):
     """Return two instruments that move different people, with a direct effect of each."""
     rng = np.random.default_rng(seed)
@@ -482,6 +492,16 @@ REMEDIES = {
         "11 instrument columns and 3 clusters.*use fewer instruments, or a finer cluster",
         {"instruments": "draw:region", "cov": "clustered", "cluster": "site"},
     ),
+    "a cluster per arm": (
+        {"instruments": ["offer", "nudge"], "cov": "clustered", "cluster": "town"},
+        "'town' has 13 clusters, and -1 alone makes up an arm.*finer column.*cov='robust'",
+        {"instruments": ["offer", "nudge"], "cov": "robust"},
+    ),
+    "as many clusters": (
+        {"instruments": "draw", "cov": "clustered", "cluster": "third"},
+        "3 instrument columns and 3 clusters.*use fewer instruments, or a finer cluster",
+        {"instruments": ["offer", "nudge"], "cov": "clustered", "cluster": "third"},
+    ),
     "two ways": (
         {"instruments": "draw", "cov": "clustered", "cluster": ["site", "third"]},
         "cluster must name one column",
@@ -502,6 +522,7 @@ def test_the_test_that_instruments_agree_refuses_and_its_remedy_works(
     d, noise = data["d"] - data["d"].mean(), data[["x", "nudge"]] - data[["x", "nudge"]].mean()
     idle = noise - np.outer(d, d @ noise) / (d @ d)
     frame = data.assign(third=data.index % 3, idle=idle["x"], idler=idle["nudge"])
+    frame["town"] = frame["site"].where(frame["offer"] == 1, -1)
     with pytest.raises(ValueError, match=message):
         overidentification(frame, **MODEL, **changed)
     assert 0 <= overidentification(frame, **MODEL, **remedy)["p_value"] <= 1

@@ -107,6 +107,32 @@ def test_a_panel_that_rotates_is_linked_by_those_who_overlap():
     assert sta.imputation(frame, **NAMES)["estimate"] == pytest.approx(left.mean(), abs=1e-9)
 
 
+@pytest.mark.parametrize("weight", [1, 1e-8])
+def test_two_states_are_linked_by_one_unit_however_little_it_weighs(weight):
+    # Only unit 9 is seen in both 2 and 3, so that its change is that of the periods.
+    rows = [(unit, time) for unit in range(4) for time in (1, 2)]
+    rows += [(unit, time) for unit in range(4, 7) for time in (3, 4)]
+    rows += [(9, 2), (9, 3), (0, 3), (1, 3)]
+    frame = pd.DataFrame(rows, columns=["unit", "time"])
+    frame["start"] = np.where(frame["unit"] < 2, 3, 0)
+    frame["w"] = np.where(frame["unit"] == 9, weight, 1.0)
+    frame["y"] = np.random.default_rng(19).normal(size=len(frame))
+    result = sta.imputation(frame, **NAMES, weights="w")
+    # It fits unit 9 to the last digit, so that its weight does not matter.
+    untreated = frame[(frame["unit"] > 1) | (frame["time"] < 3)]
+    fit = smf.ols("y ~ 0 + C(unit) + C(time)", untreated).fit()
+    treated = frame.drop(index=untreated.index)
+    left = treated["y"] - fit.predict(treated)
+    assert result["estimate"] == pytest.approx(np.mean(left), abs=1e-6)
+
+
+def test_a_far_off_origin_costs_no_digits():
+    frame = panel(18)
+    far = frame["y"] + 2.0**44
+    near = sta.imputation(frame.assign(y=far - 2.0**44), **NAMES)
+    pd.testing.assert_series_equal(sta.imputation(frame.assign(y=far), **NAMES), near, rtol=1e-8)
+
+
 def by_loops(frame, chosen, target, cluster, w):
     """Influence of each cluster by the equations of the paper, a row and a group at a time."""
     x, on = dummies(frame), frame["on"].to_numpy() == 1
@@ -331,8 +357,16 @@ def test_options_and_columns_are_checked():
         ]:
             with pytest.raises(ValueError, match=message):
                 call(frame, **{**NAMES, **changes})
-    with pytest.raises(ValueError, match=r"column 'y': .* no noise"):
-        sta.imputation(frame.assign(y=frame["unit"] + frame["on"] * 2.0), **NAMES)
+        with pytest.raises(ValueError, match=r"column 'y': .* no noise"):
+            call(frame.assign(y=frame["unit"] + frame["on"] * 2.0), **NAMES)
+
+
+def test_an_event_time_without_noise_beside_others_is_shown():
+    frame = panel(9)
+    noise = (frame["time"] > frame["start"]) * frame["on"] * frame["y"]
+    study = sta.imputation_study(frame.assign(y=frame["unit"] + frame["on"] + noise), **NAMES)
+    assert study["std_error"].min() == pytest.approx(0, abs=1e-9)
+    assert (study["std_error"].drop(0) > 0.05).all()
 
 
 # The weights of two-way fixed effects.
@@ -387,6 +421,17 @@ def test_weights_times_effects_are_the_coefficient_without_noise_and_with_it():
     assert average == pytest.approx(sta.imputation(panel(12), **NAMES)["estimate"], abs=1e-10)
 
 
+def test_an_effect_is_the_mean_of_the_rows_that_can_be_imputed():
+    frame = panel(11, noise=0.0)
+    frame = frame[(frame["unit"] != 2) | (frame["time"] >= 3)]  # unit 2 has no row before
+    table = sta.two_way_weights(frame, **NAMES)
+    treated = frame[frame["on"] == 1].groupby(["start", "time"])["effect"]
+    np.testing.assert_allclose(table["effect"], treated.first(), rtol=0, atol=1e-10)
+    assert list(table["n"]) == list(treated.size())
+    made = (table["weight"] * table["effect"]).sum()
+    assert made == pytest.approx(table.attrs["coefficient"], abs=1e-10)
+
+
 def test_early_groups_in_late_periods_can_weigh_below_zero():
     # By hand, two units and periods 1 to 3, starts 2 and 3: the residual of the dummy is 1/3 and
     # -1/6 of the first in 2 and 3, 1/6 of the second in 3, and 1/3 their sum with signs.
@@ -417,6 +462,16 @@ def test_weights_of_one_event_time_are_those_of_its_regression(make, event):
     assert table["n"].sum() == (frame["start"] > 0).sum()
     ahead = table["event_time"] < 0
     assert (table.loc[ahead, "effect"] == 0).all()
+
+
+def test_event_times_far_from_the_start_are_told_apart():
+    frame = panel(13)
+    late = np.array([0, 1, 2, 3, 4, 5, 6]) + 1e6 * (np.arange(7) > 4)
+    far = frame.assign(time=late[frame["time"]], start=late[frame["start"]])
+    for event in (1e6 + 2, 1e6 + 3):
+        found = sta.two_way_weights(far, **NAMES, event_time=event).attrs["coefficient"]
+        expected = coefficients(far, event_dummies(far, event))[0]
+        assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_leads_take_in_later_effects_that_differ_between_groups_and_only_these():

@@ -772,6 +772,16 @@ def test_each_function_refuses_what_it_cannot_do(function, changed, message):
         function(data, **{**MODEL, **changed})
 
 
+def test_liml_does_not_exist_where_everybody_complies_and_two_stage_least_squares_does():
+    exact = pd.DataFrame({"offer": np.repeat([0, 1], [9, 3])}).assign(d=lambda f: f["offer"])
+    exact["y"] = np.arange(12) % 7 + exact["d"]  # no rounding is left of the treatment
+    columns = {**MODEL, "instruments": "offer"}
+    with pytest.raises(ValueError, match=r"LIML does not exist.*use two_stage_least_squares"):
+        limited_information(exact, **columns)
+    gap = exact.groupby("offer")["y"].mean().diff()[1]
+    assert two_stage_least_squares(exact, **columns)["estimate"] == pytest.approx(gap)
+
+
 REMEDIES = {
     "text": (
         {"treatment": "region", "instruments": "nudge"},

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, optimize, stats
 
 from casestudies.recipes import difference_in_differences as did
 from casestudies.recipes import honest_bounds, pretrends, staggered_adoption
@@ -164,6 +164,40 @@ def test_power_and_bias_after_passing_are_those_of_a_simulation(slope):
     assert last["in_std_errors"] == pytest.approx(2 * slope / np.sqrt(COVARIANCE[4, 4]))
 
 
+def passed_by_quadrature(drift, degrees):
+    """Return how often |d| <= t(W) for d normal around the drift, and its mean error if so.
+
+    W, chi-squared on the degrees, is that of the variance, which is 1 and estimated by W / degrees.
+    """
+
+    def over_variances(inner):
+        limit = stats.t.ppf(0.975, degrees) / np.sqrt(degrees)
+        law = stats.chi2(degrees)
+        return integrate.quad(
+            lambda w: inner(limit * np.sqrt(w)) * law.pdf(w), 0, np.inf, epsabs=0, epsrel=1e-9
+        )[0]
+
+    def share(limit):
+        return stats.norm.sf(-limit, drift) - stats.norm.sf(limit, drift)
+
+    def pull(limit):
+        return stats.norm.pdf(-limit, drift) - stats.norm.pdf(limit, drift)
+
+    passed = over_variances(share)
+    return passed, over_variances(pull) / passed
+
+
+@pytest.mark.parametrize("df", [3, 6, 31])
+def test_power_and_bias_after_passing_with_one_coefficient_are_those_of_quadrature(df):
+    study = study_of([0.2, 3.0], [[1, 0.4], [0.4, 1]], df=df, times=[-2, 0])
+    slopes = [0.5, 2.0, 3.5]
+    said = pretrends.pretrend_power(study, slopes=slopes)
+    passed, error = zip(*(passed_by_quadrature(-s, df - 1) for s in slopes), strict=True)
+    np.testing.assert_allclose(1 - said["power"], passed, rtol=1e-6)
+    expected = slopes + 0.4 * np.array(error)  # the drift, and what comes with the error before
+    np.testing.assert_allclose(said["bias_if_passed"], expected, rtol=1e-6)
+
+
 def test_screening_on_the_test_changes_the_bias():
     said = pretrends.pretrend_power(study_of([0, 0, 0, 1, 2]), event_times=[1])
     assert said["bias_if_passed"].iloc[0] == 0
@@ -188,6 +222,17 @@ def test_a_drift_that_never_passes_has_no_bias_if_passed():
     assert said["power"].iloc[0] == 1
     assert np.isnan(said["bias_if_passed"].iloc[0])
     assert np.isfinite(said.iloc[1]).all()
+
+
+@pytest.mark.parametrize(("chance", "told"), [(1e-8, True), (1e-10, False)])
+def test_the_bias_of_a_drift_that_practically_never_passes_is_left_out(chance, told):
+    study = study_of([0.4, 0.1, -0.2, 1, 2])
+    drift = np.array([-3, -2, -1])
+    unit = drift @ np.linalg.inv(COVARIANCE[:3, :3]) @ drift
+    limit = stats.f.ppf(0.95, 3, DF - 2)
+    shift = optimize.brentq(lambda c: np.log(stats.ncf.cdf(limit, 3, DF - 2, c) / chance), 1, 500)
+    said = pretrends.pretrend_power(study, slopes=[np.sqrt(shift / unit)])
+    assert np.isfinite(said["bias_if_passed"].item()) == told
 
 
 @pytest.mark.parametrize("staggered", [False, True])
@@ -367,6 +412,13 @@ def test_answers_do_not_depend_on_the_unit_of_the_outcome(unit):
     np.testing.assert_allclose(found["power"], expected["power"], rtol=1e-7)
     expected, found = honest_bounds.trend_breakdown(one), honest_bounds.trend_breakdown(other)
     np.testing.assert_allclose(found / [1, unit], expected, rtol=1e-6)
+
+
+def test_coefficients_known_more_and_less_exactly_count_by_their_own_errors():
+    error = np.array([1, 1e-7, 1e4, 1, 1])
+    study = study_of(error * [1, 2, 3, 0, 0], np.diag(error**2))
+    expected = stats.f.sf((1 + 4 + 9) * (DF - 2) / (DF * 3), 3, DF - 2)
+    assert pretrends.pretrend_test(study)["p_value"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_advice_on_a_study_works():

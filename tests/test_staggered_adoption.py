@@ -305,6 +305,9 @@ def test_dates_give_the_answers_of_numbers():
     pd.testing.assert_frame_equal(study, sta.event_study(frame, **NAMES), rtol=1e-12)
     cells = sta.group_time(other, **NAMES)
     assert cells.index[0] == (pd.Timestamp("2020-04-01"), pd.Timestamp("2020-02-01"))
+    early = {**NAMES, "anticipation": 1}
+    expected = sta.overall_att(frame, **early)
+    pd.testing.assert_series_equal(sta.overall_att(dated(frame), **early), expected, rtol=1e-12)
 
 
 REMEDIES = {
@@ -334,6 +337,16 @@ REMEDIES = {
         r"has a period 0; write inf for never treated, data\['start'\].astype\(float\)"
         r".replace\(0, np.inf\)",
         lambda f: f.assign(start=f["start"].astype(float).replace(0, np.inf)),
+    ),
+    "a word beside infinity": (
+        lambda f: f.assign(start=f["start"].astype(object).replace({0: np.inf, 5: "five"})),
+        r"'start' holds object values such as .*pd.to_numeric\(data\['start'\]",
+        lambda f: f.assign(start=pd.to_numeric(f["start"].replace("five", 5))),
+    ),
+    "dates of which one column has a zone": (
+        lambda f: dated(f).assign(time=lambda g: g["time"].dt.tz_localize("UTC")),
+        "'start' holds datetime64.* and 'time' datetime64.*, UTC.*both as such dates",
+        lambda f: f.assign(start=f["start"].dt.tz_localize("UTC")),
     ),
     "text for periods": (
         lambda f: f.assign(time=f["time"].astype(str)),
@@ -469,6 +482,8 @@ def test_refusals():
         ValueError, match="10 unit\\(s\\) begin in 1, which has no period before it"
     ):
         run(frame.assign(start=frame["start"].replace(5, 1)))
+    with pytest.raises(ValueError, match=r"10 unit\(s\) begin in 0\.5"):  # the earliest
+        run(frame.assign(start=frame["start"].replace({3: 1, 5: 0.5})))
     with pytest.raises(ValueError, match=r"10 unit\(s\) begin in 4\.5, which is not a period"):
         run(frame.assign(start=frame["start"].replace(5, 4.5)))
     with pytest.raises(ValueError, match="no unit begins within the data"):
@@ -481,6 +496,8 @@ def test_refusals():
         run(frame[(frame["start"] == 0) | (frame["unit"] == 5)])
     with pytest.raises(ValueError, match="'start' uses 0 for never treated, but 'time' has a"):
         run(frame.assign(time=frame["time"] - 1))
+    with pytest.raises(ValueError, match="column 'y' has no rows; check the filter"):
+        run(frame[:0])
     with pytest.raises(ValueError, match="'start' is missing in all 360 rows"):
         run(frame.assign(start=np.nan))
     with pytest.raises(ValueError, match=r"'time' holds .* not numbers"):

@@ -17,6 +17,8 @@ from casestudies.recipes.instrumental_variables import (
     wald,
 )
 from casestudies.recipes.weak_instruments import (
+    _at_most_zero,
+    _describe,
     _tf_critical_value,
     anderson_rubin,
     first_stage,
@@ -246,6 +248,45 @@ def test_the_near_end_keeps_its_digits_when_the_far_one_runs_away(sign, excess):
     assert max(map(abs, ends)) > 1e8
 
 
+@pytest.mark.parametrize("a", [-1, 0, 1e-14, 1])
+@pytest.mark.parametrize("b", [-1, 0, 1])
+@pytest.mark.parametrize("c", [-0.5, 0.5])
+def test_a_quadratic_inequality_holds_in_its_pieces_and_nowhere_else(a, b, c):
+    pieces = _at_most_zero(np.array([[c, b], [b, a]]))
+    for beta in np.linspace(-7, 7, 57) + 0.01:
+        inside = any(low <= beta <= high for low, high in pieces)
+        assert inside == (a * beta**2 - 2 * b * beta + c <= 0)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kind", "words"),
+    [
+        ([], "empty", "reject every effect, hence the instruments or the model"),
+        ([(-INF, INF)], "whole line", "reject no effect at this level"),
+        ([(1.0, 2.0)], "interval", "compatible with every effect from 1 to 2"),
+        ([(-INF, 1.0)], "half-line", "compatible with every effect up to 1"),
+        ([(1.0, INF)], "half-line", "compatible with every effect from 1"),
+        ([(-INF, 1.0), (2.0, INF)], "two rays", "every effect up to 1 and every effect from 2"),
+        ([(1.0, 2.0), (3.0, 4.5)], "several pieces", "every effect from 1 to 2, or from 3 to 4.5"),
+        (
+            [(-INF, 1.0), (2.0, 3.0), (4.0, INF)],
+            "several pieces",
+            "every effect from -inf to 1, or from 2 to 3, or from 4 to inf",
+        ),
+    ],
+)
+def test_a_set_is_named_by_its_pieces(pieces, kind, words):
+    found, sentence = _describe(pieces)
+    assert found == kind
+    article = {"empty": "", "several pieces": "", "two rays": "", "whole line": "the "}
+    article |= {"interval": "an ", "half-line": "a "}
+    assert sentence.startswith(f"{article[kind]}{kind}: the data ")
+    assert sentence.endswith(words)
+
+
 @pytest.mark.parametrize(("pi", "gamma"), [(0.5, 0.5), (0.0, 0.0), (np.sqrt(ONE), 0.0)])
 def test_a_weak_instrument_without_a_reduced_form_gives_the_whole_line(pi, gamma):
     answer = set_of([pi], [gamma])
@@ -378,6 +419,9 @@ def test_the_set_of_one_treatment_in_a_list_is_its_own(data):
     alone = anderson_rubin(data, treatment="d", **columns)
     listed = anderson_rubin(data, treatment=["d"], **columns).loc["d"]
     pd.testing.assert_series_equal(alone, listed, check_names=False)
+    assert alone["null"] == (
+        "the effect of d on y is the stated value, and the instruments act on y through d only"
+    )
     both = anderson_rubin(data, treatment=["d", "e"], **columns)
     assert (
         "whatever those of e are, and the instruments act on y through d, e only"
@@ -546,6 +590,15 @@ def test_where_everybody_complies_the_interval_is_the_conventional_one():
     fit = t_f(exact, **MODEL, instrument="z")
     assert fit.attrs["first_stage_f"] == np.inf
     np.testing.assert_allclose(fit, wald(exact, **MODEL, instrument="z"), rtol=1e-12)
+
+
+def test_where_everybody_complies_the_first_stage_is_without_limit():
+    exact = pd.DataFrame({"z": np.repeat([0, 1], [9, 3])}).assign(d=lambda f: f["z"])
+    table = first_stage(exact, treatment="d", instruments="z")
+    assert table.loc["F", "value"] == np.inf
+    assert table.loc["partial R2", "value"] == 1
+    assert table.loc["effective F", "value"] > 1e20
+    assert (table["p_value"] < 1e-12).all()
 
 
 # ---- refusals

@@ -203,7 +203,7 @@ def simultaneous_intervals(study, *, level=0.95):
 def _before(found):
     """Return the covariance before the treatment, its size and Hotelling's degrees."""
     before = found.times < 0
-    q = int(before.sum())
+    q = before.sum()
     v = found.covariance[np.ix_(before, before)]
     if q == 0:
         raise ValueError(

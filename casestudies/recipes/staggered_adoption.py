@@ -682,10 +682,10 @@ def two_way_weights(
     Returns
     -------
     pandas.DataFrame
-        Indexed by group and time; event_time, n (rows), weight and effect, the mean of the rows'
-        outcomes less what rows without treatment predict (missing where they cannot, 0 before the
-        treatment, as assumed). ``attrs["coefficient"]`` is the regression's. Where every unit is
-        seen in every period and no effect is missing, that of "has begun" is
+        Indexed by group and time; event_time, n (rows), weight and effect, the mean of outcomes
+        less what rows without treatment predict, over the rows for which they can (missing if for
+        none, 0 before the treatment, as assumed). ``attrs["coefficient"]`` is the regression's.
+        Where every unit is seen in every period and no effect is missing, that of "has begun" is
         ``(weight * effect).sum()``, whatever the noise; for one event time, that sum is what the
         effects alone make of the coefficient. With gaps, both hold where there is no noise and
         effects are alike within a group and period.
@@ -722,9 +722,9 @@ def two_way_weights(
     listed = imputed.treated
     if event_time is not None:
         listed = (imputed.panel.count > 0) & ~np.isnan(imputed.events)
-    effect = np.where(imputed.known, imputed.left, np.nan) * imputed.treated
+    effect = imputed.left * imputed.treated
     row, place = np.nonzero(listed)
-    periods, mass = imputed.panel.periods, imputed.panel.mass[listed]
+    periods, mass = imputed.panel.periods, (imputed.panel.mass * imputed.known)[listed]
     cells = pd.DataFrame(
         {
             "group": periods[imputed.start[row]],
@@ -736,7 +736,7 @@ def two_way_weights(
             "mass": mass,
         }
     ).groupby(["group", "time"])
-    table = cells[["n", "weight", "effect", "mass"]].sum(min_count=1)
+    table = cells[["n", "weight", "effect", "mass"]].sum()
     table["effect"] /= table.pop("mass")
     table.insert(0, "event_time", cells["event_time"].first())
     table.attrs = {"coefficient": float(coefficient)}
@@ -1155,7 +1155,7 @@ def _begin(table, time, first_treated, missing):
             f"and {time!r} {clock.dtype} such as {clock.tolist()[0]!r}; give both as numbers or "
             "both as such dates, with one after the last for never treated, or none"
         )
-    if missing is None or not missing.any():
+    if not missing.any():
         return begin
     if _dated(begin):
         return begin.where(~missing, pd.Timestamp(END, tz=zones[0]))
@@ -1172,7 +1172,7 @@ def _never(start):
 def _starts(panel, time, first_treated, early):
     """Return the place of each unit's first treated period, beyond the last for none."""
     start, periods = panel.fixed, panel.periods
-    never = np.zeros(len(start), dtype=bool) if _dated(start) else (start == 0).to_numpy()
+    never = (start == 0).to_numpy()
     if never.any() and periods[0] <= 0:
         raise ValueError(
             f"column {first_treated!r} uses 0 for never treated, but {time!r} has a period "

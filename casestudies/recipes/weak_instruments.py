@@ -610,8 +610,7 @@ def _likelihood_p_value(ratio, strength, count):
     angle = widest * (nodes + 1) / 2
     rest = top * np.sin(angle) ** 2
     half = (count - 1) / 2
-    with np.errstate(divide="ignore"):
-        log_density = (half - 1) * np.log(rest / 2) - rest / 2 - special.gammaln(half) - np.log(2)
+    log_density = (half - 1) * np.log(rest / 2) - rest / 2 - special.gammaln(half) - np.log(2)
     step = 2 * top * np.sin(angle) * np.cos(angle) * np.exp(log_density)
     accepted = special.chdtr(1, ratio * np.cos(angle) ** 2)
     beyond = special.chdtrc(count - 1, top * np.sin(widest) ** 2)
@@ -671,8 +670,7 @@ def _residual_df(design):
 
 def _small_sample(design):
     """Return the usual small-sample factor of rows and coefficients."""
-    nested = design.nested or 0 if design.cov == "clustered" else 0
-    return (design.n - (design.cov == "clustered")) / (design.df + nested)
+    return (design.n - (design.cov == "clustered")) / (design.df + (design.nested or 0))
 
 
 def _reduced_form(design):
