@@ -150,6 +150,22 @@ def test_a_category_found_in_one_arm_only_is_refused(call):
             call(data)
 
 
+def test_a_refusal_counts_the_values_found_in_one_arm_only_and_says_what_to_do():
+    data = hospital(100, rng=2)
+    some = (data["a"] == 1) & (data["x1"] > 0)
+    both = data.assign(ward=np.where(some, np.where(data["x2"] > 0, "c", "b"), "a"))
+    first = both["ward"][some].iloc[0]
+    count = (both["ward"] == first).sum()
+    alone = r"row\(s\), all of them treated"
+    refusals = {
+        f"'ward' is 1 in {some.sum()} {alone}; take it out of adjust_for": some * 1,
+        rf"'ward' is {first} in {count} {alone}, and 1 more value\(s\) are .*; merge": both["ward"],
+    }
+    for message, ward in refusals.items():
+        with pytest.raises(ValueError, match=message):
+            scores(data.assign(ward=ward), **DESIGN)
+
+
 @pytest.mark.parametrize("estimand", ["ATE", "ATT"])
 def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
     rng = np.random.default_rng(41)

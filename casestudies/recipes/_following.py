@@ -56,7 +56,6 @@ class _Chance(NamedTuple):
 
 def _choose_models(model="linear", interact=True, saturated=False, *, known=False):
     """Return the choice of models, or raise."""
-    _check_choice("model", model, ("linear", "logit"))
     _check_switch("interact", interact)
     if not isinstance(saturated, bool | np.bool_):
         _check_choice("saturated", saturated, ("outcome", "treatments"))
