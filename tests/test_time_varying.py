@@ -103,6 +103,15 @@ def test_structural_models_of_what_if_say_0():
     assert list(blips.index) == ["A0", "A1"]
 
 
+@pytest.mark.parametrize("method", ["g_formula", "doubly_robust"])
+def test_one_unit_that_does_as_asked_speaks_for_its_cell(method):
+    data = tree()
+    rare = (data["A0"] == 1) & (data["L1"] == 0) & (data["A1"] == 1)
+    data = data[~rare | (rare.cumsum() == 1)]
+    found = MEANS[method](data, **TREE, regime=BOTH, saturated=True)
+    assert found["estimate"] == pytest.approx((4801 * 76 + 8000 * 44) / 12_801)
+
+
 def test_four_static_regimes_make_the_pseudo_population_of_what_if():
     static = [regime_support(tree(), **TREE, regime=REGIMES[n]) for n in list(REGIMES)[:4]]
     assert sum(32_000 * table.loc["A1", "mean_weight"] for table in static) == pytest.approx(
@@ -550,6 +559,21 @@ def test_errors_of_a_structural_model_are_those_of_the_stacked_equations(varianc
     if variance == "sandwich":
         by_hand = stack.error(lambda b, gap: equations(*fitted, b, gap)[-2:], beta, difference)
     assert found["std_error"] == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_structural_model_of_cells_is_weighted_by_their_shares():
+    data = short()
+
+    def share(treatment, *past):
+        treated = data.groupby([*past, np.ones(500)])[treatment].transform("mean")
+        return np.where(data[treatment] == 1, treated, 1 - treated)
+
+    w = share("a0") * share("a1", "a0") / share("a0", "old") / share("a1", "old", "s", "a0")
+    fit = sm.WLS(data["y"], sm.add_constant(data[["a0", "a1"]]), weights=w).fit()
+    columns = {**SHORT, "histories": [["old"], ["s"]], "saturated": True}
+    asks = {"regime": {"a0": 1, "a1": 1}, "reference": {"a0": 0, "a1": 0}}
+    found = marginal_structural_model(data, **columns, **asks)
+    assert found["estimate"] == pytest.approx(fit.params["a0"] + fit.params["a1"])
 
 
 @pytest.mark.parametrize("weights", [None, "w"])

@@ -83,8 +83,7 @@ def _read_courses(
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
     past = [*covariates, *treatments]
     discrete = {n for n in past if not _numeric(table, n) or table[n].isin((0, 1)).all()}
-    y = np.where(stayed, y - origin, 0)
-    return [_Course(table, y, origin, w, decisions, discrete, {}) for decisions in decided]
+    return [_Course(table, y - origin, origin, w, decisions, discrete, {}) for decisions in decided]
 
 
 def _read_histories(histories, treatments, later):
