@@ -364,10 +364,17 @@ def test_bad_input_is_refused_with_its_column_and_a_remedy(data, options, messag
     ("x", "message"),
     [
         (["a", "b"] * 5 + ["a", "c"], "column 'x' is never 'b' where 'd' is 0, .* in 6 row"),
-        (list("abbbaababaac"), "column 'x' is never 'c' where 'd' is 0, .* in 1 row"),
-        (list("abbbaababaca"), "column 'x' is never 'c' where 'd' is 1, .* in 1 row"),
+        (
+            list("abbbaababaac"),
+            r"column 'x' is never 'c' where 'd' is 0, .* in 1 row\(s\) where it is 1;",
+        ),
+        (
+            list("abbbaababaca"),
+            r"column 'x' is never 'c' where 'd' is 1, .* in 1 row\(s\) where it is 0;",
+        ),
         ([1.5, 2, 1, 3] * 3, "column 'x' lies between 1 and 1.5 where 'd' is 0, .* in 6 row"),
         ([3, 1.5, 2, 1] * 3, "column 'x' lies between 2 and 3 where 'd' is 0, .* in 6 row"),
+        ([False, True] * 6, "column 'x' lies between 0 and 0 where 'd' is 0, .* in 6 row"),
         ([1, 5] * 6, "column 'x' lies between 1 and 1 where 'd' is 0, .* in 6 row"),
         ([0, 1, 0, 0] * 3, "column 'x' lies between 0 and 0 where 'd' is 0, .* in 3 row"),
         ([1, 0, 0, 0] * 3, "column 'x' lies between 0 and 0 where 'd' is 1, .* in 3 row"),

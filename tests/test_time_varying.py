@@ -733,6 +733,23 @@ def test_iterated_regressions_are_those_of_statsmodels(options, formulas):
         d = (1, 1 - data["s"])
         found = regime_mean(data, **SHORT, regime=RULE, **options)
         assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
+        rules = {"a0": lambda x: x > 0, "a1": lambda s: 1 - s}
+        found = regime_mean(data, **SHORT, regime=rules, **options)
+        d = ((data["x"] > 0) * 1, 1 - data["s"])
+        assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
+
+
+@pytest.mark.parametrize("interact", [True, False])
+def test_cells_are_averaged_one_by_one_whatever_interacts(interact):
+    data = short()
+    cells = data.groupby(["old", "a0", "s", "a1"])["y"].mean()
+    treated = data[data["a0"] == 1]
+    late = [cells[old, 1, s, 1 - s] for old, s in zip(treated["old"], treated["s"], strict=True)]
+    early = treated.assign(q=late).groupby("old")["q"].mean()
+    columns = {**SHORT, "histories": [["old"], ["s"]], "regime": RULE}
+    for method in (regime_mean, doubly_robust_regime_mean):
+        found = method(data, **columns, saturated=True, interact=interact)
+        assert found["estimate"] == pytest.approx(data["old"].map(early).mean())
 
 
 def test_losses_are_a_month_of_their_own_with_one_column_too():

@@ -146,7 +146,7 @@ def _without_lost(data, treatments, known, losses, outcome, listed):
         left = gone[-1]
         if loss is not None:
             _check_marks(data[loss][~gone[-1]])
-            yes = True if pd.api.types.infer_dtype(data[loss], skipna=True) == "boolean" else 1
+            yes = True if pd.api.types.infer_dtype(data[loss]) == "boolean" else 1
             filled[loss] = data[loss].mask(gone[-1], yes)
             left = (filled[loss] == 1).fillna(False).to_numpy(dtype=bool)
         gone.append(left)
