@@ -1260,6 +1260,27 @@ def test_a_refusal_says_what_to_do_and_that_works(case):
     assert fits(repaired(data))
 
 
+def test_a_cell_without_a_unit_that_does_as_asked_is_named_and_its_units_are_counted():
+    data = rare(short()).assign(old=lambda d: np.where(d["old"], "old", "young"))
+    unseen = data[(data["a0"] == 1) & (data["s"] == 0)]
+    first = unseen["old"].iloc[0]
+    count = (unseen["old"] == first).sum()
+    assert 0 < count < len(unseen)
+    message = rf"no overlap: {count} unit\(s\) .* have old = {first} and a0 = 1 and s = 0, and none"
+    with pytest.raises(ValueError, match=message):
+        call(data, **RARE)
+
+
+@pytest.mark.parametrize("options", [{}, {"saturated": True}, {"interact": False}])
+def test_a_measure_out_of_reach_is_refused_in_every_model(options):
+    data = short().assign(a1=lambda d: (d["x"] > 0) * 1)
+    message = (
+        r"no overlap: column 'x' lies between .* where 'a1' is 1, unlike in \d+ row\(s\) where"
+    )
+    with pytest.raises(ValueError, match=message):
+        call(data, **options)
+
+
 LONG = {"unit": "id", "time": "month", "varying": "drug"}
 LONG_REMEDIES = {
     "a unit twice in a month": (
