@@ -180,9 +180,9 @@ def test_doses_of_which_the_data_say_nothing_are_refused_by_name():
         dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=1.5)
     assert fits(dose_response(hole, **COLUMNS, at=[8], bandwidth=1.5))
     assert fits(dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=4))
-    edge = data["a"].max()
-    with pytest.raises(ValueError, match=r"below and 0 above, .* both sides; leave that dose out$"):
-        dose_response(data, **COLUMNS, at=edge, bandwidth=4)
+    for edge, sides in ((data["a"].max(), "below and 0 above"), (data["a"].min(), ", 0 of them")):
+        with pytest.raises(ValueError, match=f"{sides}.* on both sides; leave that dose out$"):
+            dose_response(data, **COLUMNS, at=edge, bandwidth=4)
     with pytest.raises(ValueError, match="30, of 4 doses"):
         dose_response(data, **COLUMNS, at=10, bandwidth=0.1)
     whole = data.assign(a=data["a"].round())

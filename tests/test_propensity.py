@@ -158,9 +158,10 @@ def test_the_foremost_column_of_a_separation_does_not_depend_on_its_unit(unit):
 
 
 def test_the_refusal_says_where_the_arms_part_and_whom_a_range_leaves_out():
-    data = pd.DataFrame({"x": [1, 2, 3, 5, 6, 7], "a": [0, 0, 0, 1, 1, 1]})
-    with pytest.raises(ValueError, match=r"column 'x', at 3, separates the arms"):
-        scores(data, treatment="a", adjust_for="x")
+    for after in (5, 3):
+        data = pd.DataFrame({"x": [1, 2, 3, after, 6, 7], "a": [0, 0, 0, 1, 1, 1]})
+        with pytest.raises(ValueError, match=r"column 'x', at 3, separates the arms"):
+            scores(data, treatment="a", adjust_for="x")
     data = hospital(60, rng=5)
     score = scores(data, **DESIGN)
     assert {data["a"][score.idxmin()], data["a"][score.idxmax()]} == {0, 1}

@@ -209,6 +209,13 @@ def test_an_untreated_row_with_a_score_of_one_is_refused(estimand):
         _score._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)
 
 
+def test_a_treated_row_with_a_score_of_almost_0_counts_once_for_the_att_and_is_refused_for_the_ate():
+    treated, score = np.array([1.0, 0.0]), np.array([1e-12, 0.5])
+    assert _score._inverse(treated, score, "ATT")[0].tolist() == [1, 1]
+    with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
+        _score._inverse(treated, score, "ATE")
+
+
 def test_separation_by_a_hair_in_few_rows_is_refused():
     for rng in range(40):
         data = coarse(10, rng=rng).assign(a=lambda d: (d["x1"] > 0) * 1)
@@ -245,6 +252,9 @@ def test_shares_of_0_and_1_that_are_separated_are_refused():
     design = _Matrix(["u"], np.arange(8.0)[:, np.newaxis], np.zeros(1))
     with pytest.raises(ValueError, match="no overlap: column 'u', at 3, separates the shares"):
         _score._regress_weighted(design, (np.arange(8) > 3) * 1.0, design, "logit", "shares")
+    with pytest.raises(ValueError, match="a constant, 0 in all 8 rows, separates the shares"):
+        _score._regress_weighted(design, np.zeros(8), design, "logit", "shares")
+    assert np.isinf(_score._inverse_information(design.columns, np.ones(8))).all()
     extreme = np.linspace(1, 2, 8) * 1e-300
     with pytest.raises(ValueError, match="no overlap: a combination of 'u'"):
         _score._regress_weighted(design, extreme, design, "logit", "shares")

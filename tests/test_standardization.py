@@ -385,6 +385,12 @@ def test_a_group_without_counterparts_is_refused(x, message):
         standardize(small(x=x), **COLUMNS, adjust_for="x")
 
 
+@pytest.mark.parametrize("estimator", [standardize, standardized_means])
+def test_outcomes_that_the_treatment_decides_show_no_noise(estimator):
+    with pytest.raises(ValueError, match=r"column 'y': .* no noise to estimate an error from"):
+        estimator(small(y=[0, 2] * 6), **COLUMNS, adjust_for="x")
+
+
 def test_ranges_that_overlap_in_part_are_left_to_the_analyst():
     data = small(x=[1, 2, 2, 3, 3, 4] * 2)
     assert np.isfinite(standardize(data, **COLUMNS, adjust_for="x")["std_error"])

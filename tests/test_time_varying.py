@@ -739,6 +739,17 @@ def test_iterated_regressions_are_those_of_statsmodels(options, formulas):
         assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
 
 
+def test_with_cells_a_treatment_is_modelled_among_those_who_have_followed():
+    data, followed = short(), short()[lambda d: d["a0"] == 1]
+    first = smf.logit("a0 ~ x", data).fit(disp=0).predict(followed)
+    then = smf.logit("a1 ~ x + s", followed).fit(disp=0).predict(followed)
+    kept = followed["a1"] == 1 - followed["s"]
+    w = 1 / first / np.where(followed["a1"] == 1, then, 1 - then)
+    found = weighted_regime_mean(data, **SHORT, regime=RULE, saturated=True)
+    by_hand = np.average(followed["y"][kept], weights=w[kept])
+    assert found["estimate"] == pytest.approx(by_hand, rel=1e-6)
+
+
 @pytest.mark.parametrize("interact", [True, False])
 def test_cells_are_averaged_one_by_one_whatever_interacts(interact):
     data = short()
@@ -972,6 +983,16 @@ REMEDIES = {
         lambda d: call(d, histories=[["x"]]),
         r"histories holds 1 list\(s\) for 2 treatment\(s\); .* \[\] where nothing is new",
         lambda d: call(d, histories=[["x"], []]),
+    ),
+    "too many histories": (
+        lambda d: call(d, histories=[["x"], ["s"], []]),
+        r"histories holds 3 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[["x"], ["s"]]),
+    ),
+    "a history that is a word": (
+        lambda d: call(d, histories="xs"),
+        r"histories holds 1 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[*"xs"]),
     ),
     "a history that is a name": (
         lambda d: call(d, histories="x"),
