@@ -209,7 +209,7 @@ def test_an_untreated_row_with_a_score_of_one_is_refused(estimand):
         _score._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)
 
 
-def test_a_treated_row_with_a_score_of_almost_0_counts_once_for_the_att_and_is_refused_for_the_ate():
+def test_a_treated_row_with_a_score_of_almost_0_counts_once_for_the_att_only():
     treated, score = np.array([1.0, 0.0]), np.array([1e-12, 0.5])
     assert _score._inverse(treated, score, "ATT")[0].tolist() == [1, 1]
     with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
