@@ -385,6 +385,12 @@ def test_a_group_without_counterparts_is_refused(x, message):
         standardize(small(x=x), **COLUMNS, adjust_for="x")
 
 
+def test_the_att_asks_for_controls_like_every_treated():
+    data = small(x=list("abbbaababaac"))
+    with pytest.raises(ValueError, match="no overlap: column 'x' is never 'c' where 'd' is 0"):
+        standardize(data, **COLUMNS, adjust_for="x", estimand="ATT")
+
+
 @pytest.mark.parametrize("estimator", [standardize, standardized_means])
 def test_outcomes_that_the_treatment_decides_show_no_noise(estimator):
     with pytest.raises(ValueError, match=r"column 'y': .* no noise to estimate an error from"):

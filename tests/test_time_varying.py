@@ -103,13 +103,14 @@ def test_structural_models_of_what_if_say_0():
     assert list(blips.index) == ["A0", "A1"]
 
 
-@pytest.mark.parametrize("method", ["g_formula", "doubly_robust"])
-def test_one_unit_that_does_as_asked_speaks_for_its_cell(method):
+@pytest.mark.parametrize("method", MEANS)
+@pytest.mark.parametrize(("alone", "left"), [(1, 4801), (0, 3201)])
+def test_one_unit_that_does_as_asked_or_otherwise_counts_in_its_cell(method, alone, left):
     data = tree()
-    rare = (data["A0"] == 1) & (data["L1"] == 0) & (data["A1"] == 1)
+    rare = (data["A0"] == 1) & (data["L1"] == 0) & (data["A1"] == alone)
     data = data[~rare | (rare.cumsum() == 1)]
     found = MEANS[method](data, **TREE, regime=BOTH, saturated=True)
-    assert found["estimate"] == pytest.approx((4801 * 76 + 8000 * 44) / 12_801)
+    assert found["estimate"] == pytest.approx((left * 76 + 8000 * 44) / (left + 8000))
 
 
 def test_four_static_regimes_make_the_pseudo_population_of_what_if():
