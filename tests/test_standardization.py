@@ -202,6 +202,14 @@ def test_units_of_covariates_and_order_of_rows_do_not_matter(model):
     pd.testing.assert_series_equal(standardize(shuffled, **options), first, rtol=1e-9)
 
 
+def test_a_far_off_origin_of_a_covariate_costs_no_digits():
+    near = linear_world(300, np.random.default_rng(19))
+    near["x"] = (near["x"] * 2**20).round() / 2**20
+    far = near.assign(x=near["x"] + 2**32)
+    found = [standardize(data, **COLUMNS, adjust_for="x") for data in (near, far)]
+    pd.testing.assert_series_equal(found[1], found[0], rtol=1e-9)
+
+
 def test_booleans_and_nullable_numbers_are_numbers():
     data = risk_world(300, np.random.default_rng(8))
     other = data.astype({"y": bool, "d": "Int64", "x": "Float64"})
@@ -435,7 +443,7 @@ def test_a_category_without_the_outcome_is_an_error_that_names_it(size, interact
     data["calm"] = np.where(data.index < size, "yes", "no")
     data["y"] = data["y"].mask(data["calm"] == "yes", 0)
     options = {**COLUMNS, "adjust_for": ["x", "calm"], "interact": interact}
-    message = "column 'calm = yes.*separates the values 0 and 1 of 'y'.* model='linear'"
+    message = "column 'calm = yes.*separates the values 0 and 1 of 'y'.* coarser .* model='linear'$"
     with pytest.raises(ValueError, match=message):
         standardize(data, **options, model="logit")
     assert np.isfinite(standardize(data, **options)["std_error"])
