@@ -1050,6 +1050,11 @@ REMEDIES = {
         "outcome must name a column, as a string, got 3",
         call,
     ),
+    "a treatment in doses": (
+        lambda d: call(d.assign(a1=2 * d["a1"])),
+        "column 'a1' must be 0 or 1, found 2",
+        call,
+    ),
     "no treatments": (
         lambda d: call(d, treatments=[], histories=[], regime={}),
         "treatments names no column; name the decisions, in order of time",

@@ -180,7 +180,7 @@ def _decisions(table, treatments, known, losses, gone, regime):
         asked = _asked(regime[treatment], treatment, past, table, present)
         decisions.append(_Decision(treatment, past, present, taken, asked))
         past = [*past, treatment]
-        if loss is not None and (after & present).any():
+        if (after & present).any():
             _zero_one(table[present], loss, ("those who stayed", "those who were lost"))
             taken = table[loss].to_numpy(dtype=float)
             decisions.append(_Decision(loss, past, present, taken, np.zeros(len(table)), True))
