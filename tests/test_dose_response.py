@@ -180,15 +180,28 @@ def test_doses_of_which_the_data_say_nothing_are_refused_by_name():
         dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=1.5)
     assert fits(dose_response(hole, **COLUMNS, at=[8], bandwidth=1.5))
     assert fits(dose_response(hole, **COLUMNS, at=[8, 11], bandwidth=4))
-    edge = data["a"].max()
-    with pytest.raises(ValueError, match=r"below and 0 above, .* both sides; leave that dose out$"):
-        dose_response(data, **COLUMNS, at=edge, bandwidth=4)
+    for edge, sides in ((data["a"].max(), "below and 0 above"), (data["a"].min(), ", 0 of them")):
+        with pytest.raises(ValueError, match=f"{sides}.* on both sides; leave that dose out$"):
+            dose_response(data, **COLUMNS, at=edge, bandwidth=4)
     with pytest.raises(ValueError, match="30, of 4 doses"):
         dose_response(data, **COLUMNS, at=10, bandwidth=0.1)
     whole = data.assign(a=data["a"].round())
     with pytest.raises(ValueError, match=r"with 3 different dose\(s\) within 1.5"):
         dose_response(whole, **COLUMNS, at=10, bandwidth=1.5)
     assert fits(dose_response(whole, **COLUMNS, at=10, bandwidth=2.5))
+
+
+def test_30_rows_of_4_doses_near_one_of_10_are_enough_and_fewer_are_not():
+    data = people(200, rng=12)
+    away = np.sort(np.abs(data["a"] - 10))
+    enough, few = (away[k : k + 2].mean() for k in (29, 28))
+    assert fits(dose_response(data, **COLUMNS, at=10, bandwidth=enough))
+    with pytest.raises(ValueError, match=r"too few rows: 29 with 29 different dose\(s\)"):
+        dose_response(data, **COLUMNS, at=10, bandwidth=few)
+    steps = data.assign(a=np.arange(200) % 10)
+    assert fits(dose_response(steps, **COLUMNS, at=4.5, bandwidth=2))
+    with pytest.raises(ValueError, match="'a' has 9 value"):
+        dose_response(data.assign(a=np.arange(200) % 9), **COLUMNS, at=4.5, bandwidth=2)
 
 
 def test_unfit_columns_and_options_are_refused():

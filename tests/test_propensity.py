@@ -150,10 +150,18 @@ def test_arms_separated_by_a_combination_of_columns_are_refused():
         scores(data, **DESIGN)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_foremost_column_of_a_separation_does_not_depend_on_its_unit(unit):
+    data = hospital(60, rng=4).assign(a=lambda d: (d["x1"] + 0.2 * d["x2"] > 0) * 1)
+    with pytest.raises(ValueError, match="combination of 'x1', 'x2', above all column 'x1'"):
+        scores(data.assign(x1=data["x1"] * unit), treatment="a", adjust_for=["x1", "x2"])
+
+
 def test_the_refusal_says_where_the_arms_part_and_whom_a_range_leaves_out():
-    data = pd.DataFrame({"x": [1, 2, 3, 5, 6, 7], "a": [0, 0, 0, 1, 1, 1]})
-    with pytest.raises(ValueError, match=r"column 'x', at 3, separates the arms"):
-        scores(data, treatment="a", adjust_for="x")
+    for after in (5, 3):
+        data = pd.DataFrame({"x": [1, 2, 3, after, 6, 7], "a": [0, 0, 0, 1, 1, 1]})
+        with pytest.raises(ValueError, match=r"column 'x', at 3, separates the arms"):
+            scores(data, treatment="a", adjust_for="x")
     data = hospital(60, rng=5)
     score = scores(data, **DESIGN)
     assert {data["a"][score.idxmin()], data["a"][score.idxmax()]} == {0, 1}

@@ -162,6 +162,8 @@ def test_the_p_values_of_a_table_ask_about_the_estimate_and_for_the_placebo_abou
     columns = {"outcome": "revenue", "treatment": "marketing_spend", "adjust_for": CAUSES}
     y, t, x = (data[c].to_numpy(float) for c in ["revenue", "marketing_spend", CAUSES])
     found = refutation.p_values(data, **columns, seed=4, simulations=30)
+    small = data.assign(revenue=data["revenue"] / 1024)  # the unit of the outcome is no matter
+    assert refutation.p_values(small, **columns, seed=4, simulations=30).equals(found)
     assert list(found.index) == ["random common cause", "placebo treatment", "random 80% of rows"]
     refuters = [refutation.random_common_cause, refutation.placebo_treatment]
     for name, refuter in zip(found.index, [*refuters, refutation.data_subset], strict=True):

@@ -104,6 +104,7 @@ def test_the_legacy_stream_is_reproduced_bit_for_bit(seed):
             "x": Normal(1.0, 2.0),
             "a": Bernoulli(lambda x: expit(1.5 * x)),
             "b": Bernoulli(0.3),
+            "half": Bernoulli(0.5),
             "c": Bernoulli(lambda a: 0.9 - 0.85 * a),
             "y": Normal(lambda a, x: a - x, 0.5),
         }
@@ -113,10 +114,20 @@ def test_the_legacy_stream_is_reproduced_bit_for_bit(seed):
     x = legacy.normal(1.0, 2.0, 10_000)
     a = legacy.binomial(1, expit(1.5 * x))
     b = legacy.binomial(1, 0.3, 10_000)
+    half = legacy.binomial(1, 0.5, 10_000)
     c = legacy.binomial(1, 0.9 - 0.85 * a)
     y = legacy.normal(a - x, 0.5)
-    for name, column in {"x": x, "a": a, "b": b, "c": c, "y": y}.items():
+    for name, column in {"x": x, "a": a, "b": b, "half": half, "c": c, "y": y}.items():
         assert np.array_equal(data[name], column), name
+
+
+def test_a_generator_draws_uniform_noise_and_gives_a_one_where_it_is_at_most_p():
+    data = SCM({"u": Uniform(), "b": Bernoulli(0.3)}).sample(1_000, rng=3)
+    noise = np.random.default_rng(3).random((2, 1_000))
+    assert np.array_equal(data["u"], noise[0])
+    assert np.array_equal(data["b"], noise[1] <= 0.3)
+    assert Bernoulli(0.5).value(np.array([0.4, 0.5, 0.6]), p=0.5).tolist() == [1, 1, 0]
+    assert Bernoulli(1).value(np.array([1.0]), p=1) == 1  # who had 0 by the utmost noise
 
 
 def test_a_seed_and_a_generator_with_that_seed_give_the_same_rows(coin):
@@ -140,11 +151,19 @@ def test_imagining_keeps_the_noise_of_each_gaussian_unit(linear):
     assert (imagined.index == rows.index).all()
 
 
-def test_imagining_a_uniform_unit_keeps_its_rank():
-    model = SCM({"a": Bernoulli(0.5), "y": Uniform(lambda a: a, lambda a: 3 + 2 * a)})
-    rows = pd.DataFrame({"a": [0, 1], "y": [1.5, 3.0]})
-    imagined = model.imagine(rows, a=lambda: 1 - rows["a"], rng=0)
-    assert imagined["y"].tolist() == pytest.approx([3.0, 1.5])
+@pytest.mark.parametrize(
+    ("mechanism", "untreated", "treated"),
+    [
+        (Uniform(lambda a: a, lambda a: 3 + 2 * a), [1.5, 0.0, 3.0], [3.0, 1.0, 5.0]),
+        (Normal(lambda a: 5 * a, lambda a: 1 + 2 * a), [2.0, -1.0], [11.0, 2.0]),
+    ],
+    ids=["uniform", "normal"],
+)
+def test_imagining_a_unit_keeps_its_rank(mechanism, untreated, treated):
+    a = np.repeat([0, 1], len(treated))
+    rows = pd.DataFrame({"a": a, "y": [*untreated, *treated]})
+    imagined = SCM({"a": Bernoulli(0.5), "y": mechanism}).imagine(rows, a=lambda: 1 - a, rng=0)
+    assert imagined["y"].tolist() == pytest.approx([*treated, *untreated])
 
 
 def test_imagined_shares_are_the_closed_form_counterfactual_probabilities(coin):
@@ -219,6 +238,7 @@ def test_a_wrong_model_is_refused_by_name(mechanisms, message):
         (Bernoulli(-0.1), r"p must lie between 0 and 1, got -0\.1"),
         (Normal(0, 0), r"variable 'v': sd must be above 0 .*got 0"),
         (Uniform(2, 1), "variable 'v': low must lie below high, got 2"),
+        (Uniform(1, 1), "variable 'v': low must lie below high, got 1"),
     ],
 )
 def test_impossible_parameters_are_refused_by_name(mechanism, message):
@@ -250,16 +270,19 @@ def test_rows_that_the_model_cannot_have_made_are_refused():
         {
             "a": Bernoulli(0.5),
             "never": Bernoulli(lambda a: 0.0 * a),
+            "always": Bernoulli(1),
             "u": Uniform(),
             "d": Deterministic(lambda a: 2 * a),
         }
     )
-    row = pd.DataFrame({"a": [1], "never": [0], "u": [0.5], "d": [2]})
+    row = pd.DataFrame({"a": [1], "never": [0], "always": [1], "u": [0.5], "d": [2]})
     model.imagine(row, a=0, rng=0)
     with pytest.raises(ValueError, match="variable 'a': a Bernoulli variable is 0 or 1, got 3"):
         model.imagine(row.assign(a=3), a=0, rng=0)
     with pytest.raises(ValueError, match="variable 'never': this value has probability 0, got 1"):
         model.imagine(row.assign(never=1), a=0, rng=0)
+    with pytest.raises(ValueError, match="variable 'always': this value has probability 0, got 0"):
+        model.imagine(row.assign(always=0), a=0, rng=0)
     with pytest.raises(ValueError, match="variable 'u': the value must lie in"):
         model.imagine(row.assign(u=1.5), a=0, rng=0)
     with pytest.raises(ValueError, match="variable 'd': the function does not give this value"):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from confounded import COLUMNS, DESIGN, SEPARATED, coarse, hospital, lonely
+from confounded import COLUMNS, DESIGN, SEPARATED, WARDS, coarse, hospital, lonely
 from scipy.optimize import linprog
 from scipy.special import expit
 
@@ -105,9 +105,31 @@ def test_axes_are_uncorrelated_and_rounding_on_them_is_bounded():
     design = _Matrix(["x", "z"], single.astype(float), np.full(2, np.finfo(np.float32).eps))
     axes = _score._axes(design)
     np.testing.assert_allclose(np.cov(axes.place(design).T), np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(axes.place(design).mean(axis=0), 0, atol=1e-7)
     moved = np.abs(axes.place(design._replace(columns=x)) - axes.place(design))
     assert (moved <= axes.blur(design) * (1 + 1e-6)).all()
     assert moved.max() > 0.1 * axes.blur(design).max()
+    four = _Matrix(["x"], np.array([[4.0]]), np.array([np.finfo(np.float32).eps]))
+    tripled = _score._Axes(np.zeros(1), np.array([[-3.0]]))
+    assert tripled.blur(four).item() == 3 * np.spacing(np.float32(4)) / 2
+
+
+def test_rounding_of_a_covariate_moves_a_score_by_its_slope():
+    x = (4 + 4 * WARDS["old"]).to_numpy(dtype=float)[:, np.newaxis]
+    design = _Matrix(["x"], x, np.array([np.finfo(np.float32).eps]))
+    score, moved = _score._score(WARDS["a"].to_numpy(), design)
+    assert score == pytest.approx([0.25] * 4 + [0.75] * 4)
+    slope = 2 * np.log(3) / 4 * 0.25 * 0.75  # by x, which steps from 4 to 8
+    assert moved == pytest.approx(slope * np.spacing(x.ravel().astype(np.float32)) / 2)
+
+
+def test_weighted_axes_are_uncorrelated_among_as_many_rows_as_the_weights_count():
+    rng = np.random.default_rng(6)
+    w, x = rng.integers(1, 5, 50), rng.normal(size=(50, 2)) @ [[1, 0.9], [0, 0.3]] + [5, 0]
+    design = _Matrix(["x", "z"], x, np.zeros(2))
+    placed = _score._axes(design, w * 1.0).place(design)
+    np.testing.assert_allclose(np.cov(placed.T, fweights=w), np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(w @ placed, 0, atol=1e-11)
 
 
 def test_the_callers_frame_is_unchanged():
@@ -150,6 +172,22 @@ def test_a_category_found_in_one_arm_only_is_refused(call):
             call(data)
 
 
+def test_a_refusal_counts_the_values_found_in_one_arm_only_and_says_what_to_do():
+    data = hospital(100, rng=2)
+    some = (data["a"] == 1) & (data["x1"] > 0)
+    both = data.assign(ward=np.where(some, np.where(data["x2"] > 0, "c", "b"), "a"))
+    first = both["ward"][some].iloc[0]
+    count = (both["ward"] == first).sum()
+    alone = r"row\(s\), all of them treated"
+    refusals = {
+        f"'ward' is 1 in {some.sum()} {alone}; take it out of adjust_for": some * 1,
+        rf"'ward' is {first} in {count} {alone}, and 1 more value\(s\) are .*; merge": both["ward"],
+    }
+    for message, ward in refusals.items():
+        with pytest.raises(ValueError, match=message):
+            scores(data.assign(ward=ward), **DESIGN)
+
+
 @pytest.mark.parametrize("estimand", ["ATE", "ATT"])
 def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
     rng = np.random.default_rng(41)
@@ -169,6 +207,13 @@ def test_a_treated_score_that_rounds_to_one_has_weight_one(estimand):
 def test_an_untreated_row_with_a_score_of_one_is_refused(estimand):
     with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
         _score._inverse(np.array([0.0, 1.0]), np.array([1.0, 0.5]), estimand)
+
+
+def test_a_treated_row_with_a_score_of_almost_0_counts_once_for_the_att_only():
+    treated, score = np.array([1.0, 0.0]), np.array([1e-12, 0.5])
+    assert _score._inverse(treated, score, "ATT")[0].tolist() == [1, 1]
+    with pytest.raises(ValueError, match=r"no overlap: 1 row\(s\) have the treatment"):
+        _score._inverse(treated, score, "ATE")
 
 
 def test_separation_by_a_hair_in_few_rows_is_refused():
@@ -196,6 +241,8 @@ def test_a_weighted_regression_of_shares_is_that_of_statsmodels(model):
     fit = _score._regress_weighted(here, y, there, model, "shares", 5 * w)
     assert fit.predicted == pytest.approx(by_hand.predict(sm.add_constant(new)))
     assert fit.residual == pytest.approx(y - by_hand.fittedvalues)
+    tiny = _score._regress_weighted(here, y, there, model, "shares", w / 2.0**60)
+    assert tiny.predicted == pytest.approx(fit.predicted)
     steps = 1e-5 * np.eye(60)
     slopes = [gradient @ (predict(y + step) - predict(y - step)) / 2e-5 for step in steps]
     assert fit.back(gradient) == pytest.approx(np.array(slopes), rel=1e-5, abs=1e-8)
@@ -205,6 +252,9 @@ def test_shares_of_0_and_1_that_are_separated_are_refused():
     design = _Matrix(["u"], np.arange(8.0)[:, np.newaxis], np.zeros(1))
     with pytest.raises(ValueError, match="no overlap: column 'u', at 3, separates the shares"):
         _score._regress_weighted(design, (np.arange(8) > 3) * 1.0, design, "logit", "shares")
+    with pytest.raises(ValueError, match="a constant, 0 in all 8 rows, separates the shares"):
+        _score._regress_weighted(design, np.zeros(8), design, "logit", "shares")
+    assert np.isinf(_score._inverse_information(design.columns, np.ones(8))).all()
     extreme = np.linspace(1, 2, 8) * 1e-300
     with pytest.raises(ValueError, match="no overlap: a combination of 'u'"):
         _score._regress_weighted(design, extreme, design, "logit", "shares")

@@ -202,6 +202,14 @@ def test_units_of_covariates_and_order_of_rows_do_not_matter(model):
     pd.testing.assert_series_equal(standardize(shuffled, **options), first, rtol=1e-9)
 
 
+def test_a_far_off_origin_of_a_covariate_costs_no_digits():
+    near = linear_world(300, np.random.default_rng(19))
+    near["x"] = (near["x"] * 2**20).round() / 2**20
+    far = near.assign(x=near["x"] + 2**32)
+    found = [standardize(data, **COLUMNS, adjust_for="x") for data in (near, far)]
+    pd.testing.assert_series_equal(found[1], found[0], rtol=1e-9)
+
+
 def test_booleans_and_nullable_numbers_are_numbers():
     data = risk_world(300, np.random.default_rng(8))
     other = data.astype({"y": bool, "d": "Int64", "x": "Float64"})
@@ -364,10 +372,17 @@ def test_bad_input_is_refused_with_its_column_and_a_remedy(data, options, messag
     ("x", "message"),
     [
         (["a", "b"] * 5 + ["a", "c"], "column 'x' is never 'b' where 'd' is 0, .* in 6 row"),
-        (list("abbbaababaac"), "column 'x' is never 'c' where 'd' is 0, .* in 1 row"),
-        (list("abbbaababaca"), "column 'x' is never 'c' where 'd' is 1, .* in 1 row"),
+        (
+            list("abbbaababaac"),
+            r"column 'x' is never 'c' where 'd' is 0, .* in 1 row\(s\) where it is 1;",
+        ),
+        (
+            list("abbbaababaca"),
+            r"column 'x' is never 'c' where 'd' is 1, .* in 1 row\(s\) where it is 0;",
+        ),
         ([1.5, 2, 1, 3] * 3, "column 'x' lies between 1 and 1.5 where 'd' is 0, .* in 6 row"),
         ([3, 1.5, 2, 1] * 3, "column 'x' lies between 2 and 3 where 'd' is 0, .* in 6 row"),
+        ([False, True] * 6, "column 'x' lies between 0 and 0 where 'd' is 0, .* in 6 row"),
         ([1, 5] * 6, "column 'x' lies between 1 and 1 where 'd' is 0, .* in 6 row"),
         ([0, 1, 0, 0] * 3, "column 'x' lies between 0 and 0 where 'd' is 0, .* in 3 row"),
         ([1, 0, 0, 0] * 3, "column 'x' lies between 0 and 0 where 'd' is 1, .* in 3 row"),
@@ -376,6 +391,18 @@ def test_bad_input_is_refused_with_its_column_and_a_remedy(data, options, messag
 def test_a_group_without_counterparts_is_refused(x, message):
     with pytest.raises(ValueError, match=f"no overlap: {message}"):
         standardize(small(x=x), **COLUMNS, adjust_for="x")
+
+
+def test_the_att_asks_for_controls_like_every_treated():
+    data = small(x=list("abbbaababaac"))
+    with pytest.raises(ValueError, match="no overlap: column 'x' is never 'c' where 'd' is 0"):
+        standardize(data, **COLUMNS, adjust_for="x", estimand="ATT")
+
+
+@pytest.mark.parametrize("estimator", [standardize, standardized_means])
+def test_outcomes_that_the_treatment_decides_show_no_noise(estimator):
+    with pytest.raises(ValueError, match=r"column 'y': .* no noise to estimate an error from"):
+        estimator(small(y=[0, 2] * 6), **COLUMNS, adjust_for="x")
 
 
 def test_ranges_that_overlap_in_part_are_left_to_the_analyst():
@@ -416,7 +443,7 @@ def test_a_category_without_the_outcome_is_an_error_that_names_it(size, interact
     data["calm"] = np.where(data.index < size, "yes", "no")
     data["y"] = data["y"].mask(data["calm"] == "yes", 0)
     options = {**COLUMNS, "adjust_for": ["x", "calm"], "interact": interact}
-    message = "column 'calm = yes.*separates the values 0 and 1 of 'y'.* model='linear'"
+    message = "column 'calm = yes.*separates the values 0 and 1 of 'y'.* coarser .* model='linear'$"
     with pytest.raises(ValueError, match=message):
         standardize(data, **options, model="logit")
     assert np.isfinite(standardize(data, **options)["std_error"])

@@ -103,6 +103,16 @@ def test_structural_models_of_what_if_say_0():
     assert list(blips.index) == ["A0", "A1"]
 
 
+@pytest.mark.parametrize("method", MEANS)
+@pytest.mark.parametrize(("alone", "left"), [(1, 4801), (0, 3201)])
+def test_one_unit_that_does_as_asked_or_otherwise_counts_in_its_cell(method, alone, left):
+    data = tree()
+    rare = (data["A0"] == 1) & (data["L1"] == 0) & (data["A1"] == alone)
+    data = data[~rare | (rare.cumsum() == 1)]
+    found = MEANS[method](data, **TREE, regime=BOTH, saturated=True)
+    assert found["estimate"] == pytest.approx((left * 76 + 8000 * 44) / (left + 8000))
+
+
 def test_four_static_regimes_make_the_pseudo_population_of_what_if():
     static = [regime_support(tree(), **TREE, regime=REGIMES[n]) for n in list(REGIMES)[:4]]
     assert sum(32_000 * table.loc["A1", "mean_weight"] for table in static) == pytest.approx(
@@ -552,6 +562,21 @@ def test_errors_of_a_structural_model_are_those_of_the_stacked_equations(varianc
     assert found["std_error"] == pytest.approx(by_hand, rel=1e-5)
 
 
+def test_a_structural_model_of_cells_is_weighted_by_their_shares():
+    data = short()
+
+    def share(treatment, *past):
+        treated = data.groupby([*past, np.ones(500)])[treatment].transform("mean")
+        return np.where(data[treatment] == 1, treated, 1 - treated)
+
+    w = share("a0") * share("a1", "a0") / share("a0", "old") / share("a1", "old", "s", "a0")
+    fit = sm.WLS(data["y"], sm.add_constant(data[["a0", "a1"]]), weights=w).fit()
+    columns = {**SHORT, "histories": [["old"], ["s"]], "saturated": True}
+    asks = {"regime": {"a0": 1, "a1": 1}, "reference": {"a0": 0, "a1": 0}}
+    found = marginal_structural_model(data, **columns, **asks)
+    assert found["estimate"] == pytest.approx(fit.params["a0"] + fit.params["a1"])
+
+
 @pytest.mark.parametrize("weights", [None, "w"])
 def test_errors_of_g_estimation_are_those_of_the_stacked_equations(weights):
     data = short()
@@ -709,6 +734,34 @@ def test_iterated_regressions_are_those_of_statsmodels(options, formulas):
         d = (1, 1 - data["s"])
         found = regime_mean(data, **SHORT, regime=RULE, **options)
         assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
+        rules = {"a0": lambda x: x > 0, "a1": lambda s: 1 - s}
+        found = regime_mean(data, **SHORT, regime=rules, **options)
+        d = ((data["x"] > 0) * 1, 1 - data["s"])
+        assert found["estimate"] == pytest.approx(by_formula(data, *formulas, d))
+
+
+def test_with_cells_a_treatment_is_modelled_among_those_who_have_followed():
+    data, followed = short(), short()[lambda d: d["a0"] == 1]
+    first = smf.logit("a0 ~ x", data).fit(disp=0).predict(followed)
+    then = smf.logit("a1 ~ x + s", followed).fit(disp=0).predict(followed)
+    kept = followed["a1"] == 1 - followed["s"]
+    w = 1 / first / np.where(followed["a1"] == 1, then, 1 - then)
+    found = weighted_regime_mean(data, **SHORT, regime=RULE, saturated=True)
+    by_hand = np.average(followed["y"][kept], weights=w[kept])
+    assert found["estimate"] == pytest.approx(by_hand, rel=1e-6)
+
+
+@pytest.mark.parametrize("interact", [True, False])
+def test_cells_are_averaged_one_by_one_whatever_interacts(interact):
+    data = short()
+    cells = data.groupby(["old", "a0", "s", "a1"])["y"].mean()
+    treated = data[data["a0"] == 1]
+    late = [cells[old, 1, s, 1 - s] for old, s in zip(treated["old"], treated["s"], strict=True)]
+    early = treated.assign(q=late).groupby("old")["q"].mean()
+    columns = {**SHORT, "histories": [["old"], ["s"]], "regime": RULE}
+    for method in (regime_mean, doubly_robust_regime_mean):
+        found = method(data, **columns, saturated=True, interact=interact)
+        assert found["estimate"] == pytest.approx(data["old"].map(early).mean())
 
 
 def test_losses_are_a_month_of_their_own_with_one_column_too():
@@ -932,6 +985,16 @@ REMEDIES = {
         r"histories holds 1 list\(s\) for 2 treatment\(s\); .* \[\] where nothing is new",
         lambda d: call(d, histories=[["x"], []]),
     ),
+    "too many histories": (
+        lambda d: call(d, histories=[["x"], ["s"], []]),
+        r"histories holds 3 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[["x"], ["s"]]),
+    ),
+    "a history that is a word": (
+        lambda d: call(d, histories="xs"),
+        r"histories holds 1 list\(s\) for 2 treatment\(s\)",
+        lambda d: call(d, histories=[*"xs"]),
+    ),
     "a history that is a name": (
         lambda d: call(d, histories="x"),
         r"histories holds 1 list\(s\) for 2 treatment\(s\)",
@@ -985,6 +1048,11 @@ REMEDIES = {
     "an outcome that is no name": (
         lambda d: call(d, outcome=3),
         "outcome must name a column, as a string, got 3",
+        call,
+    ),
+    "a treatment in doses": (
+        lambda d: call(d.assign(a1=2 * d["a1"])),
+        "column 'a1' must be 0 or 1, found 2",
         call,
     ),
     "no treatments": (
@@ -1217,6 +1285,27 @@ def test_a_refusal_says_what_to_do_and_that_works(case):
     with pytest.raises(ValueError, match=message):
         refused(data)
     assert fits(repaired(data))
+
+
+def test_a_cell_without_a_unit_that_does_as_asked_is_named_and_its_units_are_counted():
+    data = rare(short()).assign(old=lambda d: np.where(d["old"], "old", "young"))
+    unseen = data[(data["a0"] == 1) & (data["s"] == 0)]
+    first = unseen["old"].iloc[0]
+    count = (unseen["old"] == first).sum()
+    assert 0 < count < len(unseen)
+    message = rf"no overlap: {count} unit\(s\) .* have old = {first} and a0 = 1 and s = 0, and none"
+    with pytest.raises(ValueError, match=message):
+        call(data, **RARE)
+
+
+@pytest.mark.parametrize("options", [{}, {"saturated": True}, {"interact": False}])
+def test_a_measure_out_of_reach_is_refused_in_every_model(options):
+    data = short().assign(a1=lambda d: (d["x"] > 0) * 1)
+    message = (
+        r"no overlap: column 'x' lies between .* where 'a1' is 1, unlike in \d+ row\(s\) where"
+    )
+    with pytest.raises(ValueError, match=message):
+        call(data, **options)
 
 
 LONG = {"unit": "id", "time": "month", "varying": "drug"}

@@ -56,7 +56,6 @@ class _Chance(NamedTuple):
 
 def _choose_models(model="linear", interact=True, saturated=False, *, known=False):
     """Return the choice of models, or raise."""
-    _check_choice("model", model, ("linear", "logit"))
     _check_switch("interact", interact)
     if not isinstance(saturated, bool | np.bool_):
         _check_choice("saturated", saturated, ("outcome", "treatments"))
@@ -182,7 +181,7 @@ def _step_back(course, decision, need, y, models, bounding):
             fit = new & (decision.taken == decision.asked)
             key = (decision.name, "unseen", *group)
             unseen = _once(course, key, _unseen, decision, fit, new, bounding)
-            mean[new & unseen] = bounding[0]
+            mean[unseen] = bounding[0]
             fit, new = fit & ~unseen, new & ~unseen
         if new.any():
             key = (decision.name, "outcome", models.outcome_cells, *group)
@@ -221,14 +220,13 @@ def _unseen(course, decision, fit, new, bounding):
 def _designs(course, decision, fit, new, models):
     """Return what fits a step's regression and what it predicts for, or raise if it cannot."""
     rows = fit | new
-    table, cells = course.table[rows], models.outcome_cells
-    design = _history(course, table, decision.past, cells)
+    table = course.table[rows]
+    design = _history(course, table, decision.past, models.outcome_cells)
     here, there = (design._replace(columns=design.columns[part[rows]]) for part in (fit, new))
-    arms = np.unique(decision.asked[new])
-    smooth = [n for n in _varying(table, decision.past) if not (cells and n in course.discrete)]
+    arms, names = np.unique(decision.asked[new]), _varying(table, decision.past)
     for arm in arms:
         near = (fit & (decision.taken == arm))[rows]
-        _check_within_reach(table, smooth, decision.name, near, new[rows], int(arm))
+        _check_within_reach(table, names, decision.name, near, new[rows], int(arm))
     if np.ptp(decision.taken[fit]):
         here = _with_column(here, decision.name, decision.taken[fit])
         there = _with_column(there, decision.name, decision.asked[new])

@@ -83,8 +83,7 @@ def _read_courses(
     origin = w[stayed] @ y[stayed] / w[stayed].sum() if model == "linear" else 0.0
     past = [*covariates, *treatments]
     discrete = {n for n in past if not _numeric(table, n) or table[n].isin((0, 1)).all()}
-    y = np.where(stayed, y - origin, 0)
-    return [_Course(table, y, origin, w, decisions, discrete, {}) for decisions in decided]
+    return [_Course(table, y - origin, origin, w, decisions, discrete, {}) for decisions in decided]
 
 
 def _read_histories(histories, treatments, later):
@@ -147,7 +146,7 @@ def _without_lost(data, treatments, known, losses, outcome, listed):
         left = gone[-1]
         if loss is not None:
             _check_marks(data[loss][~gone[-1]])
-            yes = True if pd.api.types.infer_dtype(data[loss], skipna=True) == "boolean" else 1
+            yes = True if pd.api.types.infer_dtype(data[loss]) == "boolean" else 1
             filled[loss] = data[loss].mask(gone[-1], yes)
             left = (filled[loss] == 1).fillna(False).to_numpy(dtype=bool)
         gone.append(left)
@@ -181,7 +180,7 @@ def _decisions(table, treatments, known, losses, gone, regime):
         asked = _asked(regime[treatment], treatment, past, table, present)
         decisions.append(_Decision(treatment, past, present, taken, asked))
         past = [*past, treatment]
-        if loss is not None and (after & present).any():
+        if (after & present).any():
             _zero_one(table[present], loss, ("those who stayed", "those who were lost"))
             taken = table[loss].to_numpy(dtype=float)
             decisions.append(_Decision(loss, past, present, taken, np.zeros(len(table)), True))

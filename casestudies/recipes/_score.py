@@ -23,18 +23,10 @@ TIE = 1e-9  # distances in standard deviations, and scores, that differ by less 
 OVERLAP = "use fewer or coarser covariates, or restrict data to where both are found"
 
 
-def _read_covariates(data, treatment, adjust_for, alone=(0, 1), **others):
-    """Return columns, treatment and design; no value of a category may have an arm in `alone`."""
-    table, treated, design, _ = _read_counted_covariates(
-        data, treatment, adjust_for, None, alone, **others
-    )
-    return table, treated, design
-
-
 def _read_counted_covariates(
     data, treatment, adjust_for, size, alone=(0, 1), several=None, **others
 ):
-    """Return the same, and how many rows stand behind each."""
+    """Return columns, treatment, design and counts; no category may be in an `alone` arm only."""
     names = _names("adjust_for", adjust_for)
     if not names:
         raise ValueError("adjust_for names no column; name the covariates to adjust for")

@@ -44,7 +44,7 @@ from casestudies.recipes._panel import _follow, _periods, _shown
 from casestudies.recipes._score import (
     _effective,
     _named,
-    _read_covariates,
+    _read_counted_covariates,
     _regress,
     _score,
 )
@@ -801,7 +801,7 @@ def estimate_propensities(data, *, action, adjust_for):
     7        0.75              0.25
     """
     data = _frame(data)
-    _, taken, design = _read_covariates(data, action, adjust_for)
+    _, taken, design, _ = _read_counted_covariates(data, action, adjust_for, None)
     score, _ = _score(taken, design)
     columns = {"propensity": score, "propensity_taken": _own(taken, score)}
     return pd.DataFrame(columns, index=data.index)

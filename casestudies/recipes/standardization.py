@@ -263,9 +263,10 @@ def _standardized(
     population = counted.mass * (d == 1 if estimand == "ATT" else 1)
     share, design = population / population.sum(), _terms(d, treatment, shared, own, owners)
     axes, means, influence = _axes(design, counted.mass), {}, {}
+    classes = f"values 0 and 1 of {outcome!r}"
     for arm, dose in (("treated", np.ones_like(d)), ("control", np.zeros_like(d))):
         at_dose = _terms(dose, treatment, shared, own, owners)
-        fit = _fit(design, y, at_dose, model, outcome, counted.mass, axes)
+        fit = _regress_weighted(design, y, at_dose, model, classes, counted.mass, axes)
         means[arm], slope = share @ fit.predicted, fit.back(share)
         total = share * (fit.predicted - means[arm]) + slope * fit.residual
         influence[arm] = np.array([total, slope])
@@ -288,15 +289,6 @@ def _standard(matrix):
     """Return the columns centred and scaled, whose products with the treatment keep digits."""
     centred = matrix.columns - matrix.columns.mean(axis=0)
     return matrix._replace(columns=centred / centred.std(axis=0))
-
-
-def _fit(design, y, new, model, outcome, mass, axes):
-    """Fit the outcome model and predict it for new rows, or raise."""
-    classes = f"values 0 and 1 of {outcome!r}"
-    try:
-        return _regress_weighted(design, y, new, model, classes, mass, axes)
-    except ValueError as error:
-        raise ValueError(f"{error}, or use model='linear'" if model == "logit" else error) from None
 
 
 def _check_outcomes(y, outcome, group, model):

@@ -167,7 +167,7 @@ def nearest_score(y, t, x):
     """
     columns = np.concatenate([np.ones((*t.shape, 1)), x], axis=-1)
     turned = np.swapaxes(columns, -1, -2)
-    beta = np.zeros((*t.shape[:-1], columns.shape[-1], 1))
+    beta = np.zeros((columns.shape[-1], 1))
     for _ in range(25):
         p = expit(columns @ beta)
         information = (turned * np.swapaxes(p * (1 - p), -1, -2)) @ columns
