@@ -1127,6 +1127,11 @@ REMEDIES = {
         "'a1' is a function, and stabilized weights are not valid",
         lambda d: call(d, marginal_structural_model, reference=OFF),
     ),
+    "a value for each unit, for stabilized weights": (
+        lambda d: call(d, marginal_structural_model, regime={"a0": 1, "a1": d["s"].to_numpy() > 0}),
+        "'a1' is a column of values, and stabilized weights .* give 0 or 1",
+        lambda d: call(d, weighted_regime_mean, regime={"a0": 1, "a1": d["s"].to_numpy() > 0}),
+    ),
     "nobody who follows": (
         lambda d: call(d[(d["a0"] == 0) | (d["a1"] == 0)]),
         "nobody follows the regime up to 'a1', .* a regime that some follow, or, .* regime_bounds",

@@ -957,11 +957,12 @@ def _check_differ(first, second):
 
 
 def _static(regime):
-    """Return a regime, or raise if one of its rules is a function."""
+    """Return a regime, or raise if one of its rules may ask different things of units."""
     for name, rule in regime.items() if isinstance(regime, dict) else ():
-        if callable(rule):
+        if callable(rule) or np.ndim(rule):
+            kind = "function" if callable(rule) else "column of values"
             raise ValueError(
-                f"the rule for {name!r} is a function, and stabilized weights are not valid for a "
+                f"the rule for {name!r} is a {kind}, and stabilized weights are not valid for a "
                 "dynamic regime; use weighted_regime_mean or regime_mean, or give 0 or 1"
             )
     return regime
