@@ -486,6 +486,17 @@ def test_numbers_of_clusters_that_floats_cannot_tell_apart_are_told_apart(cov):
     )
 
 
+def test_the_treatment_may_be_the_clusters_too(data):
+    steps = data.assign(d=data["d"].round())
+    ours = two_stage_least_squares(
+        steps, **MODEL, instruments="offer", cov="clustered", cluster="d"
+    )
+    model = IV2SLS(steps["y"], sm.add_constant(steps[[]]), steps["d"], steps["offer"])
+    error = model.fit(cov_type="clustered", clusters=steps["d"].astype(int)).std_errors["d"]
+    groups = steps["d"].nunique()
+    assert ours["std_error"] == pytest.approx(error * np.sqrt(groups / (groups - 1)), rel=1e-8)
+
+
 def test_two_clusters_have_one_degree_of_freedom():
     data = pd.DataFrame(
         {
@@ -664,6 +675,19 @@ def test_a_product_is_every_combination_less_what_stands_before_it(data):
         assert table.loc["F", "distribution"].startswith(f"F({count},")
 
 
+def test_instruments_may_be_a_product_of_controls_alone(data):
+    pair = data["draw"] + data["region"]
+    found = two_stage_least_squares(
+        data, **MODEL, instruments="draw:region", controls=["draw", "region"]
+    )
+    exog = sm.add_constant(dummies(data, ["draw", "region"]))
+    crossed = pd.get_dummies(pair, dtype=float).filter(regex="[b-d](south|west)")
+    theirs = IV2SLS(data["y"], exog, data["d"], crossed).fit(cov_type="unadjusted")
+    np.testing.assert_allclose(
+        found[ENTRIES], [theirs.params["d"], theirs.std_errors["d"]], **EXACT
+    )
+
+
 def test_a_column_may_have_a_colon_in_its_name(data):
     odd = data.rename(columns={"offer": "offer:made"})
     np.testing.assert_allclose(
@@ -763,11 +787,17 @@ def test_bad_input_is_refused_by_name_with_the_remedy(estimator, changed, messag
         (wald, {"instrument": ["west", "offer"]}, "instrument must name one column"),
         (wald, {"instrument": "offer", "treatment": ["d", "e"]}, "treatment must name one column"),
         (limited_information, {"instruments": "offer", "outcome": "sum"}, "LIML does not exist"),
+        (
+            limited_information,
+            {"instruments": "offer", "cov": "bekker", "weights": "group"},
+            "cov='bekker' with weights='group': it takes one variance for all rows",
+        ),
+        (wald, {"instrument": "offer", "outcome": "twice"}, "column 'twice': .* no noise"),
     ],
 )
 def test_each_function_refuses_what_it_cannot_do(function, changed, message):
     data = awkward()
-    data["sum"] = 3 * data["d"] + data["offer"]
+    data["sum"], data["twice"] = 3 * data["d"] + data["offer"], 2 * data["d"]
     with pytest.raises(ValueError, match=message):
         function(data, **{**MODEL, **changed})
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from cells import moments
 from linearmodels.iv import IV2SLS, IVLIML
 from linearmodels.iv.absorbing import AbsorbingLS
 
@@ -172,6 +173,22 @@ def test_rows_alone_in_a_level_are_left_out_and_counted():
     assert several.attrs["singletons"] == len(data) - len(kept)
 
 
+@pytest.mark.parametrize("cov", ["unadjusted", "robust", "clustered"])
+def test_absorbed_effects_from_cells_are_those_of_the_rows(cov):
+    data = scattered().assign(z=lambda f: 1 * (f["z"] > 0), worker=lambda f: f["worker"] // 8)
+    pair = data.index < 2  # two rows in a cell that alone has their worker
+    data.loc[pair, ["worker", "firm", "z"]] = [500, data["firm"].iloc[-1], 1]
+    cells = moments(data, ["worker", "firm", "z"], ["x", "y"])
+    options = {"cov": cov, "cluster": "firm" if cov == "clustered" else None}
+    columns = {**IV, "absorb": ["worker", "firm"], **options}
+    found = two_stage_least_squares(cells, **columns, size="n")
+    expected = two_stage_least_squares(data, **columns)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert found.attrs["singletons"] == expected.attrs["singletons"] > 0
+    twos = cells.groupby("worker")["n"].agg(["size", "sum"])
+    assert ((twos["size"] == 1) & (twos["sum"] > 1)).any()
+
+
 @pytest.mark.parametrize("cov", ["unadjusted", "robust", "clustered", "CR2", "CR3"])
 def test_one_absorbed_column_is_the_category_among_the_controls(cov):
     cluster = None if cov in ("unadjusted", "robust") else "year"
@@ -304,6 +321,11 @@ REMEDIES = {
         {"absorb": ["firm", "year"], "cov": "CR2", "cluster": "town"},
         "cov='CR2' needs the leverages.*absorb the one.*name the other among the controls",
         [{"absorb": "firm", "controls": "year_c", "cov": "CR2", "cluster": "town"}],
+    ),
+    "leverage without clusters": (
+        {"cov": "CR2"},
+        "cov='CR2' with cluster=None: cov='CR2' and the name of one column of clusters",
+        [{"cov": "CR2", "cluster": "town"}],
     ),
     "leverage in two ways": (
         {"cov": "CR3", "cluster": ["town", "year"]},
