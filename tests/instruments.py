@@ -55,6 +55,7 @@ def awkward():
         thrice=3 * data["offer"] - 1,
         fifth=data["offer"] / 5,
         double=2 * data["x"],
+        half=data["site"] / 2,
         west=(data["region"] == "west").astype(int),
         label=[f"row {i}" for i in range(59)] + ["row 58"],
         group=[i // 2 for i in range(60)],

@@ -650,6 +650,22 @@ def test_integers_in_a_product_are_categories_also_where_they_stand_alone(men):
     )
 
 
+def test_whole_numbers_in_a_product_are_categories_however_they_are_stored(data):
+    columns = {**MODEL, "instruments": "offer:site", "controls": "x"}
+    found = two_stage_least_squares(data.astype({"offer": float, "site": np.float32}), **columns)
+    np.testing.assert_allclose(found, two_stage_least_squares(data, **columns), rtol=1e-12)
+
+
+def test_a_product_with_a_level_for_each_row_is_refused_before_its_dummies_are_made():
+    long = world(8_000).assign(row=range(8_000))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="8000 rows cannot carry 8000 coefficients"):
+        two_stage_least_squares(long, **MODEL, instruments="row:offer", controls="x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000**2 / 4  # a byte for each row and level
+
+
 def test_a_number_outside_products_is_linear_and_a_category_is_not(data):
     numbers = first_stage(data, treatment="d", instruments="site", controls="x")
     levels = first_stage(
@@ -725,6 +741,11 @@ REFUSED = {
     "product of amounts": (
         {"instruments": "draw:x"},
         r"'x' in 'draw:x' holds values such as .* cut it into classes",
+    ),
+    "product that starts with an amount": ({"instruments": "x:draw"}, "'x' in 'x:draw' holds"),
+    "product of some whole numbers": (
+        {"instruments": "draw:half"},
+        r"'half' in 'draw:half' holds values such as [0-9]\.5, but",
     ),
     "product of strangers": (
         {"instruments": "draw:nobody"},

@@ -485,8 +485,7 @@ def _indicators(cells, product, rows):
     code = _combinations(cells, product)
     width = code.max() + 1
     _check_rows(rows, width)
-    precision = np.full(width, np.finfo(float).eps)
-    return _Matrix(":".join(product), code[:, np.newaxis] == np.arange(width), precision)
+    return _Matrix(":".join(product), code[:, np.newaxis] == np.arange(width), np.zeros(width))
 
 
 def _triangle(columns, targets):
