@@ -233,13 +233,14 @@ def test_the_strength_of_instruments_counts_absorbed_effects():
 
 @pytest.mark.parametrize("cov", ["robust", "clustered"])
 @pytest.mark.parametrize("method", [IV2SLS, IVLIML], ids=["2SLS", "LIML"])
-def test_weighted_estimates_and_errors_are_those_of_linearmodels(method, cov):
+@pytest.mark.parametrize(("z", "w"), [(["z", "v"], ["w"]), (["t"], [])], ids=["rows", "cells"])
+def test_weighted_estimates_and_errors_are_those_of_linearmodels(method, cov, z, w):
     ours = {IV2SLS: two_stage_least_squares, IVLIML: limited_information}[method]
     cluster = "town" if cov == "clustered" else None
-    columns = {"instruments": ["z", "v"], "controls": "w", "weights": "k"}
+    columns = {"instruments": z, "controls": w, "weights": "k"}
     found = ours(DATA, **COLUMNS, **columns, cov=cov, cluster=cluster)
-    exog = sm.add_constant(DATA[["w"]])
-    model = method(DATA["y"], exog, DATA[["x"]], DATA[["z", "v"]], weights=DATA["k"])
+    exog = DATA[w].assign(constant=1.0)
+    model = method(DATA["y"], exog, DATA[["x"]], DATA[z], weights=DATA["k"])
     options = {"clusters": DATA["town"]} if cluster else {}
     theirs = model.fit(cov_type=cov, **options)
     error = theirs.std_errors["x"] * np.sqrt(8 / 7 if cluster else 1)
@@ -274,8 +275,9 @@ def test_only_the_relative_size_of_weights_counts_and_equal_ones_change_nothing(
     for cov, cluster in (("robust", None), ("clustered", "town"), ("CR2", "town")):
         options = {"cov": cov, "cluster": cluster}
         plain = two_stage_least_squares(DATA, **IV, **options)
-        same = two_stage_least_squares(DATA.assign(k=7), **IV, **options, weights="k")
-        np.testing.assert_allclose(same, plain, rtol=1e-10)
+        for equal in (7, np.where(DATA.index % 2, 0.3, 0.1 + 0.2)):  # the latter but for rounding
+            same = two_stage_least_squares(DATA.assign(k=equal), **IV, **options, weights="k")
+            np.testing.assert_allclose(same, plain, rtol=1e-10)
         some, more = (
             two_stage_least_squares(DATA.assign(k=DATA["k"] * c), **IV, **options, weights="k")
             for c in (1, 1e6)

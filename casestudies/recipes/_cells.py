@@ -229,15 +229,12 @@ def _without_singletons(table, counted, absorb):
             f"every row is alone in a level of {_listed(absorb)}, so that nothing is left to "
             "compare; absorb a column with fewer levels"
         )
-    attrs, singletons = table.attrs, len(table) - len(kept)
-    table = table.iloc[kept].reset_index(drop=True)
-    table.attrs = attrs
-    return table, counted.of(kept), singletons
+    return table.iloc[kept].reset_index(drop=True), counted.of(kept), len(table) - len(kept)
 
 
 def _weigh_rows(table, keys, counted, weights):
     """Return rows of average weight in the place of rows; the weights become a key of the cells."""
-    if weights is None or np.ptp(counted.weights) == 0:
+    if np.ptp(counted.weights) == 0:
         return counted
     table[weights], keys[weights] = counted.weights, None
     table.attrs["precision"][weights] = 0.0
