@@ -50,6 +50,7 @@ def awkward():
     gap.iloc[3], huge.iloc[:2] = np.nan, np.inf
     return data.assign(
         flat=1,
+        naught=0.0,
         sums=[0.3, 0.1 + 0.2] * 30,
         only="k",
         thrice=3 * data["offer"] - 1,

@@ -564,6 +564,41 @@ def test_two_treatments_are_those_of_ivreg2(workers):
     assert "6.7, below 10" in fit.attrs["warning"]
 
 
+CLOSE = {  # a second treatment, and what it makes of the effects of d and e
+    "to a control": (lambda f: f["x"] + 1e-7 * f["e"], lambda d, e: [d, 1e7 * e]),
+    "to the first": (lambda f: f["d"] + 1e-5 * f["e"], lambda d, e: [d - 1e5 * e, 1e5 * e]),
+}
+
+
+@pytest.mark.parametrize(("made", "effects"), CLOSE.values(), ids=CLOSE)
+def test_a_treatment_close_to_another_column_is_told_apart(data, made, effects):
+    columns = {"outcome": "y", "instruments": ["draw", "offer"], "controls": "x"}
+    apart = two_stage_least_squares(data, treatment=["d", "e"], **columns)
+    close = two_stage_least_squares(data.assign(e=made), treatment=["d", "e"], **columns)
+    np.testing.assert_allclose(close["estimate"], effects(*apart["estimate"]), rtol=1e-5)
+
+
+def test_an_instrument_that_hardly_moves_the_treatment_still_has_its_ratio():
+    data = awkward()
+    data["idle"] += 1e-5 * (data["d"] - data["d"].mean())
+    found = two_stage_least_squares(data, **MODEL, instruments="idle")
+    y, d = (np.cov(data["idle"], data[name])[0, 1] for name in "yd")
+    assert found["estimate"] == pytest.approx(y / d, rel=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_where_all_do_what_the_instruments_say_the_joint_f_is_without_bound(seed):
+    data = world(60, seed)
+    data = data.assign(d=data["nudge"], e=data["offer"] + data["nudge"])
+    fit = two_stage_least_squares(
+        data, outcome="y", treatment=["d", "e"], instruments=["nudge", "offer"]
+    )
+    slopes = sm.OLS(data["y"], sm.add_constant(data[["d", "e"]])).fit().params[["d", "e"]]
+    np.testing.assert_allclose(fit["estimate"], slopes, rtol=1e-8)
+    assert fit.attrs["cragg_donald_f"] > 1e12
+    assert (fit["conditional_f"] > 1e12).all()
+
+
 def moved_together(seed=0, apart=0.0):
     """Return two treatments without effect that three instruments move, apart by `apart`."""
     rng = np.random.default_rng(seed)
@@ -613,6 +648,7 @@ def test_wald_with_controls_is_two_stage_least_squares(data):
     np.testing.assert_allclose(one, other, rtol=1e-12)
     assert one.name == "wald"
     assert other.name == "two_stage_least_squares"
+    assert other.attrs == {}
 
 
 # ---- published tables
@@ -691,17 +727,17 @@ def test_a_product_is_every_combination_less_what_stands_before_it(data):
         assert table.loc["F", "distribution"].startswith(f"F({count},")
 
 
-def test_instruments_may_be_a_product_of_controls_alone(data):
-    pair = data["draw"] + data["region"]
-    found = two_stage_least_squares(
-        data, **MODEL, instruments="draw:region", controls=["draw", "region"]
-    )
-    exog = sm.add_constant(dummies(data, ["draw", "region"]))
-    crossed = pd.get_dummies(pair, dtype=float).filter(regex="[b-d](south|west)")
-    theirs = IV2SLS(data["y"], exog, data["d"], crossed).fit(cov_type="unadjusted")
-    np.testing.assert_allclose(
-        found[ENTRIES], [theirs.params["d"], theirs.std_errors["d"]], **EXACT
-    )
+@pytest.mark.parametrize("controls", [["draw", "region"], ["west"]], ids=["both", "part of one"])
+def test_controls_may_span_what_a_product_of_instruments_is_made_of(data, controls):
+    frame = data.assign(west=1 * (data["region"] == "west"))
+    found = two_stage_least_squares(frame, **MODEL, instruments="draw:region", controls=controls)
+    known = np.column_stack([np.ones(len(data)), dummies(frame, controls)])
+    crossed = pd.get_dummies(data["draw"] + data["region"], dtype=float)
+    y, d = (residual(data[name], known) for name in "yd")
+    fitted = d - residual(d, np.column_stack([known, crossed]))
+    slope = fitted @ y / (fitted @ d)
+    error = np.sqrt(np.mean((y - slope * d) ** 2) / (fitted @ fitted))
+    np.testing.assert_allclose(found[ENTRIES], [slope, error], **EXACT)
 
 
 def test_a_column_may_have_a_colon_in_its_name(data):
@@ -719,6 +755,7 @@ REFUSED = {
     "None": ({"instruments": None, "controls": None}, "no instrument"),
     "constant instrument": ({"instruments": "flat"}, "'flat' is 1 in all 60 rows"),
     "constant but for rounding": ({"instruments": "sums"}, "'sums' is 0.3 in all 60 rows"),
+    "constant at zero": ({"instruments": "naught"}, "'naught' is 0.0 in all 60 rows"),
     "category of one level": ({"instruments": "only"}, "'only' is 'k' in all 60 rows"),
     "constant control": ({"controls": "flat"}, "'flat' is 1 in all 60 rows"),
     "no treatment": ({"treatment": []}, "treatment is empty: no treatment; name at"),
@@ -751,7 +788,10 @@ REFUSED = {
         {"instruments": "draw:nobody"},
         "no column 'nobody' in data; data has",
     ),
-    "product with treatment": ({"instruments": "draw:d"}, "'d' is given more than one role"),
+    "product with treatment": (
+        {"instruments": "draw:d"},
+        "'d' is given more than one role, treatment and instruments",
+    ),
     "unknown": ({"instruments": "ofer"}, "'ofer' in data; did you mean 'off"),
     "twice": ({"treatment": ["d", "d"]}, "'d' is given more than one role"),
     "treatment of controls": ({"treatment": "double", "controls": "x"}, "'double' is constant or"),

@@ -262,7 +262,7 @@ def _split(data, role, columns):
     """Return the columns of a role and its products, each as a list of factors."""
     names = [] if columns is None else _names(role, columns)
     known = getattr(data, "columns", ())
-    plain = [name for name in names if name in known or ":" not in name]
+    plain = [name for name in names if name in known]
     return plain, [name.split(":") for name in names if name not in plain]
 
 
@@ -299,7 +299,7 @@ def _cells(table, keys):
     """Return one row for each combination of columns that occurs, and each row's cell."""
     code = _code(table, keys)
     first = np.searchsorted(np.maximum.accumulate(code), np.arange(code.max() + 1))
-    cells = table.iloc[first].reset_index(drop=True)
+    cells = table.iloc[first]
     for name in keys:
         if _is_constant(cells[name], table.attrs["precision"][name]):
             raise ValueError(
