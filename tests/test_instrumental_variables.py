@@ -1,5 +1,6 @@
 """Instrumental variables against linearmodels, closed forms and published tables."""
 
+import itertools
 import re
 import time
 import tracemalloc
@@ -23,10 +24,12 @@ from instruments import (
 )
 from linearmodels.datasets import card, mroz
 from linearmodels.iv import IV2SLS, IVLIML
+from matrices import by_matrices
 from scipy import stats
 from stored import ROOT
 
 from casestudies.archives.quarter_of_birth import quarter_of_birth
+from casestudies.recipes._cells import _code
 from casestudies.recipes.instrumental_variables import (
     limited_information,
     two_stage_least_squares,
@@ -136,7 +139,10 @@ def test_bekker_standard_error_is_the_published_formula_on_full_projections(data
     net = x - np.outer(u, u @ x) / (u @ u)
     middle = (1 - alpha) ** 2 * net.T @ p @ net + alpha**2 * (net.T @ net - net.T @ p @ net)
     variance = (u @ u / len(u)) * np.linalg.inv(h) @ middle @ np.linalg.inv(h)
-    assert ours["std_error"] == pytest.approx(np.sqrt(variance[0, 0]), rel=1e-8)
+    error = np.sqrt(variance[0, 0])
+    half = 1.959963984540 * error
+    expected = [ours["estimate"], error, ours["estimate"] - half, ours["estimate"] + half]
+    np.testing.assert_allclose(ours.iloc[:4], expected, rtol=1e-8)
     plain = limited_information(data, **MODEL, instruments=instruments, controls=controls)
     assert ours["std_error"] > plain["std_error"]
 
@@ -301,6 +307,29 @@ def test_a_column_that_single_precision_cannot_tell_from_another_is_refused(data
     two_stage_least_squares(exact, **MODEL, instruments=["z", "offer"], controls="x")
 
 
+def test_a_treatment_that_single_precision_cannot_tell_from_a_control_is_refused(data):
+    noise = np.where(data.index % 2, 1e-8, -1e-8)
+    close = data.assign(d=(data["x"] * (1 + noise)).astype(np.float32))
+    with pytest.raises(ValueError, match="'d' is constant or a linear combination"):
+        two_stage_least_squares(close, **MODEL, instruments="offer", controls="x")
+
+
+def test_little_noise_is_noise(data):
+    columns = {**MODEL, "instruments": ["draw", "offer"], "controls": "x"}
+    slope, error = two_stage_least_squares(data, **columns)[ENTRIES]
+    little = data.assign(y=2 * data["d"] + 1e-6 * data["y"])
+    found = two_stage_least_squares(little, **columns)[ENTRIES]
+    np.testing.assert_allclose(found - [2, 0], [1e-6 * slope, 1e-6 * error], rtol=1e-3)
+
+
+def test_an_outcome_whose_means_are_alike_has_the_error_of_what_varies_behind_them():
+    n, jump, spread = np.array([40, 60]), 0.4, 1e-20
+    moments = {"y_mean": 0.0, "y_var": spread**2, "d_mean": [0.2, 0.6], "d_var": [0.16, 0.24]}
+    cells = pd.DataFrame({"z": [0, 1], "n": n, **moments, "cov_y_d": 0.0})
+    found = wald(cells, **MODEL, instrument="z", size="n")
+    np.testing.assert_allclose(found[ENTRIES], [0, spread * np.sqrt((1 / n).sum()) / jump])
+
+
 def test_names_that_look_like_our_labels_are_just_names(data):
     odd = data.rename(columns={"x": "draw = b", "nudge": "region = west", "offer": "0"})
     np.testing.assert_allclose(
@@ -351,9 +380,11 @@ def test_a_cluster_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(
     estimator, counts, changed
 ):
     data, columns = towns(counts), {**MODEL, "instruments": "z", **changed}
-    message = f"'town' has {sum(counts)} clusters, and [0-9]+ alone makes up an arm"
-    with pytest.raises(ValueError, match=message):
-        estimator(data, **columns, cov="clustered", cluster="town")
+    town = {(11, 1): 11, (2, 10): 1}.get(counts, 0)
+    message = f"'town' has {sum(counts)} clusters, and {town} alone makes up an arm"
+    for cluster in ("town", ["row", "town"], ["town", "row"]):
+        with pytest.raises(ValueError, match=message):
+            estimator(data, **columns, cov="clustered", cluster=cluster)
     for remedy in ({"cov": "clustered", "cluster": "row"}, {"cov": "robust"}):
         assert np.isfinite(estimator(data, **columns, **remedy)).all(axis=None)
 
@@ -449,6 +480,35 @@ def of_towns(d, y, encouraged):
     bell = (1 / sizes).sum() ** 2 / (1 / sizes**2 / (sizes - 1)).sum()
     kinds = {"clustered": (plain, sizes.sum() - 1), "CR2": (stretched, bell)}
     return ratio, {kind: (v**0.5 / abs(first), df) for kind, (v, df) in kinds.items()}
+
+
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+@pytest.mark.parametrize("names", [["d"], ["d", "e"]], ids=["one", "two"])
+def test_errors_and_degrees_by_leverage_are_those_of_the_second_stages_matrices(data, cov, names):
+    instruments, controls = ["draw", "offer", "nudge"], ["region", "x"]
+    found = two_stage_least_squares(
+        data,
+        outcome="y",
+        treatment=names,
+        instruments=instruments,
+        controls=controls,
+        cov=cov,
+        cluster="site",
+    )
+    known = np.column_stack([np.ones(len(data)), dummies(data, controls)])
+    both = np.column_stack([known, dummies(data, instruments)])
+    d = data[names].to_numpy()
+    fitted = d - residual(d, both)
+    net = residual(fitted, known)
+    columns = net @ np.linalg.inv(net.T @ net)
+    slopes = columns.T @ data["y"].to_numpy()
+    u = residual(data["y"].to_numpy() - d @ slopes, known)
+    basis = np.linalg.qr(np.column_stack([known, fitted]))[0]
+    covariance, df = by_matrices(cov, columns, u, basis, data["site"].to_numpy())
+    errors = np.sqrt(covariance.diagonal())
+    np.testing.assert_allclose(found["estimate"], slopes, **EXACT)
+    np.testing.assert_allclose(found["std_error"], errors, **EXACT)
+    np.testing.assert_allclose(found["ci_high"], slopes + stats.t.ppf(0.975, df) * errors, **EXACT)
 
 
 @pytest.mark.parametrize("encouraged", [2, 3, 6])
@@ -626,6 +686,20 @@ def test_treatments_that_the_instruments_move_only_together_carry_a_warning(esti
     assert (apart["estimate"].abs() < 4 * apart["std_error"]).all()
 
 
+def test_the_warning_names_the_treatments_whose_conditional_f_is_below_ten():
+    found = []
+    for seed in range(25):
+        z, v = np.random.default_rng(seed).normal(size=(2, 400, 2))
+        d = z * [0.18, 0.11] + v  # F about 13 and 5
+        data = pd.DataFrame({"y": v[:, 0], "d": d[:, 0], "e": d[:, 1], "a": z[:, 0], "b": z[:, 1]})
+        columns = {"outcome": "y", "treatment": ["d", "e"], "instruments": ["a", "b"]}
+        fit = two_stage_least_squares(data, **columns)
+        weak = fit.index[fit["conditional_f"] < 10]
+        assert re.findall(r"'(\w)'", fit.attrs["warning"]) == weak.tolist()
+        found += [(f >= 5) + (f >= 10) for f in fit["conditional_f"] if f < 15]
+    assert set(found) == {0, 1, 2}
+
+
 # ---- Wald
 
 
@@ -738,6 +812,13 @@ def test_controls_may_span_what_a_product_of_instruments_is_made_of(data, contro
     slope = fitted @ y / (fitted @ d)
     error = np.sqrt(np.mean((y - slope * d) ** 2) / (fitted @ fitted))
     np.testing.assert_allclose(found[ENTRIES], [slope, error], **EXACT)
+
+
+def test_rows_with_the_same_keys_have_the_same_number_in_order_of_appearance():
+    for values in itertools.product(range(3), repeat=6):
+        data = pd.DataFrame(np.reshape(values, (3, 2)), columns=["a", "b"])
+        expected = data.groupby(["a", "b"], sort=False).ngroup()
+        assert _code(data, ["a", "b"]).tolist() == expected.tolist()
 
 
 def test_a_column_may_have_a_colon_in_its_name(data):
