@@ -411,6 +411,14 @@ def test_a_row_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(estim
         estimator(cells, **columns, cov="robust", size="n")
 
 
+def test_two_rows_that_make_up_an_arm_are_not_refused(data):
+    steps = np.where(data.index == 5, 2, data.index % 2)  # one row has 2, which is no arm
+    frame = data.assign(pair=1 * data.index.isin([0, 2]), x=steps)
+    found = two_stage_least_squares(frame, **MODEL, instruments="pair", controls="x", cov="robust")
+    theirs = reference(IV2SLS, frame, ["d"], ["pair"], ["x"], "robust")
+    agrees(found, theirs, "d", "robust")
+
+
 def residual(y, columns):
     return y - columns @ np.linalg.lstsq(columns, y, rcond=1e-10)[0]
 
