@@ -853,6 +853,10 @@ REFUSED = {
     "collinear": ({"instruments": ["offer", "thrice"]}, "'thrice' is collinear"),
     "more columns than cells": ({"instruments": ["offer", "thrice", "fifth"]}, "'thrice' is coll"),
     "equal to a control": ({"controls": "thrice"}, "'offer' is collinear"),
+    "spanned by a category": (
+        {"instruments": "west", "controls": "region"},
+        "'west' is collinear",
+    ),
     "also a control": ({"controls": "offer"}, "'offer' is given more than one role"),
     "collinear control": ({"controls": ["x", "double"]}, "'double' is collinear"),
     "collinear category": ({"controls": ["region", "west"]}, "'west' is collinear"),

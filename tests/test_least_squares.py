@@ -128,6 +128,13 @@ def test_absorbing_what_others_span_changes_no_error():
     np.testing.assert_allclose(both["value"], one["value"], rtol=1e-9)
 
 
+def test_a_column_of_clusters_within_another_adds_nothing_to_the_larger():
+    # firms lie within towns: the sums by both at once are those by firm, which cancel
+    options = {"outcome": "y", "treatment": "x", "absorb": ["firm", "year"], "cov": "clustered"}
+    both, towns = (least_squares(DATA, **options, cluster=by) for by in (["firm", "town"], "town"))
+    np.testing.assert_allclose(both, towns, rtol=1e-9)
+
+
 def dummies(data, names):
     parts = [pd.get_dummies(data[name], prefix=name, dtype=float).iloc[:, 1:] for name in names]
     return pd.concat([pd.Series(1.0, data.index, name="one"), *parts], axis=1)
@@ -369,6 +376,22 @@ def test_a_refusal_names_a_remedy_that_works(changed, message, remedies):
             function(data, **columns, **changed)
         for remedy in remedies:
             assert np.isfinite(function(data, **columns, **remedy)).all()
+
+
+@pytest.mark.parametrize("treatment", [["own", "x"], ["x", "own"]])
+def test_who_alone_tells_one_of_two_unrelated_treatments_is_refused(treatment):
+    i = np.arange(60)
+    data = pd.DataFrame({"y": np.sin(i), "town": i // 10, "x": np.where(i < 2, 0, (-1) ** i)})
+    columns = {"outcome": "y", "treatment": treatment}
+    for own, cov, cluster, message in (
+        (i < 10, "clustered", "town", "'town' has 6 clusters, and 0 alone makes up an arm"),
+        (i < 1, "robust", None, "one row alone makes up an arm"),
+    ):
+        frame = data.assign(own=1 * own)
+        assert abs(frame["x"] @ (frame["own"] - frame["own"].mean())) < 1e-12
+        with pytest.raises(ValueError, match=message):
+            least_squares(frame, **columns, cov=cov, cluster=cluster)
+        assert np.isfinite(least_squares(frame, **columns)).all(axis=None)
 
 
 def test_a_treatment_that_is_no_number_or_no_column_is_refused():

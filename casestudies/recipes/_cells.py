@@ -405,7 +405,7 @@ def _means(groups):
     counts = [group.max() + 1 for group in groups]
     if len(groups) == 1:
         return counts[0]
-    links = sparse.coo_array((np.ones(len(groups[0])), groups), shape=counts)
+    links = sparse.coo_array((np.ones(len(groups[0])), groups))
     both = sparse.block_array([[None, links], [links.T, None]])
     return sum(counts) - sparse.csgraph.connected_components(both, directed=False)[0]
 
