@@ -225,15 +225,17 @@ SPANNED = {  # controls, and columns that span the same
     "a category in a product": (["shift", "region:shift"], ["region shift"]),
     "a category and a product": (["region", "draw:shift"], ["region", "draw shift"]),
     "a product alone": (["draw:shift"], ["draw shift"]),
+    "two products": (["draw:region", "shift:side"], ["draw region", "shift side"]),
 }
 
 
 @pytest.mark.parametrize("cov", COVARIANCES)
 @pytest.mark.parametrize(("controls", "spanning"), SPANNED.values(), ids=SPANNED)
 def test_categories_and_products_of_controls_agree_with_linearmodels(data, controls, spanning, cov):
-    shift = data.index % 5
-    pairs = {f"{name} shift": data[name] + shift.astype(str) for name in ("region", "draw")}
-    shifts = data.assign(shift=pd.Categorical(shift), **pairs)
+    shift, side = (data.index % 5).astype(str), (data.index // 5 % 2).astype(str)
+    pairs = {f"{name} shift": data[name] + shift for name in ("region", "draw")}
+    pairs |= {"draw region": data["draw"] + data["region"], "shift side": shift + side}
+    shifts = data.assign(shift=pd.Categorical(data.index % 5), side=side, **pairs)
     ours = two_stage_least_squares(
         shifts, **MODEL, instruments=["offer", "nudge"], controls=controls, **cluster_of(cov)
     )
