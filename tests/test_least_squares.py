@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from cells import moments
 from linearmodels.iv import IV2SLS, IVLIML
 from linearmodels.iv.absorbing import AbsorbingLS
@@ -191,6 +192,10 @@ def test_absorbed_effects_from_cells_are_those_of_the_rows(cov):
     found = two_stage_least_squares(cells, **columns, size="n")
     expected = two_stage_least_squares(data, **columns)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
+    effects = dummies(data, ["worker", "firm"]).to_numpy()
+    fit = np.linalg.lstsq(effects, data[["y", "x", "z"]], rcond=None)[0]
+    y, x, z = (data[["y", "x", "z"]] - effects @ fit).to_numpy().T
+    assert found["estimate"] == pytest.approx(z @ y / (z @ x), rel=1e-9)
     assert found.attrs["singletons"] == expected.attrs["singletons"] > 0
     twos = cells.groupby("worker")["n"].agg(["size", "sum"])
     assert ((twos["size"] == 1) & (twos["sum"] > 1)).any()
@@ -219,6 +224,13 @@ def test_least_squares_is_two_stage_least_squares_with_the_treatment_as_instrume
         )
         np.testing.assert_allclose(found, same, rtol=1e-10)
         assert found.name == "least_squares"
+
+
+def test_least_squares_beside_a_product_of_controls_is_that_of_statsmodels():
+    found = least_squares(DATA, **COLUMNS, controls=["k", "w", "k:t"])
+    fit = smf.ols("y ~ x + w + C(k) * C(t)", DATA).fit()
+    error = fit.bse["x"] * np.sqrt(fit.df_resid / len(DATA))
+    np.testing.assert_allclose(found[ENTRIES], [fit.params["x"], error], rtol=1e-9)
 
 
 def test_the_strength_of_instruments_counts_absorbed_effects():
