@@ -50,11 +50,13 @@ def awkward():
     gap.iloc[3], huge.iloc[:2] = np.nan, np.inf
     return data.assign(
         flat=1,
+        naught=0.0,
         sums=[0.3, 0.1 + 0.2] * 30,
         only="k",
         thrice=3 * data["offer"] - 1,
         fifth=data["offer"] / 5,
         double=2 * data["x"],
+        half=data["site"] / 2,
         west=(data["region"] == "west").astype(int),
         label=[f"row {i}" for i in range(59)] + ["row 58"],
         group=[i // 2 for i in range(60)],

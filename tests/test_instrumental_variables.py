@@ -1,5 +1,6 @@
 """Instrumental variables against linearmodels, closed forms and published tables."""
 
+import itertools
 import re
 import time
 import tracemalloc
@@ -23,10 +24,12 @@ from instruments import (
 )
 from linearmodels.datasets import card, mroz
 from linearmodels.iv import IV2SLS, IVLIML
+from matrices import by_matrices
 from scipy import stats
 from stored import ROOT
 
 from casestudies.archives.quarter_of_birth import quarter_of_birth
+from casestudies.recipes._cells import _code
 from casestudies.recipes.instrumental_variables import (
     limited_information,
     two_stage_least_squares,
@@ -136,7 +139,10 @@ def test_bekker_standard_error_is_the_published_formula_on_full_projections(data
     net = x - np.outer(u, u @ x) / (u @ u)
     middle = (1 - alpha) ** 2 * net.T @ p @ net + alpha**2 * (net.T @ net - net.T @ p @ net)
     variance = (u @ u / len(u)) * np.linalg.inv(h) @ middle @ np.linalg.inv(h)
-    assert ours["std_error"] == pytest.approx(np.sqrt(variance[0, 0]), rel=1e-8)
+    error = np.sqrt(variance[0, 0])
+    half = 1.959963984540 * error
+    expected = [ours["estimate"], error, ours["estimate"] - half, ours["estimate"] + half]
+    np.testing.assert_allclose(ours.iloc[:4], expected, rtol=1e-8)
     plain = limited_information(data, **MODEL, instruments=instruments, controls=controls)
     assert ours["std_error"] > plain["std_error"]
 
@@ -219,15 +225,17 @@ SPANNED = {  # controls, and columns that span the same
     "a category in a product": (["shift", "region:shift"], ["region shift"]),
     "a category and a product": (["region", "draw:shift"], ["region", "draw shift"]),
     "a product alone": (["draw:shift"], ["draw shift"]),
+    "two products": (["draw:region", "shift:side"], ["draw region", "shift side"]),
 }
 
 
 @pytest.mark.parametrize("cov", COVARIANCES)
 @pytest.mark.parametrize(("controls", "spanning"), SPANNED.values(), ids=SPANNED)
 def test_categories_and_products_of_controls_agree_with_linearmodels(data, controls, spanning, cov):
-    shift = data.index % 5
-    pairs = {f"{name} shift": data[name] + shift.astype(str) for name in ("region", "draw")}
-    shifts = data.assign(shift=pd.Categorical(shift), **pairs)
+    shift, side = (data.index % 5).astype(str), (data.index // 5 % 2).astype(str)
+    pairs = {f"{name} shift": data[name] + shift for name in ("region", "draw")}
+    pairs |= {"draw region": data["draw"] + data["region"], "shift side": shift + side}
+    shifts = data.assign(shift=pd.Categorical(data.index % 5), side=side, **pairs)
     ours = two_stage_least_squares(
         shifts, **MODEL, instruments=["offer", "nudge"], controls=controls, **cluster_of(cov)
     )
@@ -269,7 +277,7 @@ def test_four_hundred_fixed_effects_take_no_time_and_are_the_within_estimate(con
 
 @pytest.mark.parametrize("cov", COVARIANCES)
 @pytest.mark.parametrize("name", ["x", "nudge", "d", "y"])
-@pytest.mark.parametrize(("factor", "origin"), [(1e9, 0), (1e-13, 0), (1, 2.0**30), (-3, 2.0**27)])
+@pytest.mark.parametrize(("factor", "origin"), [(1e9, 0), (1e-20, 0), (1, 2.0**30), (-3, 2.0**27)])
 def test_neither_units_nor_a_far_off_origin_matter(data, name, factor, origin, cov):
     columns = {**MODEL, "instruments": ["draw", "nudge"], "controls": ["region", "x"]}
     exact = data.assign(**{key: (data[key] * 2**10).round() / 2**10 for key in ("x", "nudge")})
@@ -299,6 +307,29 @@ def test_a_column_that_single_precision_cannot_tell_from_another_is_refused(data
         two_stage_least_squares(close, **MODEL, instruments="z", controls="x")
     exact = close.assign(z=data["x"] * (1 + noise))
     two_stage_least_squares(exact, **MODEL, instruments=["z", "offer"], controls="x")
+
+
+def test_a_treatment_that_single_precision_cannot_tell_from_a_control_is_refused(data):
+    noise = np.where(data.index % 2, 1e-8, -1e-8)
+    close = data.assign(d=(data["x"] * (1 + noise)).astype(np.float32))
+    with pytest.raises(ValueError, match="'d' is constant or a linear combination"):
+        two_stage_least_squares(close, **MODEL, instruments="offer", controls="x")
+
+
+def test_little_noise_is_noise(data):
+    columns = {**MODEL, "instruments": ["draw", "offer"], "controls": "x"}
+    slope, error = two_stage_least_squares(data, **columns)[ENTRIES]
+    little = data.assign(y=2 * data["d"] + 1e-6 * data["y"])
+    found = two_stage_least_squares(little, **columns)[ENTRIES]
+    np.testing.assert_allclose(found - [2, 0], [1e-6 * slope, 1e-6 * error], rtol=1e-3)
+
+
+def test_an_outcome_whose_means_are_alike_has_the_error_of_what_varies_behind_them():
+    n, jump, spread = np.array([40, 60]), 0.4, 1e-20
+    moments = {"y_mean": 0.0, "y_var": spread**2, "d_mean": [0.2, 0.6], "d_var": [0.16, 0.24]}
+    cells = pd.DataFrame({"z": [0, 1], "n": n, **moments, "cov_y_d": 0.0})
+    found = wald(cells, **MODEL, instrument="z", size="n")
+    np.testing.assert_allclose(found[ENTRIES], [0, spread * np.sqrt((1 / n).sum()) / jump])
 
 
 def test_names_that_look_like_our_labels_are_just_names(data):
@@ -351,9 +382,11 @@ def test_a_cluster_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(
     estimator, counts, changed
 ):
     data, columns = towns(counts), {**MODEL, "instruments": "z", **changed}
-    message = f"'town' has {sum(counts)} clusters, and [0-9]+ alone makes up an arm"
-    with pytest.raises(ValueError, match=message):
-        estimator(data, **columns, cov="clustered", cluster="town")
+    town = {(11, 1): 11, (2, 10): 1}.get(counts, 0)
+    message = f"'town' has {sum(counts)} clusters, and {town} alone makes up an arm"
+    for cluster in ("town", ["row", "town"], ["town", "row"]):
+        with pytest.raises(ValueError, match=message):
+            estimator(data, **columns, cov="clustered", cluster=cluster)
     for remedy in ({"cov": "clustered", "cluster": "row"}, {"cov": "robust"}):
         assert np.isfinite(estimator(data, **columns, **remedy)).all(axis=None)
 
@@ -378,6 +411,14 @@ def test_a_row_that_alone_makes_up_an_arm_is_refused_and_the_remedies_work(estim
         cells[name] = (products - means.iloc[:, 0] * means.iloc[:, -1]).to_numpy()
     with pytest.raises(ValueError, match="one row alone makes up an arm"):
         estimator(cells, **columns, cov="robust", size="n")
+
+
+def test_two_rows_that_make_up_an_arm_are_not_refused(data):
+    steps = np.where(data.index == 5, 2, data.index % 2)  # one row has 2, which is no arm
+    frame = data.assign(pair=1 * data.index.isin([0, 2]), x=steps)
+    found = two_stage_least_squares(frame, **MODEL, instruments="pair", controls="x", cov="robust")
+    theirs = reference(IV2SLS, frame, ["d"], ["pair"], ["x"], "robust")
+    agrees(found, theirs, "d", "robust")
 
 
 def residual(y, columns):
@@ -451,6 +492,35 @@ def of_towns(d, y, encouraged):
     return ratio, {kind: (v**0.5 / abs(first), df) for kind, (v, df) in kinds.items()}
 
 
+@pytest.mark.parametrize("cov", ["CR2", "CR3"])
+@pytest.mark.parametrize("names", [["d"], ["d", "e"]], ids=["one", "two"])
+def test_errors_and_degrees_by_leverage_are_those_of_the_second_stages_matrices(data, cov, names):
+    instruments, controls = ["draw", "offer", "nudge"], ["region", "x"]
+    found = two_stage_least_squares(
+        data,
+        outcome="y",
+        treatment=names,
+        instruments=instruments,
+        controls=controls,
+        cov=cov,
+        cluster="site",
+    )
+    known = np.column_stack([np.ones(len(data)), dummies(data, controls)])
+    both = np.column_stack([known, dummies(data, instruments)])
+    d = data[names].to_numpy()
+    fitted = d - residual(d, both)
+    net = residual(fitted, known)
+    columns = net @ np.linalg.inv(net.T @ net)
+    slopes = columns.T @ data["y"].to_numpy()
+    u = residual(data["y"].to_numpy() - d @ slopes, known)
+    basis = np.linalg.qr(np.column_stack([known, fitted]))[0]
+    covariance, df = by_matrices(cov, columns, u, basis, data["site"].to_numpy())
+    errors = np.sqrt(covariance.diagonal())
+    np.testing.assert_allclose(found["estimate"], slopes, **EXACT)
+    np.testing.assert_allclose(found["std_error"], errors, **EXACT)
+    np.testing.assert_allclose(found["ci_high"], slopes + stats.t.ppf(0.975, df) * errors, **EXACT)
+
+
 @pytest.mark.parametrize("encouraged", [2, 3, 6])
 def test_with_towns_of_one_size_errors_are_those_of_town_means(encouraged):
     data = towns((encouraged, 12 - encouraged), rows=10)
@@ -484,6 +554,17 @@ def test_numbers_of_clusters_that_floats_cannot_tell_apart_are_told_apart(cov):
     pd.testing.assert_series_equal(
         two_stage_least_squares(far, **columns), two_stage_least_squares(data, **columns)
     )
+
+
+def test_the_treatment_may_be_the_clusters_too(data):
+    steps = data.assign(d=data["d"].round())
+    ours = two_stage_least_squares(
+        steps, **MODEL, instruments="offer", cov="clustered", cluster="d"
+    )
+    model = IV2SLS(steps["y"], sm.add_constant(steps[[]]), steps["d"], steps["offer"])
+    error = model.fit(cov_type="clustered", clusters=steps["d"].astype(int)).std_errors["d"]
+    groups = steps["d"].nunique()
+    assert ours["std_error"] == pytest.approx(error * np.sqrt(groups / (groups - 1)), rel=1e-8)
 
 
 def test_two_clusters_have_one_degree_of_freedom():
@@ -553,6 +634,41 @@ def test_two_treatments_are_those_of_ivreg2(workers):
     assert "6.7, below 10" in fit.attrs["warning"]
 
 
+CLOSE = {  # a second treatment, and what it makes of the effects of d and e
+    "to a control": (lambda f: f["x"] + 1e-7 * f["e"], lambda d, e: [d, 1e7 * e]),
+    "to the first": (lambda f: f["d"] + 1e-5 * f["e"], lambda d, e: [d - 1e5 * e, 1e5 * e]),
+}
+
+
+@pytest.mark.parametrize(("made", "effects"), CLOSE.values(), ids=CLOSE)
+def test_a_treatment_close_to_another_column_is_told_apart(data, made, effects):
+    columns = {"outcome": "y", "instruments": ["draw", "offer"], "controls": "x"}
+    apart = two_stage_least_squares(data, treatment=["d", "e"], **columns)
+    close = two_stage_least_squares(data.assign(e=made), treatment=["d", "e"], **columns)
+    np.testing.assert_allclose(close["estimate"], effects(*apart["estimate"]), rtol=1e-5)
+
+
+def test_an_instrument_that_hardly_moves_the_treatment_still_has_its_ratio():
+    data = awkward()
+    data["idle"] += 1e-5 * (data["d"] - data["d"].mean())
+    found = two_stage_least_squares(data, **MODEL, instruments="idle")
+    y, d = (np.cov(data["idle"], data[name])[0, 1] for name in "yd")
+    assert found["estimate"] == pytest.approx(y / d, rel=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_where_all_do_what_the_instruments_say_the_joint_f_is_without_bound(seed):
+    data = world(60, seed)
+    data = data.assign(d=data["nudge"], e=data["offer"] + data["nudge"])
+    fit = two_stage_least_squares(
+        data, outcome="y", treatment=["d", "e"], instruments=["nudge", "offer"]
+    )
+    slopes = sm.OLS(data["y"], sm.add_constant(data[["d", "e"]])).fit().params[["d", "e"]]
+    np.testing.assert_allclose(fit["estimate"], slopes, rtol=1e-8)
+    assert fit.attrs["cragg_donald_f"] > 1e12
+    assert (fit["conditional_f"] > 1e12).all()
+
+
 def moved_together(seed=0, apart=0.0):
     """Return two treatments without effect that three instruments move, apart by `apart`."""
     rng = np.random.default_rng(seed)
@@ -580,6 +696,20 @@ def test_treatments_that_the_instruments_move_only_together_carry_a_warning(esti
     assert (apart["estimate"].abs() < 4 * apart["std_error"]).all()
 
 
+def test_the_warning_names_the_treatments_whose_conditional_f_is_below_ten():
+    found = []
+    for seed in range(25):
+        z, v = np.random.default_rng(seed).normal(size=(2, 400, 2))
+        d = z * [0.18, 0.11] + v  # F about 13 and 5
+        data = pd.DataFrame({"y": v[:, 0], "d": d[:, 0], "e": d[:, 1], "a": z[:, 0], "b": z[:, 1]})
+        columns = {"outcome": "y", "treatment": ["d", "e"], "instruments": ["a", "b"]}
+        fit = two_stage_least_squares(data, **columns)
+        weak = fit.index[fit["conditional_f"] < 10]
+        assert re.findall(r"'(\w)'", fit.attrs["warning"]) == weak.tolist()
+        found += [(f >= 5) + (f >= 10) for f in fit["conditional_f"] if f < 15]
+    assert set(found) == {0, 1, 2}
+
+
 # ---- Wald
 
 
@@ -602,6 +732,7 @@ def test_wald_with_controls_is_two_stage_least_squares(data):
     np.testing.assert_allclose(one, other, rtol=1e-12)
     assert one.name == "wald"
     assert other.name == "two_stage_least_squares"
+    assert other.attrs == {}
 
 
 # ---- published tables
@@ -639,6 +770,22 @@ def test_integers_in_a_product_are_categories_also_where_they_stand_alone(men):
     )
 
 
+def test_whole_numbers_in_a_product_are_categories_however_they_are_stored(data):
+    columns = {**MODEL, "instruments": "offer:site", "controls": "x"}
+    found = two_stage_least_squares(data.astype({"offer": float, "site": np.float32}), **columns)
+    np.testing.assert_allclose(found, two_stage_least_squares(data, **columns), rtol=1e-12)
+
+
+def test_a_product_with_a_level_for_each_row_is_refused_before_its_dummies_are_made():
+    long = world(2_000).assign(row=range(2_000))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="2000 rows cannot carry 2000 coefficients"):
+        two_stage_least_squares(long, **MODEL, instruments="row:offer", controls="x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000**2 / 2  # a byte for each row and level
+
+
 def test_a_number_outside_products_is_linear_and_a_category_is_not(data):
     numbers = first_stage(data, treatment="d", instruments="site", controls="x")
     levels = first_stage(
@@ -664,6 +811,26 @@ def test_a_product_is_every_combination_less_what_stands_before_it(data):
         assert table.loc["F", "distribution"].startswith(f"F({count},")
 
 
+@pytest.mark.parametrize("controls", [["draw", "region"], ["west"]], ids=["both", "part of one"])
+def test_controls_may_span_what_a_product_of_instruments_is_made_of(data, controls):
+    frame = data.assign(west=1 * (data["region"] == "west"))
+    found = two_stage_least_squares(frame, **MODEL, instruments="draw:region", controls=controls)
+    known = np.column_stack([np.ones(len(data)), dummies(frame, controls)])
+    crossed = pd.get_dummies(data["draw"] + data["region"], dtype=float)
+    y, d = (residual(data[name], known) for name in "yd")
+    fitted = d - residual(d, np.column_stack([known, crossed]))
+    slope = fitted @ y / (fitted @ d)
+    error = np.sqrt(np.mean((y - slope * d) ** 2) / (fitted @ fitted))
+    np.testing.assert_allclose(found[ENTRIES], [slope, error], **EXACT)
+
+
+def test_rows_with_the_same_keys_have_the_same_number_in_order_of_appearance():
+    for values in itertools.product(range(3), repeat=6):
+        data = pd.DataFrame(np.reshape(values, (3, 2)), columns=["a", "b"])
+        expected = data.groupby(["a", "b"], sort=False).ngroup()
+        assert _code(data, ["a", "b"]).tolist() == expected.tolist()
+
+
 def test_a_column_may_have_a_colon_in_its_name(data):
     odd = data.rename(columns={"offer": "offer:made"})
     np.testing.assert_allclose(
@@ -679,6 +846,7 @@ REFUSED = {
     "None": ({"instruments": None, "controls": None}, "no instrument"),
     "constant instrument": ({"instruments": "flat"}, "'flat' is 1 in all 60 rows"),
     "constant but for rounding": ({"instruments": "sums"}, "'sums' is 0.3 in all 60 rows"),
+    "constant at zero": ({"instruments": "naught"}, "'naught' is 0.0 in all 60 rows"),
     "category of one level": ({"instruments": "only"}, "'only' is 'k' in all 60 rows"),
     "constant control": ({"controls": "flat"}, "'flat' is 1 in all 60 rows"),
     "no treatment": ({"treatment": []}, "treatment is empty: no treatment; name at"),
@@ -687,6 +855,10 @@ REFUSED = {
     "collinear": ({"instruments": ["offer", "thrice"]}, "'thrice' is collinear"),
     "more columns than cells": ({"instruments": ["offer", "thrice", "fifth"]}, "'thrice' is coll"),
     "equal to a control": ({"controls": "thrice"}, "'offer' is collinear"),
+    "spanned by a category": (
+        {"instruments": "west", "controls": "region"},
+        "'west' is collinear",
+    ),
     "also a control": ({"controls": "offer"}, "'offer' is given more than one role"),
     "collinear control": ({"controls": ["x", "double"]}, "'double' is collinear"),
     "collinear category": ({"controls": ["region", "west"]}, "'west' is collinear"),
@@ -702,11 +874,19 @@ REFUSED = {
         {"instruments": "draw:x"},
         r"'x' in 'draw:x' holds values such as .* cut it into classes",
     ),
+    "product that starts with an amount": ({"instruments": "x:draw"}, "'x' in 'x:draw' holds"),
+    "product of some whole numbers": (
+        {"instruments": "draw:half"},
+        r"'half' in 'draw:half' holds values such as [0-9]\.5, but",
+    ),
     "product of strangers": (
         {"instruments": "draw:nobody"},
         "no column 'nobody' in data; data has",
     ),
-    "product with treatment": ({"instruments": "draw:d"}, "'d' is given more than one role"),
+    "product with treatment": (
+        {"instruments": "draw:d"},
+        "'d' is given more than one role, treatment and instruments",
+    ),
     "unknown": ({"instruments": "ofer"}, "'ofer' in data; did you mean 'off"),
     "twice": ({"treatment": ["d", "d"]}, "'d' is given more than one role"),
     "treatment of controls": ({"treatment": "double", "controls": "x"}, "'double' is constant or"),
@@ -763,11 +943,17 @@ def test_bad_input_is_refused_by_name_with_the_remedy(estimator, changed, messag
         (wald, {"instrument": ["west", "offer"]}, "instrument must name one column"),
         (wald, {"instrument": "offer", "treatment": ["d", "e"]}, "treatment must name one column"),
         (limited_information, {"instruments": "offer", "outcome": "sum"}, "LIML does not exist"),
+        (
+            limited_information,
+            {"instruments": "offer", "cov": "bekker", "weights": "group"},
+            "cov='bekker' with weights='group': it takes one variance for all rows",
+        ),
+        (wald, {"instrument": "offer", "outcome": "twice"}, "column 'twice': .* no noise"),
     ],
 )
 def test_each_function_refuses_what_it_cannot_do(function, changed, message):
     data = awkward()
-    data["sum"] = 3 * data["d"] + data["offer"]
+    data["sum"], data["twice"] = 3 * data["d"] + data["offer"], 2 * data["d"]
     with pytest.raises(ValueError, match=message):
         function(data, **{**MODEL, **changed})
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from cells import moments
 from linearmodels.iv import IV2SLS, IVLIML
 from linearmodels.iv.absorbing import AbsorbingLS
 
@@ -127,6 +129,13 @@ def test_absorbing_what_others_span_changes_no_error():
     np.testing.assert_allclose(both["value"], one["value"], rtol=1e-9)
 
 
+def test_a_column_of_clusters_within_another_adds_nothing_to_the_larger():
+    # firms lie within towns: the sums by both at once are those by firm, which cancel
+    options = {"outcome": "y", "treatment": "x", "absorb": ["firm", "year"], "cov": "clustered"}
+    both, towns = (least_squares(DATA, **options, cluster=by) for by in (["firm", "town"], "town"))
+    np.testing.assert_allclose(both, towns, rtol=1e-9)
+
+
 def dummies(data, names):
     parts = [pd.get_dummies(data[name], prefix=name, dtype=float).iloc[:, 1:] for name in names]
     return pd.concat([pd.Series(1.0, data.index, name="one"), *parts], axis=1)
@@ -172,6 +181,26 @@ def test_rows_alone_in_a_level_are_left_out_and_counted():
     assert several.attrs["singletons"] == len(data) - len(kept)
 
 
+@pytest.mark.parametrize("cov", ["unadjusted", "robust", "clustered"])
+def test_absorbed_effects_from_cells_are_those_of_the_rows(cov):
+    data = scattered().assign(z=lambda f: 1 * (f["z"] > 0), worker=lambda f: f["worker"] // 8)
+    pair = data.index < 2  # two rows in a cell that alone has their worker
+    data.loc[pair, ["worker", "firm", "z"]] = [500, data["firm"].iloc[-1], 1]
+    cells = moments(data, ["worker", "firm", "z"], ["x", "y"])
+    options = {"cov": cov, "cluster": "firm" if cov == "clustered" else None}
+    columns = {**IV, "absorb": ["worker", "firm"], **options}
+    found = two_stage_least_squares(cells, **columns, size="n")
+    expected = two_stage_least_squares(data, **columns)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    effects = dummies(data, ["worker", "firm"]).to_numpy()
+    fit = np.linalg.lstsq(effects, data[["y", "x", "z"]], rcond=None)[0]
+    y, x, z = (data[["y", "x", "z"]] - effects @ fit).to_numpy().T
+    assert found["estimate"] == pytest.approx(z @ y / (z @ x), rel=1e-9)
+    assert found.attrs["singletons"] == expected.attrs["singletons"] > 0
+    twos = cells.groupby("worker")["n"].agg(["size", "sum"])
+    assert ((twos["size"] == 1) & (twos["sum"] > 1)).any()
+
+
 @pytest.mark.parametrize("cov", ["unadjusted", "robust", "clustered", "CR2", "CR3"])
 def test_one_absorbed_column_is_the_category_among_the_controls(cov):
     cluster = None if cov in ("unadjusted", "robust") else "year"
@@ -197,6 +226,13 @@ def test_least_squares_is_two_stage_least_squares_with_the_treatment_as_instrume
         assert found.name == "least_squares"
 
 
+def test_least_squares_beside_a_product_of_controls_is_that_of_statsmodels():
+    found = least_squares(DATA, **COLUMNS, controls=["k", "w", "k:t"])
+    fit = smf.ols("y ~ x + w + C(k) * C(t)", DATA).fit()
+    error = fit.bse["x"] * np.sqrt(fit.df_resid / len(DATA))
+    np.testing.assert_allclose(found[ENTRIES], [fit.params["x"], error], rtol=1e-9)
+
+
 def test_the_strength_of_instruments_counts_absorbed_effects():
     table = first_stage(DATA, treatment="x", instruments=["z", "v"], absorb=["firm", "year"])
     full = sm.OLS(DATA["x"], dummies(DATA, ["firm", "year"]).join(DATA[["z", "v"]])).fit()
@@ -216,13 +252,14 @@ def test_the_strength_of_instruments_counts_absorbed_effects():
 
 @pytest.mark.parametrize("cov", ["robust", "clustered"])
 @pytest.mark.parametrize("method", [IV2SLS, IVLIML], ids=["2SLS", "LIML"])
-def test_weighted_estimates_and_errors_are_those_of_linearmodels(method, cov):
+@pytest.mark.parametrize(("z", "w"), [(["z", "v"], ["w"]), (["t"], [])], ids=["rows", "cells"])
+def test_weighted_estimates_and_errors_are_those_of_linearmodels(method, cov, z, w):
     ours = {IV2SLS: two_stage_least_squares, IVLIML: limited_information}[method]
     cluster = "town" if cov == "clustered" else None
-    columns = {"instruments": ["z", "v"], "controls": "w", "weights": "k"}
+    columns = {"instruments": z, "controls": w, "weights": "k"}
     found = ours(DATA, **COLUMNS, **columns, cov=cov, cluster=cluster)
-    exog = sm.add_constant(DATA[["w"]])
-    model = method(DATA["y"], exog, DATA[["x"]], DATA[["z", "v"]], weights=DATA["k"])
+    exog = DATA[w].assign(constant=1.0)
+    model = method(DATA["y"], exog, DATA[["x"]], DATA[z], weights=DATA["k"])
     options = {"clusters": DATA["town"]} if cluster else {}
     theirs = model.fit(cov_type=cov, **options)
     error = theirs.std_errors["x"] * np.sqrt(8 / 7 if cluster else 1)
@@ -257,8 +294,9 @@ def test_only_the_relative_size_of_weights_counts_and_equal_ones_change_nothing(
     for cov, cluster in (("robust", None), ("clustered", "town"), ("CR2", "town")):
         options = {"cov": cov, "cluster": cluster}
         plain = two_stage_least_squares(DATA, **IV, **options)
-        same = two_stage_least_squares(DATA.assign(k=7), **IV, **options, weights="k")
-        np.testing.assert_allclose(same, plain, rtol=1e-10)
+        for equal in (7, np.where(DATA.index % 2, 0.3, 0.1 + 0.2)):  # the latter but for rounding
+            same = two_stage_least_squares(DATA.assign(k=equal), **IV, **options, weights="k")
+            np.testing.assert_allclose(same, plain, rtol=1e-10)
         some, more = (
             two_stage_least_squares(DATA.assign(k=DATA["k"] * c), **IV, **options, weights="k")
             for c in (1, 1e6)
@@ -305,6 +343,11 @@ REMEDIES = {
         "cov='CR2' needs the leverages.*absorb the one.*name the other among the controls",
         [{"absorb": "firm", "controls": "year_c", "cov": "CR2", "cluster": "town"}],
     ),
+    "leverage without clusters": (
+        {"cov": "CR2"},
+        "cov='CR2' with cluster=None: cov='CR2' and the name of one column of clusters",
+        [{"cov": "CR2", "cluster": "town"}],
+    ),
     "leverage in two ways": (
         {"cov": "CR3", "cluster": ["town", "year"]},
         "cov='CR3' with two columns of clusters.*take cov='clustered', or one column",
@@ -345,6 +388,22 @@ def test_a_refusal_names_a_remedy_that_works(changed, message, remedies):
             function(data, **columns, **changed)
         for remedy in remedies:
             assert np.isfinite(function(data, **columns, **remedy)).all()
+
+
+@pytest.mark.parametrize("treatment", [["own", "x"], ["x", "own"]])
+def test_who_alone_tells_one_of_two_unrelated_treatments_is_refused(treatment):
+    i = np.arange(60)
+    data = pd.DataFrame({"y": np.sin(i), "town": i // 10, "x": np.where(i < 2, 0, (-1) ** i)})
+    columns = {"outcome": "y", "treatment": treatment}
+    for own, cov, cluster, message in (
+        (i < 10, "clustered", "town", "'town' has 6 clusters, and 0 alone makes up an arm"),
+        (i < 1, "robust", None, "one row alone makes up an arm"),
+    ):
+        frame = data.assign(own=1 * own)
+        assert abs(frame["x"] @ (frame["own"] - frame["own"].mean())) < 1e-12
+        with pytest.raises(ValueError, match=message):
+            least_squares(frame, **columns, cov=cov, cluster=cluster)
+        assert np.isfinite(least_squares(frame, **columns)).all(axis=None)
 
 
 def test_a_treatment_that_is_no_number_or_no_column_is_refused():

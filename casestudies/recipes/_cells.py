@@ -229,15 +229,12 @@ def _without_singletons(table, counted, absorb):
             f"every row is alone in a level of {_listed(absorb)}, so that nothing is left to "
             "compare; absorb a column with fewer levels"
         )
-    attrs, singletons = table.attrs, len(table) - len(kept)
-    table = table.iloc[kept].reset_index(drop=True)
-    table.attrs = attrs
-    return table, counted.of(kept), singletons
+    return table.iloc[kept].reset_index(drop=True), counted.of(kept), len(table) - len(kept)
 
 
 def _weigh_rows(table, keys, counted, weights):
     """Return rows of average weight in the place of rows; the weights become a key of the cells."""
-    if weights is None or np.ptp(counted.weights) == 0:
+    if np.ptp(counted.weights) == 0:
         return counted
     table[weights], keys[weights] = counted.weights, None
     table.attrs["precision"][weights] = 0.0
@@ -265,7 +262,7 @@ def _split(data, role, columns):
     """Return the columns of a role and its products, each as a list of factors."""
     names = [] if columns is None else _names(role, columns)
     known = getattr(data, "columns", ())
-    plain = [name for name in names if name in known or ":" not in name]
+    plain = [name for name in names if name in known]
     return plain, [name.split(":") for name in names if name not in plain]
 
 
@@ -302,7 +299,7 @@ def _cells(table, keys):
     """Return one row for each combination of columns that occurs, and each row's cell."""
     code = _code(table, keys)
     first = np.searchsorted(np.maximum.accumulate(code), np.arange(code.max() + 1))
-    cells = table.iloc[first].reset_index(drop=True)
+    cells = table.iloc[first]
     for name in keys:
         if _is_constant(cells[name], table.attrs["precision"][name]):
             raise ValueError(
@@ -408,7 +405,7 @@ def _means(groups):
     counts = [group.max() + 1 for group in groups]
     if len(groups) == 1:
         return counts[0]
-    links = sparse.coo_array((np.ones(len(groups[0])), groups), shape=counts)
+    links = sparse.coo_array((np.ones(len(groups[0])), groups))
     both = sparse.block_array([[None, links], [links.T, None]])
     return sum(counts) - sparse.csgraph.connected_components(both, directed=False)[0]
 
@@ -485,8 +482,7 @@ def _indicators(cells, product, rows):
     code = _combinations(cells, product)
     width = code.max() + 1
     _check_rows(rows, width)
-    precision = np.full(width, np.finfo(float).eps)
-    return _Matrix(":".join(product), code[:, np.newaxis] == np.arange(width), precision)
+    return _Matrix(":".join(product), code[:, np.newaxis] == np.arange(width), np.zeros(width))
 
 
 def _triangle(columns, targets):
