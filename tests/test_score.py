@@ -254,7 +254,6 @@ def test_shares_of_0_and_1_that_are_separated_are_refused():
         _score._regress_weighted(design, (np.arange(8) > 3) * 1.0, design, "logit", "shares")
     with pytest.raises(ValueError, match="a constant, 0 in all 8 rows, separates the shares"):
         _score._regress_weighted(design, np.zeros(8), design, "logit", "shares")
-    assert np.isinf(_score._inverse_information(design.columns, np.ones(8))).all()
     extreme = np.linspace(1, 2, 8) * 1e-300
     with pytest.raises(ValueError, match="no overlap: a combination of 'u'"):
         _score._regress_weighted(design, extreme, design, "logit", "shares")

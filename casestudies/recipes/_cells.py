@@ -262,7 +262,7 @@ def _split(data, role, columns):
     """Return the columns of a role and its products, each as a list of factors."""
     names = [] if columns is None else _names(role, columns)
     known = getattr(data, "columns", ())
-    plain = [name for name in names if name in known]
+    plain = [name for name in names if name in known or ":" not in name]
     return plain, [name.split(":") for name in names if name not in plain]
 
 
