@@ -296,7 +296,7 @@ def test_several_splits_give_their_median_and_count_their_spread(call, columns):
     spread = each["std_error"] ** 2 + (each["estimate"] - found["estimate"]) ** 2
     assert found["std_error"] == pytest.approx(np.sqrt(spread.median()))
     for name in set(each) & {"first_stage_f", "share_compliers"}:
-        assert found[name] == pytest.approx(each[name].median(), rel=0.02)
+        assert found[name] == pytest.approx(each[name].median(), rel=1e-9)
 
 
 @pytest.mark.parametrize(("call", "columns"), CALLS)

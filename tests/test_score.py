@@ -248,6 +248,23 @@ def test_a_weighted_regression_of_shares_is_that_of_statsmodels(model):
     assert fit.back(gradient) == pytest.approx(np.array(slopes), rel=1e-5, abs=1e-8)
 
 
+def test_newton_s_steps_never_climb():
+    """About its minimum at 2.25 the loss bends so little that a full step from 1.2 away climbs."""
+    losses = []
+
+    def loss(c):
+        return np.sqrt(1 + (c.item() - 2.25) ** 2)
+
+    def climb(c):
+        losses.append(loss(c))
+        return -(c - 2.25) / losses[-1], np.array([[losses[-1] ** -3]])
+
+    found, converged = _score._newton(np.ones((1, 1)), loss, climb, 1)
+    assert converged
+    assert found.item() == pytest.approx(2.25)
+    assert np.all(np.diff(losses) <= 0)
+
+
 def test_shares_of_0_and_1_that_are_separated_are_refused():
     design = _Matrix(["u"], np.arange(8.0)[:, np.newaxis], np.zeros(1))
     with pytest.raises(ValueError, match="no overlap: column 'u', at 3, separates the shares"):
