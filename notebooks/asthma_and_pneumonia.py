@@ -599,7 +599,7 @@ shown = ["estimand", "truth", "bias", "bias_error", "coverage", "coverage_error"
 tables.results(many[shown], "200 years of 6,000 patients.")
 
 # %% [markdown]
-# Then the rules. Each of the 100 hospitals learns its three scores from its own year, by the same regression, gives out the beds by each, and is judged by its exact deaths against the fewest that any rule with these beds and columns can bring.
+# Then the rules. Each of 100 hospitals learns its three scores from its own year, by the same regression, gives out the beds by each, and is judged by its exact deaths against the fewest that any rule with these beds and columns can bring.
 
 
 # %% mystnb={"code_prompt_show": "Show the 100 hospitals"} tags=["hide-input"]
